@@ -1,0 +1,89 @@
+"""What can go wrong, as one tree; every leaf has a stable code that docs/api.md explains.
+
+    Learn2CompressError
+    ├── Unauthorized          401 unauthorized
+    ├── NotFound              404 not_found
+    ├── Malformed             422 malformed
+    │   ├── HashMismatch      422 sha256_mismatch
+    │   └── BodyIncomplete    400 body_incomplete
+    ├── TooLarge              413 upload_too_large
+    │   └── PartTooLong       413 part_too_long
+    ├── Conflict              409 conflict
+    │   ├── UploadIncomplete  409 upload_incomplete
+    │   ├── NotReady          409 not_ready
+    │   └── IllegalMove       409 illegal_move
+    ├── StorageFull           507 storage_full
+    └── Unavailable           503 unavailable
+"""
+
+
+class Learn2CompressError(Exception):
+    """Base of every expected error: a message for people, an HTTP status, a stable code and a hint on what to do next."""
+
+    status = 500
+    code = "internal"
+    hint = ""
+
+    def __init__(self, message: str, hint: str | None = None):
+        super().__init__(message)
+        self.message = message
+        self.hint = self.hint if hint is None else hint
+
+
+class Unauthorized(Learn2CompressError):
+    status, code = 401, "unauthorized"
+    hint = "Send 'Authorization: Bearer KEY'; `l2c serve` prints the key and `l2c keys create` makes another."
+
+
+class NotFound(Learn2CompressError):
+    status, code = 404, "not_found"
+
+
+class Malformed(Learn2CompressError):
+    status, code = 422, "malformed"
+
+
+class HashMismatch(Malformed):
+    code = "sha256_mismatch"
+    hint = "The bytes that arrived differ from the bytes that were announced: send the part, or the file, again."
+
+
+class BodyIncomplete(Malformed):
+    status, code = 400, "body_incomplete"
+    hint = "The connection closed early: send the request again, nothing of it was kept."
+
+
+class TooLarge(Learn2CompressError):
+    status, code = 413, "upload_too_large"
+
+
+class PartTooLong(TooLarge):
+    code = "part_too_long"
+    hint = "Cut the file into parts of exactly part_size bytes; only the last one may be shorter."
+
+
+class Conflict(Learn2CompressError):
+    status, code = 409, "conflict"
+
+
+class UploadIncomplete(Conflict):
+    code = "upload_incomplete"
+    hint = "GET the upload to see which parts are there, PUT the missing ones, then complete it."
+
+
+class NotReady(Conflict):
+    code = "not_ready"
+
+
+class IllegalMove(Conflict):
+    code = "illegal_move"
+
+
+class StorageFull(Learn2CompressError):
+    status, code = 507, "storage_full"
+    hint = "The server's disk is full: ask its operator to free space, then send the request again."
+
+
+class Unavailable(Learn2CompressError):
+    status, code = 503, "unavailable"
+    hint = "Try again in a few seconds."

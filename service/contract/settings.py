@@ -1,0 +1,52 @@
+"""Every setting of the service and of the workers; the only reader of the environment (prefix ``L2C_``)."""
+
+from pathlib import Path
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Defaults are the embedded mode: SQLite, a directory store and the claim loop, all below ``data_dir``.
+
+    Production sets ``database_url`` (PostgreSQL), ``s3_bucket`` (object store) and ``redis_url`` (Celery as the bell).
+    Sizes are in bytes, durations in seconds.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="L2C_", frozen=True)
+
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    redis_url: str = ""
+
+    s3_bucket: str = ""
+    s3_endpoint_url: str = ""
+    s3_public_endpoint_url: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str = ""
+    s3_secret_access_key: SecretStr = SecretStr("")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+
+    max_upload_bytes: PositiveInt = 16 * 1024 * MIB
+    part_size: int = Field(16 * MIB, ge=64 * 1024, le=512 * MIB)
+
+    lease_seconds: PositiveFloat = 30.0
+    poll_seconds: PositiveFloat = 0.2
+    reap_seconds: PositiveFloat = 10.0
+    max_attempts: PositiveInt = 3
+    job_timeout_seconds: PositiveFloat = 24 * 3600.0
+    child_memory_bytes: int = Field(16 * 1024 * MIB, ge=4 * 1024 * MIB)
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL: the one that was set, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'l2c.sqlite'}"
+
+    @property
+    def work_dir(self) -> Path:
+        """Where workers keep one folder per running job and the API spools the part that it is receiving."""
+        return self.data_dir / "work"

@@ -1,0 +1,187 @@
+"""Where bytes live: object keys in one place, and two stores behind the same methods.
+
+A missing key is FileNotFoundError in both stores, a full disk OSError(ENOSPC).
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+from botocore.client import Config
+from botocore.exceptions import ClientError
+
+from service.contract.settings import MIB, Settings
+
+CHUNK = MIB
+
+
+def upload_prefix(upload_id: str) -> str:
+    return f"uploads/{upload_id}/"
+
+
+def part_key(upload_id: str, number: int) -> str:
+    """Parts count from 1."""
+    return f"{upload_prefix(upload_id)}{number:06d}"
+
+
+def attempt_prefix(job_id: str, attempt: int) -> str:
+    """What one attempt publishes; a lost attempt can never overwrite what another one published."""
+    return f"jobs/{job_id}/attempt-{attempt}/"
+
+
+def checkpoint_key(job_id: str, attempt: int, epoch: int) -> str:
+    return f"jobs/{job_id}/checkpoints/{attempt}-{epoch}"
+
+
+class Store(Protocol):
+    def put(self, key: str, path: Path) -> None:
+        """Move the local file to ``key``; the file is gone afterwards, and the key appears whole or not at all."""
+
+    def get(self, key: str, path: Path) -> None:
+        """Copy ``key`` to the local file ``path``."""
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes [start, end) of ``key`` in chunks; raises before the first chunk when the key is missing."""
+
+    def size(self, key: str) -> int:
+        """Bytes at ``key``."""
+
+    def delete(self, prefix: str) -> None:
+        """Delete every key that starts with ``prefix``; none is no error."""
+
+    def url(self, key: str, filename: str) -> str | None:
+        """A link that works without the service for an hour, or None where the store has none."""
+
+
+class DirectoryStore:
+    """Keys are paths below a folder; ``put`` renames, so nothing is ever half there."""
+
+    def __init__(self, root: Path):
+        self.root = root.resolve()
+
+    def _path(self, key: str) -> Path:
+        path = (self.root / key).resolve()
+        if not path.is_relative_to(self.root):
+            raise ValueError(f"key {key!r} leaves the store")
+        return path
+
+    def put(self, key: str, path: Path) -> None:
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(6).hex()}")
+        try:
+            shutil.move(path, staged)
+            os.replace(staged, target)
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def get(self, key: str, path: Path) -> None:
+        shutil.copyfile(self._path(key), path)
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        file = self._path(key).open("rb")
+        return _chunks(file, start, end)
+
+    def size(self, key: str) -> int:
+        return self._path(key).stat().st_size
+
+    def delete(self, prefix: str) -> None:
+        path = self._path(prefix)
+        if prefix.endswith("/"):
+            shutil.rmtree(path, ignore_errors=True)
+            return
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink(missing_ok=True)
+
+    def url(self, key: str, filename: str) -> str | None:
+        return None
+
+
+def _chunks(file: Any, start: int, end: int | None) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        left = None if end is None else end - start
+        while left is None or left > 0:
+            chunk = file.read(CHUNK if left is None else min(CHUNK, left))
+            if not chunk:
+                return
+            left = left if left is None else left - len(chunk)
+            yield chunk
+
+
+class S3Store:
+    """Keys are object keys of one bucket, which is created when it is missing."""
+
+    def __init__(self, settings: Settings):
+        self.bucket = settings.s3_bucket
+        self.client = _s3_client(settings, settings.s3_endpoint_url)
+        self.public_client = _s3_client(settings, settings.s3_public_endpoint_url or settings.s3_endpoint_url)
+
+    def ensure_bucket(self) -> None:
+        try:
+            self.client.head_bucket(Bucket=self.bucket)
+        except ClientError:
+            with contextlib.suppress(self.client.exceptions.BucketAlreadyOwnedByYou):
+                self.client.create_bucket(Bucket=self.bucket)
+
+    def put(self, key: str, path: Path) -> None:
+        self.client.upload_file(str(path), self.bucket, key)
+        path.unlink()
+
+    def get(self, key: str, path: Path) -> None:
+        with _missing(key):
+            self.client.download_file(self.bucket, key, str(path))
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        wanted = {} if start == 0 and end is None else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+        with _missing(key):
+            body = self.client.get_object(Bucket=self.bucket, Key=key, **wanted)["Body"]
+        return iter(body.iter_chunks(CHUNK))
+
+    def size(self, key: str) -> int:
+        with _missing(key):
+            return int(self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
+
+    def delete(self, prefix: str) -> None:
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for item in page.get("Contents", ()):
+                self.client.delete_object(Bucket=self.bucket, Key=item["Key"])
+
+    def url(self, key: str, filename: str) -> str | None:
+        disposition = f'attachment; filename="{filename}"'
+        params = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": disposition}
+        return str(self.public_client.generate_presigned_url("get_object", Params=params, ExpiresIn=3600))
+
+
+def _s3_client(settings: Settings, endpoint: str) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint or None,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key_id or None,
+        aws_secret_access_key=settings.s3_secret_access_key.get_secret_value() or None,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 5}),
+    )
+
+
+@contextlib.contextmanager
+def _missing(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            raise FileNotFoundError(key) from error
+        raise
+
+
+def open_store(settings: Settings) -> Store:
+    """The S3 store when a bucket is named, else the folder ``store`` in the data folder."""
+    if not settings.s3_bucket:
+        return DirectoryStore(settings.data_dir / "store")
+    store = S3Store(settings)
+    store.ensure_bucket()
+    return store
