@@ -1,0 +1,35 @@
+"""The database's history. ``upgrade`` brings a database to the newest version from wherever it stands."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+from service.contract.records import connect
+
+ONE_AT_A_TIME = {
+    "postgresql": "SELECT pg_advisory_xact_lock(7032221)",
+    "sqlite": "BEGIN IMMEDIATE",
+}
+
+
+def upgrade(database_url: str) -> None:
+    """Create or migrate the database at the SQLAlchemy URL, in one transaction.
+
+    Processes that start together wait for one another: the later ones find nothing left to do.
+    """
+    engine = connect(database_url)
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(ONE_AT_A_TIME[engine.dialect.name])
+            command.upgrade(alembic_config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def alembic_config(connection: Connection) -> Config:
+    """What alembic needs to run from code, wherever the package is installed."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
