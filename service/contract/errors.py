@@ -3,6 +3,8 @@
     Learn2CompressError
     ├── Unauthorized          401 unauthorized
     ├── NotFound              404 not_found
+    ├── MethodNotAllowed      405 method_not_allowed
+    ├── RangeNotSatisfiable   416 range_not_satisfiable
     ├── Malformed             422 malformed
     │   ├── HashMismatch      422 sha256_mismatch
     │   └── BodyIncomplete    400 body_incomplete
@@ -37,6 +39,15 @@ class Unauthorized(Learn2CompressError):
 
 class NotFound(Learn2CompressError):
     status, code = 404, "not_found"
+
+
+class MethodNotAllowed(Learn2CompressError):
+    status, code = 405, "method_not_allowed"
+
+
+class RangeNotSatisfiable(Learn2CompressError):
+    status, code = 416, "range_not_satisfiable"
+    hint = "Ask for a range that starts inside the file, or leave the Range header out."
 
 
 class Malformed(Learn2CompressError):
