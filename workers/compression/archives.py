@@ -1,0 +1,127 @@
+"""Reading archives that strangers made: .zip, .tar and .tar.gz, every name, count and size checked before use."""
+
+import os
+import shutil
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from workers.compression.errors import CompressionError
+
+MAX_ENTRIES = 500_000
+MAX_FILE_BYTES = 2 * 1024**3
+MAX_TOTAL_BYTES = 64 * 1024**3
+MAX_RATIO = 200
+RATIO_GRACE_BYTES = 64 * 1024**2
+CHUNK = 1024 * 1024
+
+Opener = Callable[[], IO[bytes]]
+
+
+def is_archive(path: Path) -> bool:
+    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+
+
+def members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
+    """Yield (name, is a folder, opener) of every member; open a member before asking for the next one.
+
+    Raises:
+        CompressionError: not_an_archive, unsafe_archive, archive_too_large or too_many_entries.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            yield from _zip_members(path)
+        elif tarfile.is_tarfile(path):
+            yield from _tar_members(path)
+        else:
+            raise CompressionError("not_an_archive", "The file is no .zip, .tar or .tar.gz.", "Upload an archive of class folders.")
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
+        raise CompressionError("not_an_archive", f"The archive is damaged: {error}.", "Make the archive again and upload it again.") from error
+
+
+def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
+    if _zip_entries(path) > MAX_ENTRIES:
+        raise _too_many()
+    with zipfile.ZipFile(path) as archive:
+        if len(archive.infolist()) > MAX_ENTRIES:
+            raise _too_many()
+        packed = path.stat().st_size
+        _check_total(sum(info.file_size for info in archive.infolist()), packed)
+        for info in archive.infolist():
+            if info.flag_bits & 1:
+                raise CompressionError("unsafe_archive", f"{info.filename!r} is encrypted.", "Upload the archive without a password.")
+            if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000, 0o040000):
+                raise _unsafe(info.filename, "is a link or a device")
+            _check_size(info.filename, info.file_size)
+            yield _safe_name(info.filename), info.is_dir(), lambda info=info: archive.open(info)
+
+
+def _zip_entries(path: Path) -> int:
+    """The entry count that the end-of-central-directory record states; read before the directory itself is."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 65_557 - 76))
+        tail = file.read()
+    zip64 = tail.rfind(b"PK\x06\x06")
+    if zip64 >= 0 and len(tail) >= zip64 + 40:
+        return int(struct.unpack_from("<Q", tail, zip64 + 32)[0])
+    end = tail.rfind(b"PK\x05\x06")
+    return int(struct.unpack_from("<H", tail, end + 10)[0]) if end >= 0 else 0
+
+
+def _tar_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
+    packed, total = path.stat().st_size, 0
+    with tarfile.open(path) as archive:
+        for count, info in enumerate(archive):
+            if count >= MAX_ENTRIES:
+                raise _too_many()
+            if not (info.isfile() or info.isdir()):
+                raise _unsafe(info.name, "is a link or a device")
+            total += info.size
+            _check_size(info.name, info.size)
+            _check_total(total, packed)
+            yield _safe_name(info.name), info.isdir(), lambda info=info: archive.extractfile(info)
+            archive.members.clear()
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Unpack every member below ``folder``; raises what ``members`` raises."""
+    for name, is_folder, opened in members(path):
+        target = folder / name
+        if is_folder:
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with opened() as source, target.open("xb") as sink:
+            shutil.copyfileobj(source, sink, CHUNK)
+
+
+def _safe_name(name: str) -> PurePosixPath:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or "\0" in name or os.path.splitdrive(name)[0] or len(name) > 1000:
+        raise _unsafe(name, "leads out of the archive")
+    return path
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise CompressionError("archive_too_large", f"{name!r} unpacks to {size:,} bytes.", f"Keep each file under {MAX_FILE_BYTES:,} bytes.")
+
+
+def _check_total(total: int, packed: int) -> None:
+    if total > MAX_TOTAL_BYTES or total > max(RATIO_GRACE_BYTES, packed * MAX_RATIO):
+        raise CompressionError(
+            "archive_too_large",
+            f"The archive holds {packed:,} bytes but unpacks to {total:,} or more.",
+            f"Keep the data under {MAX_TOTAL_BYTES:,} bytes; images do not shrink {MAX_RATIO}-fold.",
+        )
+
+
+def _too_many() -> CompressionError:
+    return CompressionError("too_many_entries", f"The archive has over {MAX_ENTRIES:,} entries.", "Split the data or leave out what is no image.")
+
+
+def _unsafe(name: str, what: str) -> CompressionError:
+    return CompressionError("unsafe_archive", f"{name[:200]!r} {what}.", "Archive plain files and folders only, by relative names.")

@@ -1,0 +1,315 @@
+"""Image data: an archive of class folders becomes three disjoint splits of uint8 arrays."""
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from workers.compression.archives import Opener, members
+from workers.compression.errors import CompressionError
+from workers.compression.values import SPLITS, Dataset, Split
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "eval"), "test"),
+}
+MAX_IMAGE_BYTES = 64 * 1024**2
+MAX_UNREADABLE = 0.05
+LEAST_PER_CLASS = 5
+TEST_SHARE, VAL_SHARE, MOST_VAL = 0.15, 0.05, 2_000
+
+Image.MAX_IMAGE_PIXELS = 100_000_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    path: PurePosixPath
+    split: str
+    label: int
+
+
+@dataclass(frozen=True)
+class Index:
+    """Which file is which class in which split, before any image is decoded. A split is "" where none was given."""
+
+    classes: tuple[str, ...]
+    entries: dict[PurePosixPath, Entry]
+    ignored: int
+
+
+def index(path: Path) -> Index:
+    """Read the names in the archive.
+
+    Raises:
+        CompressionError: the archive errors, no_class_folders, one_class or empty_class.
+    """
+    names = [(name, is_folder) for name, is_folder, _ in members(path) if not _is_litter(name)]
+    files = [name for name, is_folder in names if not is_folder and name.suffix.lower() in SUFFIXES]
+    if not files:
+        raise _no_folders("The archive holds no image files.")
+    root = _common_root(files)
+    has_splits = all(_split_of(file, root) for file in files if len(file.parts) > root + 1)
+    depth = root + has_splits
+    placed = [file for file in files if len(file.parts) > depth + 1]
+    if not placed:
+        raise _no_folders("The images lie in no class folders.")
+    folders = {name.parts[depth] for name, is_folder in names if len(name.parts) > depth + (not is_folder)}
+    classes = _sorted_classes(folders)
+    if len(classes) == 1:
+        raise CompressionError("one_class", f"There is only one class folder, {classes[0]!r}.", "A classifier needs two classes or more.")
+    filled = {file.parts[depth] for file in placed}
+    if empty := [name for name in classes if name not in filled]:
+        raise CompressionError("empty_class", f"Class folders without images: {', '.join(empty[:10])}.", "Fill these folders or remove them.")
+    number = {name: i for i, name in enumerate(classes)}
+    entries = {
+        file: Entry(file, _split_of(file, root) if has_splits else "", number[file.parts[depth]]) for file in placed
+    }
+    ignored = sum(not is_folder for _, is_folder in names) - len(entries)
+    return Index(classes, entries, ignored)
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Decode every image once and tell classes, counts per split, sizes in pixels and what could not be read."""
+    found = index(path)
+    sizes: Counter[tuple[int, int]] = Counter()
+    modes: Counter[str] = Counter()
+    unreadable: list[str] = []
+    counts: dict[str, Counter[str]] = {}
+    for entry, image in _decoded(path, found):
+        if image is None:
+            unreadable.append(str(entry.path))
+            continue
+        sizes[image.size] += 1
+        modes["grey" if _is_grey(image) else "colour"] += 1
+        counts.setdefault(entry.split or "all", Counter())[found.classes[entry.label]] += 1
+    _check_unreadable(unreadable, len(found.entries))
+    widths, heights = (np.repeat([size[axis] for size in sizes], list(sizes.values())) for axis in (0, 1))
+    return {
+        "classes": list(found.classes),
+        "counts": {split: dict(sorted(per_class.items())) for split, per_class in counts.items()},
+        "images": int(sum(sizes.values())),
+        "image_sizes": {
+            "width": _spread(widths),
+            "height": _spread(heights),
+            "most_common": [[*size, count] for size, count in sizes.most_common(5)],
+        },
+        "modes": dict(modes),
+        "unreadable": unreadable[:100],
+        "unreadable_count": len(unreadable),
+        "ignored_files": found.ignored,
+    }
+
+
+def load(
+    path: Path,
+    *,
+    shape: tuple[int, int, int],
+    class_names: tuple[str, ...] | None,
+    seed: int,
+    folder: Path,
+    progress: Callable[[float], None],
+) -> Dataset:
+    """Decode, resize to ``shape`` (height, width, channels; stretched, bilinear) and split.
+
+    The arrays are memory maps below ``folder``. Where no test split is given, 15 % per class become one, and 5 % (at
+    most 2,000 images) validation. Exact duplicates of test or validation images are dropped from the other splits.
+
+    Raises:
+        CompressionError: what ``index`` raises, class_names_mismatch, too_many_unreadable or too_few_images.
+    """
+    found = index(path)
+    classes = _ordered(found.classes, class_names)
+    relabel = np.array([classes.index(name) for name in found.classes])
+    total = len(found.entries)
+    store = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=(total, *shape))
+    labels, given, digests, unreadable = np.zeros(total, np.int32), [""] * total, [b""] * total, []
+    row = 0
+    for number, (entry, image) in enumerate(_decoded(path, found)):
+        if number % 200 == 0:
+            progress(number / total)
+        if image is None:
+            unreadable.append(str(entry.path))
+            continue
+        store[row] = pixels = _pixels(image, shape)
+        labels[row], given[row] = relabel[entry.label], entry.split
+        digests[row] = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
+        row += 1
+    _check_unreadable(unreadable, total)
+    assigned = _assign(np.array(given[:row]), labels[:row], np.random.default_rng(seed))
+    dropped = _drop_duplicates(assigned, digests[:row])
+    splits = {name: _take(store, labels, np.flatnonzero(assigned == name), folder / f"{name}.npy") for name in SPLITS}
+    del store
+    (folder / "images.npy").unlink()
+    _check_counts(splits, classes)
+    description = {
+        "classes": list(classes),
+        "counts": {name: len(split) for name, split in splits.items()},
+        "split_given": bool(any(given[:row])),
+        "duplicates_dropped": dropped,
+        "unreadable": unreadable[:100],
+        "unreadable_count": len(unreadable),
+        "ignored_files": found.ignored,
+    }
+    return Dataset(classes, splits["train"], splits["val"], splits["test"], description)
+
+
+def resized(dataset: Dataset, shape: tuple[int, int, int]) -> Dataset:
+    """The same data at the students' (height, width, channels); the very same arrays where nothing changes."""
+    if dataset.train.images.shape[1:] == shape:
+        return dataset
+
+    def smaller(split: Split) -> Split:
+        out = np.empty((len(split), *shape), np.uint8)
+        for i, image in enumerate(split.images):
+            out[i] = _pixels(Image.fromarray(image.squeeze()), shape)
+        return Split(out, split.labels)
+
+    return Dataset(dataset.classes, smaller(dataset.train), smaller(dataset.val), smaller(dataset.test), dataset.description)
+
+
+def _decoded(path: Path, found: Index) -> Iterator[tuple[Entry, Image.Image | None]]:
+    for name, is_folder, opened in members(path):
+        if not is_folder and (entry := found.entries.get(name)):
+            yield entry, _decode(opened)
+
+
+def _decode(opened: Opener) -> Image.Image | None:
+    with opened() as file:
+        raw = file.read(MAX_IMAGE_BYTES + 1)
+    if len(raw) > MAX_IMAGE_BYTES:
+        return None
+    try:
+        image = Image.open(io.BytesIO(raw))
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except MemoryError:
+        raise
+    except Exception:  # Pillow's decoders raise anything from SyntaxError to struct.error on damaged files
+        return None
+
+
+def _pixels(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+    height, width, channels = shape
+    if image.mode == "P" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(image).reshape(shape)
+
+
+def _assign(given: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give each image its split: the folders' word where there is one, the rest drawn per class."""
+    assigned = np.where(given == "", "train", given).astype("<U5")
+    if "test" not in assigned and "val" in assigned:
+        assigned[assigned == "val"] = "test"
+    if "test" not in assigned:
+        _draw(assigned, labels, "test", TEST_SHARE, rng)
+    if "val" not in assigned:
+        share = min(VAL_SHARE, MOST_VAL / max(1, np.sum(assigned == "train")))
+        _draw(assigned, labels, "val", share, rng)
+    return assigned
+
+
+def _draw(assigned: np.ndarray, labels: np.ndarray, target: str, share: float, rng: np.random.Generator) -> None:
+    for label in np.unique(labels):
+        pool = np.flatnonzero((assigned == "train") & (labels == label))
+        count = max(1, round(share * len(pool))) if len(pool) > 1 else 0
+        assigned[rng.permutation(pool)[:count]] = target
+
+
+def _drop_duplicates(assigned: np.ndarray, digests: list[bytes]) -> dict[str, int]:
+    dropped = {"train": 0, "val": 0}
+    seen: set[bytes] = set()
+    for name in ("test", "val", "train"):
+        rows = np.flatnonzero(assigned == name)
+        for i in rows:
+            if digests[i] in seen:
+                assigned[i] = ""
+                dropped[name] += 1
+        seen.update(digests[i] for i in rows)
+    return dropped
+
+
+def _take(store: np.ndarray, labels: np.ndarray, rows: np.ndarray, path: Path) -> Split:
+    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(rows), *store.shape[1:]))
+    for start in range(0, len(rows), 1024):
+        images[start : start + 1024] = store[rows[start : start + 1024]]
+    return Split(images, labels[rows])
+
+
+def _check_counts(splits: dict[str, Split], classes: tuple[str, ...]) -> None:
+    per_class = np.bincount(splits["train"].labels, minlength=len(classes))
+    if per_class.min() < LEAST_PER_CLASS or not len(splits["test"]) or not len(splits["val"]):
+        name = classes[int(per_class.argmin())]
+        raise CompressionError(
+            "too_few_images",
+            f"Class {name!r} has {per_class.min()} training images after the split.",
+            f"Give each class {LEAST_PER_CLASS} training images or more, and some to test on.",
+        )
+
+
+def _check_unreadable(unreadable: list[str], total: int) -> None:
+    if len(unreadable) > MAX_UNREADABLE * total:
+        raise CompressionError(
+            "too_many_unreadable",
+            f"{len(unreadable)} of {total} images cannot be read, the first is {unreadable[0]!r}.",
+            "Remove or repair them; up to 5 % would be skipped.",
+        )
+
+
+def _ordered(found: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    if wanted is None:
+        return found
+    if sorted(wanted) != sorted(found):
+        differing = sorted(set(wanted) ^ set(found))
+        raise CompressionError(
+            "class_names_mismatch",
+            f"class_names and the class folders differ: {', '.join(differing[:10]) or 'a name stands twice'}.",
+            "Name each class folder exactly once, in the order of the teacher's outputs.",
+        )
+    return tuple(wanted)
+
+
+def _sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
+    names = list(names)
+    return tuple(sorted(names, key=int) if all(name.isdecimal() for name in names) else sorted(names))
+
+
+def _common_root(files: list[PurePosixPath]) -> int:
+    """How many leading folders all files share, short of the class folder itself."""
+    parents = [file.parts[:-1] for file in files]
+    depth = 0
+    while all(len(parts) > depth + 1 and parts[depth] == parents[0][depth] for parts in parents):
+        if parents[0][depth].lower() in SPLIT_NAMES:
+            break
+        depth += 1
+    return depth
+
+
+def _split_of(file: PurePosixPath, root: int) -> str:
+    return SPLIT_NAMES.get(file.parts[root].lower(), "") if len(file.parts) > root + 1 else ""
+
+
+def _is_litter(name: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+
+
+def _is_grey(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA", "I", "I;16", "F")
+
+
+def _spread(values: np.ndarray) -> dict[str, int]:
+    return {"least": int(values.min()), "median": int(np.median(values)), "most": int(values.max())}
+
+
+def _no_folders(message: str) -> CompressionError:
+    return CompressionError("no_class_folders", message, "Put the images into one folder per class, with or without train/ and test/ above.")

@@ -1,0 +1,136 @@
+"""Run as a process: one loader opens the teacher and leaves it frozen, the same way whatever file it came from.
+
+    python -m workers.compression.freeze_teacher LOADER PATH OUT FALLBACK_SIZE
+
+writes OUT/graph.pb (the inference graph, weights as constants), OUT/teacher.tflite (float32; absent when the converter
+refuses) and OUT/teacher.json. LOADER is ``keras``, ``tf_keras`` or ``saved_model``; each gets a process of its own because
+Keras 3 and Keras 2 each open files that the other cannot.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+REFUSED, FAILED = 2, 1
+
+
+class Refused(Exception):
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+def main(loader: str, path: Path, out: Path, fallback_size: int) -> int:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    if loader != "keras":
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    try:
+        function, input_spec, about = {"keras": _keras, "tf_keras": _tf_keras, "saved_model": _saved_model}[loader](path, fallback_size)
+        _freeze(function, input_spec, out, about)
+    except Refused as error:
+        (out / "error.json").write_text(json.dumps({"code": error.code, "message": str(error)}))
+        return REFUSED
+    except Exception as error:
+        (out / "error.json").write_text(json.dumps({"code": "model_not_loadable", "message": f"{type(error).__name__}: {error}"[:500]}))
+        return FAILED
+    return 0
+
+
+def _keras(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, Any]]:
+    import keras
+
+    return _from_model(keras.saving.load_model(path, compile=False, safe_mode=True), fallback_size)
+
+
+def _tf_keras(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, Any]]:
+    import tf_keras
+
+    return _from_model(tf_keras.models.load_model(path, compile=False), fallback_size)
+
+
+def _from_model(model: Any, fallback_size: int) -> tuple[Any, Any, dict[str, Any]]:
+    import tensorflow as tf
+
+    _check_single(len(model.inputs), len(model.outputs))
+    tensor = model.inputs[0]
+    dtype = tf.as_dtype(str(getattr(tensor.dtype, "name", tensor.dtype)))
+    spec = tf.TensorSpec(_filled(tuple(tensor.shape), fallback_size), dtype, name="image")
+    return tf.function(lambda image: model(image, training=False)), spec, {"parameters": int(model.count_params())}
+
+
+def _saved_model(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, Any]]:
+    import tensorflow as tf
+    import tf_keras  # noqa: F401  (registers the Keras 2 objects without which most SavedModels do not load)
+
+    _check_operations(path / "saved_model.pb")
+    loaded = tf.saved_model.load(path)
+    if not loaded.signatures:
+        raise Refused("model_not_loadable", "The SavedModel has no serving signature.")
+    signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()))
+    inputs = signature.structured_input_signature[1]
+    _check_single(len(inputs), len(signature.structured_outputs))
+    name, tensor = next(iter(inputs.items()))
+    spec = tf.TensorSpec(_filled(tuple(tensor.shape), fallback_size), tensor.dtype, name="image")
+    output = next(iter(signature.structured_outputs))
+    parameters = sum(int(tf.size(variable)) for variable in getattr(loaded, "variables", ()))
+    about = {"parameters": parameters or sum(int(tf.size(v)) for v in signature.variables)}
+    function = tf.function(lambda image: signature(**{name: image})[output])
+    function.kept = loaded
+    return function, spec, about
+
+
+def _check_single(inputs: int, outputs: int) -> None:
+    if inputs != 1:
+        raise Refused("several_inputs", f"The model takes {inputs} inputs.")
+    if outputs != 1:
+        raise Refused("several_outputs", f"The model returns {outputs} outputs.")
+
+
+def _filled(shape: tuple[int | None, ...], fallback_size: int) -> list[int | None]:
+    """Batch left open, unknown height and width set to the data's size."""
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)):
+        raise Refused("unsupported_input", f"The model takes {shape}, not images (N, height, width, 1 or 3) or (N, height, width).")
+    return [None, *(size or fallback_size for size in shape[1:3]), *shape[3:]]
+
+
+def _check_operations(path: Path) -> None:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    from workers.compression.teacher_files import FILE_OPS
+
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for meta in saved.meta_graphs:
+        graphs = [meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function)]
+        for nodes in graphs:
+            if found := {node.op for node in nodes} & FILE_OPS:
+                raise Refused("unsafe_operation", f"The SavedModel holds {', '.join(sorted(found))}, which reach outside the model.")
+
+
+def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    if not spec.dtype.is_floating and spec.dtype not in (tf.uint8, tf.int32):
+        raise Refused("unsupported_input", f"The model takes {spec.dtype.name}, not images.")
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(spec))
+    output = frozen.outputs[0]
+    if output.shape.rank != 2 or output.shape[1] is None:
+        raise Refused("unsupported_input", f"The model returns {output.shape}, not one score per class (N, classes).")
+    (out / "graph.pb").write_bytes(frozen.graph.as_graph_def().SerializeToString())
+    about |= {
+        "input": {"name": frozen.inputs[0].name, "shape": list(spec.shape), "dtype": spec.dtype.name},
+        "output": {"name": output.name, "shape": list(output.shape), "dtype": output.dtype.name},
+    }
+    single = tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name="image")
+    try:
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(single)])
+        (out / "teacher.tflite").write_bytes(converter.convert())
+    except Exception as error:
+        about["not_converted"] = f"{type(error).__name__}: {error}"[:300]
+    (out / "teacher.json").write_text(json.dumps(about))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])))

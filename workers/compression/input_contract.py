@@ -1,0 +1,143 @@
+"""How a teacher wants its images and what its outputs mean: tried on labelled images when the user does not say."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from workers.compression.errors import CompressionError
+from workers.compression.values import InputContract, Split, Teacher
+
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+SAMPLE = 2_000
+LEAST_MARGIN = 1.5
+SMALLEST_PROBABILITY = 1e-7
+
+Scaling = Callable[[np.ndarray], np.ndarray]
+
+
+def scalings(mean: np.ndarray, std: np.ndarray, channels: int) -> dict[str, Scaling]:
+    """The usual ways from pixels 0..255, float32 (N, height, width, channels) in RGB order, to a network's input."""
+    known: dict[str, Scaling] = {
+        "raw": lambda x: x,
+        "unit": lambda x: x / 255.0,
+        "symmetric": lambda x: x / 127.5 - 1.0,
+        "standardized": lambda x: (x - mean) / std,
+    }
+    if channels == 3:
+        known["imagenet"] = lambda x: (x - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+        known["caffe"] = lambda x: x[..., ::-1] - np.float32(CAFFE_MEAN_BGR)
+    return known
+
+
+def find(
+    teacher: Teacher, sample: Split, classes: tuple[str, ...], *, scaling: str | None = None, output: str | None = None
+) -> InputContract:
+    """Try every scaling on labelled images (uint8) and take the most accurate one, ties to the likelier one.
+
+    What the user states is believed, but still measured.
+
+    Raises:
+        CompressionError: output_width_mismatch, or teacher_near_chance with what is likely wrong.
+    """
+    _check_width(teacher.outputs, len(classes))
+    sample = _first(sample, SAMPLE)
+    pixels = sample.images.reshape(-1, sample.images.shape[-1]).astype(np.float64)
+    mean, std = (np.float32(part) for part in (pixels.mean(0), pixels.std(0) + 1e-6))
+    ways = scalings(mean, std, teacher.input_shape[2])
+    if scaling is not None and scaling not in ways:
+        raise CompressionError("unsupported_input", f"Scaling {scaling!r} needs colour images.", f"State one of {', '.join(ways)}.")
+    raw = {name: teacher.predict(ways[name](np.float32(sample.images))) for name in ([scaling] if scaling else ways)}
+    kinds = {name: output or output_kind(values) for name, values in raw.items()}
+    scores = {name: as_logits(values, kinds[name]) for name, values in raw.items()}
+    accuracies = {name: accuracy(values, sample.labels) for name, values in scores.items()}
+    best = max(scores, key=lambda name: (accuracies[name], -_cross_entropy(scores[name], sample.labels)))
+    if accuracies[best] < LEAST_MARGIN / len(classes) or not np.isfinite(scores[best]).all():
+        raise _near_chance(accuracies, scores[best], sample.labels, classes)
+    return InputContract(best, kinds[best], accuracies, tuple(mean.tolist()), tuple(std.tolist()), scaling is not None)
+
+
+def logits(teacher: Teacher, contract: InputContract, images: np.ndarray, chunk: int = 1024) -> np.ndarray:
+    """The teacher's logits, float32 (N, classes), for uint8 images at its own input size."""
+    way = scalings(np.float32(contract.mean), np.float32(contract.std), teacher.input_shape[2])[contract.scaling]
+    parts = [teacher.predict(way(np.float32(images[i : i + chunk]))) for i in range(0, len(images), chunk)]
+    return as_logits(np.concatenate(parts), contract.output)
+
+
+def output_kind(values: np.ndarray) -> str:
+    """``softmax`` when rows are distributions, ``sigmoid`` when values are in 0..1, else ``logits``."""
+    inside = bool((values >= -1e-4).all() and (values <= 1 + 1e-4).all())
+    if inside and values.shape[1] > 1 and np.allclose(values.sum(1), 1.0, atol=1e-2):
+        return "softmax"
+    return "sigmoid" if inside else "logits"
+
+
+def as_logits(values: np.ndarray, kind: str) -> np.ndarray:
+    """Outputs of any kind as logits (N, classes); one sigmoid becomes two classes, the second its own."""
+    clipped = np.clip(values, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    if kind == "softmax":
+        return np.log(np.clip(values, SMALLEST_PROBABILITY, None))
+    if kind == "sigmoid":
+        values = np.log(clipped) - np.log1p(-clipped)
+    if values.shape[1] == 1:
+        values = np.concatenate([np.zeros_like(values), values], axis=1)
+    return values.astype(np.float32)
+
+
+def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
+    return float((scores.argmax(1) == labels).mean())
+
+
+def _first(split: Split, count: int) -> Split:
+    """A sample spread evenly over the split, whose images may be sorted by class."""
+    rows = np.linspace(0, len(split) - 1, min(count, len(split))).astype(int)
+    return Split(split.images[rows], split.labels[rows])
+
+
+def _cross_entropy(scores: np.ndarray, labels: np.ndarray) -> float:
+    shifted = scores - scores.max(1, keepdims=True)
+    return float((np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]).mean())
+
+
+def _check_width(outputs: int, classes: int) -> None:
+    if outputs == classes or (outputs == 1 and classes == 2):
+        return
+    hint = "Give one folder per output of the teacher."
+    if outputs == classes + 1:
+        hint += " One output more often is a background class: give it a folder, or remove it from the teacher."
+    raise CompressionError("output_width_mismatch", f"The teacher has {outputs} outputs, the data {classes} classes.", hint)
+
+
+def _near_chance(
+    accuracies: dict[str, float], scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]
+) -> CompressionError:
+    tried = ", ".join(f"{name} {value:.1%}" for name, value in accuracies.items())
+    message = f"The teacher is near chance ({1 / len(classes):.1%}) with every scaling tried: {tried}."
+    order = _likely_order(scores, labels, classes)
+    if order:
+        permuted, gain = order
+        names = ", ".join(permuted[:20]) + (", .." if len(permuted) > 20 else "")
+        return CompressionError(
+            "teacher_near_chance",
+            f"{message} Another order of the classes explains it: {gain:.1%} would be right.",
+            f"State class_names in the teacher's order, likely: {names}.",
+        )
+    if len(np.unique(scores.argmax(1))) <= max(1, len(classes) // 5):
+        hint = "It answers nearly the same for every image, so the scaling is likely another: state input_scaling, or put it into the model."
+    else:
+        hint = "No order of the classes explains it: check that the data is what the teacher was trained on, and its scaling."
+    return CompressionError("teacher_near_chance", message, hint)
+
+
+def _likely_order(scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> tuple[list[str], float] | None:
+    """The folder behind each output when one permutation makes the teacher right at least half as often as it could be."""
+    count = len(classes)
+    confusion = np.zeros((count, count), int)
+    np.add.at(confusion, (scores.argmax(1), labels), 1)
+    order, left = [-1] * count, confusion.astype(float)
+    for _ in range(count):
+        output, label = np.unravel_index(int(left.argmax()), left.shape)
+        order[int(output)] = int(label)
+        left[output, :] = left[:, label] = -1
+    gain = confusion[np.arange(count), order].sum() / len(labels)
+    return ([classes[i] for i in order], float(gain)) if gain >= max(0.5, 2 * LEAST_MARGIN / count) else None

@@ -1,0 +1,88 @@
+"""The teacher: opened by the loader that can, each in a process of its own, and frozen into one graph."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from workers.compression.errors import CompressionError
+from workers.compression.teacher_files import identify
+from workers.compression.values import Teacher
+
+LOADERS = {"keras": ("keras", "tf_keras"), "hdf5": ("keras", "tf_keras"), "saved_model": ("saved_model",)}
+FALLBACK_SIZE = 224
+HINTS = {
+    "several_inputs": "Upload an image classifier that takes one image.",
+    "several_outputs": "Upload a model with a single output: one score per class.",
+    "unsupported_input": "Upload an image classifier: (N, height, width, channels) in, (N, classes) out.",
+    "unsafe_operation": "Export the model without operations that read or write files.",
+    "model_not_loadable": "Save the model again with a current Keras, or export it as a SavedModel.",
+}
+
+
+def load(path: Path, folder: Path, fallback_size: int = FALLBACK_SIZE) -> Teacher:
+    """Load a .keras, HDF5 or archived SavedModel; ``fallback_size`` replaces an unknown height and width (pixels).
+
+    Raises:
+        CompressionError: what ``identify`` raises, or why no loader could open it.
+    """
+    kind, target = identify(path, folder / "saved_model")
+    refusals = {}
+    for loader in LOADERS[kind]:
+        out = folder / f"frozen-{loader}"
+        out.mkdir(parents=True, exist_ok=True)
+        if (error := _freeze(loader, target, out, fallback_size)) is None:
+            return _teacher(kind, loader, path, out)
+        refusals[loader] = error
+    decisive = next((e for e in refusals.values() if e["code"] != "model_not_loadable"), None)
+    code = decisive["code"] if decisive else "model_not_loadable"
+    message = decisive["message"] if decisive else "; ".join(f"{name}: {e['message']}" for name, e in refusals.items())
+    raise CompressionError(code, message, HINTS[code])
+
+
+def _freeze(loader: str, target: Path, out: Path, fallback_size: int) -> dict[str, str] | None:
+    command = [sys.executable, "-m", "workers.compression.freeze_teacher", loader, str(target), str(out), str(fallback_size)]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode == 0:
+        return None
+    if (out / "error.json").exists():
+        return dict(json.loads((out / "error.json").read_text()))
+    return {"code": "model_not_loadable", "message": f"its process ended with {done.returncode}"}
+
+
+def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
+    about: dict[str, Any] = json.loads((out / "teacher.json").read_text())
+    shape = about["input"]["shape"][1:]
+    tflite = out / "teacher.tflite"
+    return Teacher(
+        format=kind,
+        loader=loader,
+        input_shape=(shape[0], shape[1], shape[2] if len(shape) == 3 else 1),
+        outputs=about["output"]["shape"][1],
+        parameters=about["parameters"],
+        bytes=path.stat().st_size,
+        tflite=tflite if tflite.exists() else None,
+        predict=_predictor(out / "graph.pb", about),
+        description={"format": kind, "loader": loader, "bytes": path.stat().st_size} | about,
+    )
+
+
+def _predictor(path: Path, about: dict[str, Any], batch: int = 128) -> Callable[[np.ndarray], np.ndarray]:
+    graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    names = about["input"]["name"], about["output"]["name"]
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+    run = wrapped.prune(*(wrapped.graph.as_graph_element(name) for name in names))
+    shape, dtype = about["input"]["shape"][1:], tf.as_dtype(about["input"]["dtype"])
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        parts = [
+            run(tf.cast(images[i : i + batch].reshape(-1, *shape), dtype)).numpy() for i in range(0, len(images), batch)
+        ]
+        return np.concatenate(parts).astype(np.float32)
+
+    return predict

@@ -1,0 +1,161 @@
+"""What flows from one stage to the next: frozen values, no behaviour that belongs to a stage."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+SPLITS = ("train", "val", "test")
+
+
+class Report(Protocol):
+    """How a stage says how far it is: its name, its own fraction 0..1, and what else is worth telling."""
+
+    def __call__(self, stage: str, fraction: float, **details: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A loaded teacher: a frozen TensorFlow graph and its float32 .tflite, whatever file it came from.
+
+    ``input_shape`` is (height, width, channels); ``predict`` takes float32 images (N, height, width, channels), already
+    scaled, and returns raw outputs (N, outputs).
+    """
+
+    format: str
+    loader: str
+    input_shape: tuple[int, int, int]
+    outputs: int
+    parameters: int
+    bytes: int
+    tflite: Path | None
+    predict: Callable[[np.ndarray], np.ndarray]
+    description: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class InputContract:
+    """How images must be scaled for the teacher and how its outputs read, with the accuracy of each way tried."""
+
+    scaling: str
+    output: str
+    accuracies: dict[str, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    stated: bool
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images uint8 (N, height, width, channels) and labels int32 (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three disjoint splits; no image of ``test`` or ``val`` equals one of ``train``, pixel for pixel."""
+
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split
+    description: dict[str, Any]
+
+    def split(self, name: str) -> Split:
+        return {"train": self.train, "val": self.val, "test": self.test}[name]
+
+
+@dataclass(frozen=True)
+class TeacherOutputs:
+    """The fixed teacher's logits over the training images: float32 (views, N, classes).
+
+    View 0 is the image, view 1 (when there) its mirror image.
+    """
+
+    logits: np.ndarray
+    mirrored: bool
+
+
+@dataclass(frozen=True)
+class StudentPlan:
+    """One student: a residual network by width (channels of its first stage) and depth (blocks per stage).
+
+    ``input_shape`` is (height, width, channels).
+    """
+
+    name: str
+    width: int
+    depth: int
+    input_shape: tuple[int, int, int]
+    classes: int
+
+    @property
+    def variant(self) -> str:
+        """The decodable name of the file: family, width, depth, input, quantization."""
+        height, width, channels = self.input_shape
+        return f"{self.name}-resnet-w{self.width}-d{self.depth}-{height}x{width}x{channels}-int8"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """One convolution ready for export: batch normalization folded in, ranges of its quantizers.
+
+    ``kernel`` is (height, width, in, out), ``bias`` (out,), ``low``/``high`` the range of the output.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Student:
+    """A trained student: its plan, its folded convolutions by name and the ranges of its other tensors by name."""
+
+    plan: StudentPlan
+    convolutions: dict[str, Folded]
+    ranges: dict[str, tuple[float, float]]
+    float32_top1: float | None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One exported file."""
+
+    plan: StudentPlan
+    path: Path
+    parameters: int
+    float32_top1: float | None
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Measured on the .tflite itself. Bytes, counts and milliseconds; accuracies are fractions of 1."""
+
+    top1: float
+    top5: float
+    agreement: float
+    per_class: dict[str, float]
+    bytes: int
+    macs: int
+    peak_tensor_bytes: int
+    latency_ms: dict[str, Any]
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a compression leaves: report.json's content and the files beside it."""
+
+    report: dict[str, Any]
+    files: tuple[Path, ...] = field(default=())
