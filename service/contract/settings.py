@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     max_attempts: PositiveInt = 3
     job_timeout_seconds: PositiveFloat = 24 * 3600.0
     child_memory_bytes: int = Field(16 * 1024 * MIB, ge=4 * 1024 * MIB)
+    require_sandbox: bool = True
+    cuda_visible_devices: str = ""
 
     @property
     def database(self) -> str:
