@@ -1,0 +1,115 @@
+"""Errors as RFC 9457 problem+json: one handler for all of them, and what OpenAPI says about them."""
+
+import errno
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from service.contract.errors import (
+    Learn2CompressError,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    StorageFull,
+    Unauthorized,
+    Unavailable,
+)
+from service.schemas import Problem
+
+MEDIA_TYPE = "application/problem+json"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+EXPECTED: tuple[type[Exception], ...] = (
+    Learn2CompressError,
+    RequestValidationError,
+    HTTPException,
+    OSError,
+    OperationalError,
+    PoolTimeout,
+)
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    for kind in (*EXPECTED, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+async def answer(_: Request, error: Exception) -> JSONResponse:
+    known = translate(error)
+    if known.status == 500:
+        log.error("unexpected error", exc_info=error)
+    problem = Problem(
+        type=f"urn:l2c:problem:{known.code}",
+        title=title(known.code),
+        status=known.status,
+        detail=known.message,
+        code=known.code,
+        hint=known.hint,
+        errors=places(error) if isinstance(error, RequestValidationError) else None,
+    )
+    headers = dict(getattr(error, "headers", None) or {})
+    if isinstance(known, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(problem.model_dump(exclude_none=True), known.status, headers, media_type=MEDIA_TYPE)
+
+
+def translate(error: Exception) -> Learn2CompressError:
+    """Every exception as one of ours; what nobody expected becomes an ``internal`` that tells nothing."""
+    match error:
+        case Learn2CompressError():
+            return error
+        case RequestValidationError():
+            told = "; ".join(f"{place['loc']}: {place['msg']}" for place in places(error)[:5])
+            return Malformed(told or "The request is malformed.", "The OpenAPI description at /docs has the types.")
+        case HTTPException():
+            return _of_status(error)
+        case OSError() if error.errno in DISK_FULL:
+            return StorageFull("There is no space left for this.")
+        case OperationalError() if "disk is full" in str(error.orig):
+            return StorageFull("There is no space left for this.")
+        case OperationalError() | PoolTimeout():
+            log.warning("the database does not answer: %s", error)
+            return Unavailable("The database does not answer.")
+    return Learn2CompressError("Something went wrong that nobody expected.", "The server's log has the details.")
+
+
+def places(error: RequestValidationError) -> list[dict[str, str]]:
+    """Where the input is wrong and why, without the input itself."""
+    return [{"loc": ".".join(map(str, each["loc"])), "msg": each["msg"]} for each in error.errors()]
+
+
+def responses(*kinds: type[Learn2CompressError]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of a route that may raise these."""
+    grouped: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        empty: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+        description = HTTPStatus(kind.status).phrase
+        entry = grouped.setdefault(kind.status, {"description": description, "content": {MEDIA_TYPE: empty}})
+        entry["content"][MEDIA_TYPE]["examples"][kind.code] = {"value": _example(kind)}
+    return grouped
+
+
+def title(code: str) -> str:
+    return code.replace("_", " ").capitalize()
+
+
+def _example(kind: type[Learn2CompressError]) -> dict[str, Any]:
+    shown = {"type": f"urn:l2c:problem:{kind.code}", "title": title(kind.code), "status": kind.status}
+    return {**shown, "detail": "What happened to this very request.", "code": kind.code, "hint": kind.hint}
+
+
+def _of_status(error: HTTPException) -> Learn2CompressError:
+    if error.status_code == 404:
+        return NotFound("There is nothing at this address.", "The API lives under /v1; /docs lists its routes.")
+    if error.status_code == 405:
+        return MethodNotAllowed("This address does not know this method.", "The Allow header lists those it knows.")
+    known = Malformed(str(error.detail))
+    known.status = error.status_code
+    return known

@@ -1,0 +1,54 @@
+"""Tells the workers that a job waits. Nobody may depend on it: the reaper rings again for whatever went unheard."""
+
+import logging
+from typing import Protocol
+
+from celery import Celery
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError, OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy import update
+
+from service.contract.job import QUEUE, RUN_JOB
+from service.contract.records import Job, Sessions, now
+
+log = logging.getLogger(__name__)
+SECONDS_TO_WAIT_FOR_REDIS = 1.0
+
+
+class Bell(Protocol):
+    def ring(self, job_id: str) -> None:
+        """Say that this job waits; call it after the commit. Never raises."""
+
+
+class SilentBell:
+    """Embedded mode: the claim loop looks at the table several times a second by itself."""
+
+    def ring(self, job_id: str) -> None:
+        return None
+
+
+class CeleryBell:
+    """One message per job in Redis. A Redis that is down costs the request a second, not the job."""
+
+    def __init__(self, redis_url: str, sessions: Sessions):
+        self._sessions = sessions
+        self._app = Celery(broker=redis_url, set_as_current=False)
+        self._app.conf.broker_transport_options = {
+            "socket_connect_timeout": SECONDS_TO_WAIT_FOR_REDIS,
+            "socket_timeout": SECONDS_TO_WAIT_FOR_REDIS,
+            "max_retries": 0,
+        }
+
+    def ring(self, job_id: str) -> None:
+        try:
+            self._app.send_task(RUN_JOB, args=[job_id], queue=QUEUE, ignore_result=True, retry=False)
+        except (OperationalError, KombuError, CeleryError, RedisError, OSError) as error:
+            log.warning("could not ring for %s, the reaper will: %s", job_id, error)
+            return
+        with self._sessions.begin() as session:
+            session.execute(update(Job).where(Job.id == job_id).values(rung_at=now()))
+
+
+def open_bell(redis_url: str, sessions: Sessions) -> Bell:
+    return CeleryBell(redis_url, sessions) if redis_url else SilentBell()

@@ -1,0 +1,45 @@
+"""Whether the service can do its work right now."""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+from sqlalchemy import text
+
+from service.contract.errors import Unavailable
+from service.house import House
+
+log = logging.getLogger(__name__)
+
+
+def installed_version() -> str:
+    try:
+        return version("learn2compress")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def check(house: House) -> str:
+    """The service's version; raises Unavailable when the database or the store does not answer."""
+    _answers("database", lambda: _ask_database(house))
+    _answers("object store", lambda: _ask_store(house))
+    return installed_version()
+
+
+def _answers(what: str, ask: Callable[[], None]) -> None:
+    try:
+        ask()
+    except Exception as error:
+        log.warning("the %s does not answer: %s", what, error)
+        raise Unavailable(f"The {what} does not answer.") from error
+
+
+def _ask_database(house: House) -> None:
+    with house.sessions() as session:
+        session.execute(text("SELECT 1"))
+
+
+def _ask_store(house: House) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        house.store.size("healthz")

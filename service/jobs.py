@@ -1,0 +1,114 @@
+"""Compression jobs: submitted, watched, cancelled. The row is the truth; every move is compare-and-set."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from service import paging
+from service.contract.errors import IllegalMove, NotFound, NotReady
+from service.contract.job import FINISHED, JobKind, JobState, ReviewState
+from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Variant, now
+from service.house import House
+from service.reviews import DATASETS, MODELS, owned
+from service.schemas import NewJob
+
+PLOT = "accuracy_over_bytes"
+
+
+@dataclass(frozen=True)
+class JobWithVariants:
+    """A job as its owner sees it."""
+
+    job: Job
+    variants: list[Variant]
+
+
+def submit(house: House, account_id: str, wanted: NewJob) -> JobWithVariants:
+    """Queue a compression; raises NotReady while the model or the dataset is being inspected or was rejected."""
+    with house.sessions.begin() as session:
+        _check_ready(owned(session, MODELS, account_id, wanted.model_id), MODELS.noun)
+        _check_ready(owned(session, DATASETS, account_id, wanted.dataset_id), DATASETS.noun)
+        job = Job(
+            account_id=account_id,
+            model_id=wanted.model_id,
+            dataset_id=wanted.dataset_id,
+            spec=wanted.spec.model_dump(mode="json"),
+        )
+        session.add(job)
+        session.flush()
+        session.add(_state_event(job.id, JobState.QUEUED))
+    house.bell.ring(job.id)
+    return JobWithVariants(job, [])
+
+
+def read(house: House, account_id: str, job_id: str) -> JobWithVariants:
+    with house.sessions() as session:
+        job = _owned(session, account_id, job_id)
+        return JobWithVariants(job, list(session.scalars(select(Variant).where(Variant.job_id == job_id))))
+
+
+def browse(house: House, account_id: str, wanted: paging.Wanted) -> paging.Page[Job]:
+    with house.sessions() as session:
+        mine = select(Job).where(Job.account_id == account_id, Job.kind == JobKind.COMPRESSION)
+        return paging.page(session, mine, Job, wanted)
+
+
+def cancel(house: House, account_id: str, job_id: str) -> JobWithVariants:
+    """A queued job ends here; a running one is ended by its supervisor, which looks several times a second."""
+    with house.sessions.begin() as session:
+        if _owned(session, account_id, job_id).state != JobState.CANCELLED:
+            _request_cancel(session, job_id)
+    return read(house, account_id, job_id)
+
+
+def plot(house: House, account_id: str, job_id: str, suffix: str) -> Iterator[bytes]:
+    """The plot of accuracy over bytes as ``png`` or ``svg``."""
+    job = finished(house, account_id, job_id)
+    try:
+        return house.store.read(f"{job.artifacts_prefix}{PLOT}.{suffix}")
+    except FileNotFoundError as error:
+        raise NotFound(f"Job {job_id} has no plot as {suffix}.") from error
+
+
+def finished(house: House, account_id: str, job_id: str) -> Job:
+    """The job once it has succeeded; raises NotReady before, and for ever when it failed or was cancelled."""
+    with house.sessions() as session:
+        job = _owned(session, account_id, job_id)
+    if job.state in FINISHED - {JobState.SUCCEEDED}:
+        raise NotReady(f"Job {job_id} is {job.state}, so it has no results.", "GET the job to see why it ended.")
+    if job.state != JobState.SUCCEEDED:
+        raise NotReady(f"Job {job_id} is {job.state}.", "Watch its events and ask again when it has succeeded.")
+    return job
+
+
+def _request_cancel(session: Session, job_id: str) -> None:
+    this = Job.id == job_id
+    unfinished = update(Job).where(this, Job.state.not_in(FINISHED)).values(cancel_requested=True).returning(Job.id)
+    if session.scalar(unfinished) is None:
+        raise IllegalMove(f"Job {job_id} has ended already.", "Only queued and running jobs can be cancelled.")
+    ended = {"state": JobState.CANCELLED, "stage": JobState.CANCELLED, "eta_seconds": None, "finished_at": now()}
+    queued = update(Job).where(this, Job.state == JobState.QUEUED).values(**ended).returning(Job.attempts)
+    if (attempts := session.scalar(queued)) is not None:
+        session.add(_state_event(job_id, JobState.CANCELLED, attempts))
+
+
+def _check_ready(record: ModelRecord | DatasetRecord, noun: str) -> None:
+    if record.state == ReviewState.REJECTED:
+        error = record.error or {}
+        why = f"{error.get('code', 'rejected')}: {error.get('message', '')}"
+        raise NotReady(f"The {noun} {record.id} was rejected ({why})", error.get("hint") or f"Upload another {noun}.")
+    if record.state != ReviewState.READY:
+        raise NotReady(f"The {noun} {record.id} is still being inspected.", "Submit again when its state is ready.")
+
+
+def _state_event(job_id: str, state: JobState, attempt: int = 0) -> JobEvent:
+    return JobEvent(job_id=job_id, attempt=attempt, type="state", data={"state": state})
+
+
+def _owned(session: Session, account_id: str, job_id: str) -> Job:
+    job = session.get(Job, job_id)
+    if job is None or job.account_id != account_id or job.kind != JobKind.COMPRESSION:
+        raise NotFound(f"There is no job {job_id}.")
+    return job

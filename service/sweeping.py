@@ -1,0 +1,44 @@
+"""Deletes what nobody came back for: uploads that were never used, spool files that a killed process left."""
+
+import logging
+import threading
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from service.contract.records import DatasetRecord, ModelRecord, Upload, now
+from service.house import House
+from service.receiving import SPOOL_PREFIX
+from service.uploads import discard
+
+log = logging.getLogger(__name__)
+ABANDONED_AFTER = timedelta(hours=24)
+SECONDS_BETWEEN_SWEEPS = 3600.0
+
+
+def sweep(house: House) -> int:
+    """Delete uploads and spool files older than a day that nothing refers to; how many uploads went."""
+    before = now() - ABANDONED_AFTER
+    unused = select(Upload.id).where(
+        Upload.created_at < before,
+        Upload.id.not_in(select(ModelRecord.upload_id)),
+        Upload.id.not_in(select(DatasetRecord.upload_id)),
+    )
+    with house.sessions() as session:
+        abandoned = list(session.scalars(unused))
+    for file in house.settings.work_dir.glob(f"{SPOOL_PREFIX}*"):
+        if file.stat().st_mtime < before.timestamp():
+            file.unlink(missing_ok=True)
+    return sum(discard(house, upload_id) for upload_id in abandoned)
+
+
+def sweep_until(house: House, stop: threading.Event) -> None:
+    """At once and then every hour, until the service stops."""
+    while True:
+        try:
+            if count := sweep(house):
+                log.info("deleted %d abandoned uploads", count)
+        except Exception:
+            log.exception("the sweep failed; the next one is in an hour")
+        if stop.wait(SECONDS_BETWEEN_SWEEPS):
+            return

@@ -1,0 +1,174 @@
+"""A file's way in: announced, sent in parts of one size in any order, completed once its hash is right, used once."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import filenames
+from service.contract.errors import Conflict, HashMismatch, Malformed, NotFound, PartTooLong, TooLarge, UploadIncomplete
+from service.contract.records import Upload, UploadPart, now
+from service.contract.storage import part_key, upload_prefix
+from service.house import House
+from service.receiving import Body, Spooled, spool
+from service.schemas import NewUpload
+
+INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@dataclass(frozen=True)
+class UploadWithParts:
+    """An upload as its owner sees it."""
+
+    upload: Upload
+    parts: list[UploadPart] = field(default_factory=list)
+
+
+def create(house: House, account_id: str, wanted: NewUpload) -> UploadWithParts:
+    check_size(house, wanted.size)
+    upload = Upload(
+        account_id=account_id,
+        filename=filenames.safe(wanted.filename),
+        size=wanted.size,
+        part_size=house.settings.part_size,
+        sha256=wanted.sha256,
+    )
+    with house.sessions.begin() as session:
+        session.add(upload)
+    return UploadWithParts(upload)
+
+
+def check_size(house: House, size: int) -> None:
+    if size > (most := house.settings.max_upload_bytes):
+        raise TooLarge(f"{size:,} bytes are more than the {most:,} bytes that this server takes.")
+
+
+def read(house: House, account_id: str, upload_id: str) -> UploadWithParts:
+    with house.sessions() as session:
+        upload = _owned(session, account_id, upload_id)
+        return UploadWithParts(upload, _parts(session, upload_id))
+
+
+async def put_part(
+    house: House, account_id: str, upload_id: str, number: int, body: Body, sha256: str | None
+) -> UploadPart:
+    """Receive one part. Sending the same part again replaces it; a part that does not fit leaves nothing behind."""
+    expected = await asyncio.to_thread(_expected_size, house, account_id, upload_id, number)
+    spooled = await spool(body, house.settings.work_dir, expected)
+    try:
+        if await body.read(1):
+            raise PartTooLong(f"Part {number} must be exactly {expected:,} bytes long.")
+        if spooled.size < expected:
+            raise Malformed(f"Part {number} must be exactly {expected:,} bytes long, {spooled.size:,} came.")
+        if sha256 not in (None, spooled.sha256):
+            raise HashMismatch(f"Part {number} has SHA-256 {spooled.sha256}.")
+        return await asyncio.to_thread(keep_part, house, upload_id, number, spooled)
+    finally:
+        spooled.path.unlink(missing_ok=True)
+
+
+def keep_part(house: House, upload_id: str, number: int, spooled: Spooled) -> UploadPart:
+    """Row first, bytes before the commit: the row's lock keeps ``complete`` from trusting bytes that change."""
+    part = UploadPart(upload_id=upload_id, number=number, size=spooled.size, sha256=spooled.sha256)
+    values = {"size": part.size, "sha256": part.sha256}
+    with house.sessions() as session:
+        insert = INSERT[session.get_bind().dialect.name](UploadPart)
+        new = insert.values(upload_id=upload_id, number=number, **values)
+        try:
+            session.execute(new.on_conflict_do_update(index_elements=["upload_id", "number"], set_=values))
+        except IntegrityError as error:
+            raise NotFound(f"Upload {upload_id} was deleted meanwhile.") from error
+        if session.scalar(select(Upload.completed_at).where(Upload.id == upload_id)) is not None:
+            raise Conflict(f"Upload {upload_id} is complete; its parts cannot change any more.")
+        house.store.put(part_key(upload_id, number), spooled.path)
+        session.commit()
+    return part
+
+
+def complete(house: House, account_id: str, upload_id: str, sha256: str | None) -> UploadWithParts:
+    """Check that every part is there and that the whole file has the announced hash. Doing it twice is harmless."""
+    found = read(house, account_id, upload_id)
+    announced = {each for each in (found.upload.sha256, sha256) if each}
+    if len(announced) > 1:
+        raise HashMismatch("The upload was created with another SHA-256.")
+    if found.upload.completed_at:
+        return found
+    missing = part_count(found.upload) - len(found.parts)
+    if missing:
+        raise UploadIncomplete(f"{missing} of {part_count(found.upload)} parts are missing.")
+    actual = _whole_sha256(house, found)
+    if announced - {actual}:
+        raise HashMismatch(f"The file that arrived has SHA-256 {actual}.")
+    with house.sessions.begin() as session:
+        return _finish(session, found, actual)
+
+
+def delete_upload(house: House, account_id: str, upload_id: str) -> None:
+    with house.sessions() as session:
+        _owned(session, account_id, upload_id)
+    if not discard(house, upload_id):
+        raise Conflict(f"Upload {upload_id} is in use.", "Delete the model or dataset that was made of it.")
+
+
+def discard(house: House, upload_id: str) -> bool:
+    """Forget the upload and its bytes, unless a model or dataset was made of it."""
+    try:
+        with house.sessions.begin() as session:
+            session.execute(delete(Upload).where(Upload.id == upload_id))
+    except IntegrityError:
+        return False
+    house.store.delete(upload_prefix(upload_id))
+    return True
+
+
+def part_count(upload: Upload) -> int:
+    return -(-upload.size // upload.part_size)
+
+
+def _expected_size(house: House, account_id: str, upload_id: str, number: int) -> int:
+    with house.sessions() as session:
+        upload = _owned(session, account_id, upload_id)
+    if upload.completed_at:
+        raise Conflict(f"Upload {upload_id} is complete; its parts cannot change any more.")
+    count = part_count(upload)
+    if not 1 <= number <= count:
+        raise Malformed(f"Upload {upload_id} has parts 1 to {count}, not {number}.")
+    return upload.part_size if number < count else upload.size - (count - 1) * upload.part_size
+
+
+def _whole_sha256(house: House, found: UploadWithParts) -> str:
+    digest = hashlib.sha256()
+    for part in found.parts:
+        for chunk in house.store.read(part_key(part.upload_id, part.number)):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _finish(session: Session, found: UploadWithParts, sha256: str) -> UploadWithParts:
+    upload_id = found.upload.id
+    unfinished = update(Upload).where(Upload.id == upload_id, Upload.completed_at.is_(None))
+    session.execute(unfinished.values(completed_at=now(), sha256=sha256))
+    parts = _parts(session, upload_id, lock=True)
+    if [part.sha256 for part in parts] != [part.sha256 for part in found.parts]:
+        raise Conflict("Parts changed while the file's hash was being checked.", "Complete the upload again.")
+    upload = session.get(Upload, upload_id)
+    if upload is None:
+        raise NotFound(f"Upload {upload_id} was deleted meanwhile.")
+    return UploadWithParts(upload, parts)
+
+
+def _parts(session: Session, upload_id: str, lock: bool = False) -> list[UploadPart]:
+    query = select(UploadPart).where(UploadPart.upload_id == upload_id).order_by(UploadPart.number)
+    return list(session.scalars(query.with_for_update() if lock else query))
+
+
+def _owned(session: Session, account_id: str, upload_id: str) -> Upload:
+    upload = session.get(Upload, upload_id)
+    if upload is None or upload.account_id != account_id:
+        raise NotFound(f"There is no upload {upload_id}.")
+    return upload

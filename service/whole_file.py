@@ -1,0 +1,82 @@
+"""One request, one file: a raw body of any length becomes a completed upload. The sugar for curl."""
+
+import asyncio
+import hashlib
+from typing import Any
+
+from sqlalchemy import update
+
+from service import filenames
+from service.contract.errors import HashMismatch, Malformed, TooLarge
+from service.contract.records import Upload, now
+from service.house import House
+from service.receiving import Body, Spooled, spool
+from service.uploads import check_size, discard, keep_part
+
+
+async def receive(
+    house: House, account_id: str, filename: str, body: Body, announced_size: int | None, sha256: str | None
+) -> str:
+    """Cut the body into parts as it streams in and return the completed upload's id; a failure leaves nothing.
+
+    Raises TooLarge as soon as the limit is passed, Malformed for an empty body, HashMismatch for other bytes than
+    those of ``sha256``, BodyIncomplete for a body that is cut off.
+    """
+    check_size(house, announced_size or 0)
+    upload_id = await asyncio.to_thread(_announce, house, account_id, filenames.safe(filename))
+    try:
+        whole = hashlib.sha256()
+        size = await _cut(house, upload_id, body, whole)
+        if sha256 not in (None, whole.hexdigest()):
+            raise HashMismatch(f"The file that arrived has SHA-256 {whole.hexdigest()}.")
+        await asyncio.to_thread(_finish, house, upload_id, size, whole.hexdigest())
+    except BaseException:
+        await asyncio.to_thread(discard, house, upload_id)
+        raise
+    return upload_id
+
+
+async def _cut(house: House, upload_id: str, body: Body, whole: Any) -> int:
+    """Store up to two parts while the next one is being received; the size of all of them in bytes."""
+    size, number, limit = 0, 0, house.settings.max_upload_bytes
+    storing: list[asyncio.Task[None]] = []
+    try:
+        while (part := await spool(body, house.settings.work_dir, _most(house, size), whole)).size:
+            size, number = size + part.size, number + 1
+            storing.append(asyncio.create_task(_store(house, upload_id, number, part)))
+            if size > limit:
+                raise TooLarge(f"The file is longer than the {limit:,} bytes that this server takes.")
+            if len(storing) > 2:
+                await storing.pop(0)
+        part.path.unlink()
+        await asyncio.gather(*storing)
+    finally:
+        await asyncio.gather(*storing, return_exceptions=True)
+    if size == 0:
+        raise Malformed("The request has no body.", "Send the file itself: curl -T FILE, or --data-binary @FILE.")
+    return size
+
+
+def _most(house: House, received: int) -> int:
+    """One byte beyond the limit is enough to know that it is passed."""
+    return min(house.settings.part_size, house.settings.max_upload_bytes + 1 - received)
+
+
+async def _store(house: House, upload_id: str, number: int, part: Spooled) -> None:
+    try:
+        await asyncio.to_thread(keep_part, house, upload_id, number, part)
+    finally:
+        part.path.unlink(missing_ok=True)
+
+
+def _announce(house: House, account_id: str, filename: str) -> str:
+    upload = Upload(account_id=account_id, filename=filename, size=0, part_size=house.settings.part_size)
+    with house.sessions.begin() as session:
+        session.add(upload)
+    return upload.id
+
+
+def _finish(house: House, upload_id: str, size: int, sha256: str) -> None:
+    with house.sessions.begin() as session:
+        finished = update(Upload).where(Upload.id == upload_id)
+        session.execute(finished.values(size=size, sha256=sha256, completed_at=now()))

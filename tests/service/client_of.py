@@ -1,0 +1,45 @@
+"""A real uvicorn in a thread, and a client of it that has a key."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+
+from service import accounts
+from service.app import create_app
+from service.contract.settings import Settings
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """The condition's first true value; AssertionError when none comes in time."""
+    for _ in range(int(seconds / 0.05)):
+        if value := condition():
+            return value
+        threading.Event().wait(0.05)
+    raise AssertionError(f"{condition} did not come true within {seconds} s")
+
+
+@contextmanager
+def serving(settings: Settings, port: int = 0) -> Iterator[httpx.Client]:
+    """``app.state.house`` is reachable as ``client.house``."""
+    app = create_app(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: server.started)
+        key = accounts.open_account(app.state.house.sessions, "first") or accounts.open_account(
+            app.state.house.sessions, f"again-{threading.get_native_id()}-{id(server)}"
+        )
+        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+            client.house = app.state.house  # type: ignore[attr-defined]
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(10)

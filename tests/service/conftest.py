@@ -1,0 +1,63 @@
+"""The real app on SQLite with the directory store, and again on PostgreSQL with S3."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from service import accounts
+from service.app import create_app
+from service.contract.settings import Settings
+from service.house import House
+from tests.service.client_of import serving
+
+PART_SIZE = 64 * 1024
+LIMIT = 1024 * 1024
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", part_size=PART_SIZE, max_upload_bytes=LIMIT)
+
+
+@pytest.fixture(params=["sqlite-directory", "postgresql-s3"])
+def settings(request: pytest.FixtureRequest, embedded: Settings) -> Settings:
+    if request.param == "sqlite-directory":
+        return embedded
+    url = request.getfixturevalue("postgres_database")
+    return Settings(**{**embedded.model_dump(), "database_url": url, **request.getfixturevalue("s3")})
+
+
+@pytest.fixture
+def web(settings: Settings) -> Iterator[TestClient]:
+    """The app without a key; unexpected errors become answers, as for any client."""
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def house(web: TestClient) -> House:
+    built: House = web.app.state.house  # type: ignore[attr-defined]
+    return built
+
+
+@pytest.fixture
+def api(web: TestClient, house: House) -> TestClient:
+    """The app as its first account sees it."""
+    web.headers["Authorization"] = f"Bearer {accounts.open_account(house.sessions, 'first')}"
+    return web
+
+
+@pytest.fixture
+def stranger(api: TestClient, house: House) -> dict[str, str]:
+    """The headers of another account."""
+    return {"Authorization": f"Bearer {accounts.open_account(house.sessions, 'second')}"}
+
+
+@pytest.fixture
+def live(embedded: Settings) -> Iterator[httpx.Client]:
+    """A client with a key, of a real uvicorn on a socket."""
+    with serving(embedded) as client:
+        yield client

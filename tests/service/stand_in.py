@@ -1,0 +1,111 @@
+"""Does a worker's part by writing the rows and files that a worker would write."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import select, update
+
+from service.contract.job import JobState, ReviewState
+from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Variant, now
+from service.contract.storage import attempt_prefix
+from service.house import House
+
+BASELINE = {"top1": 0.93, "top5": 0.99, "bytes": 1_996_240, "parameters": 467_946, "macs": 69_000_000}
+FILES = {name: f"{name} tflite bytes ".encode() * 50 for name in ("large", "medium", "small")}
+
+
+def upload(api: httpx.Client, kind: str, content: bytes = b"bytes of a model") -> Any:
+    """A record of ``kind`` (models, datasets), still validating."""
+    answer = api.post(f"/v1/{kind}/upload", params={"filename": f"{kind}.zip"}, content=content)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def inspected(house: House, record_id: str, error: dict[str, str] | None = None) -> None:
+    """What inspection writes: ready with a description, or rejected with an error."""
+    table = ModelRecord if record_id.startswith("mod") else DatasetRecord
+    state = ReviewState.REJECTED if error else ReviewState.READY
+    job_column = Job.model_id if table is ModelRecord else Job.dataset_id
+    with house.sessions.begin() as session:
+        description = None if error else {"format": "keras", "classes": ["cat", "dog"]}
+        change = update(table).where(table.id == record_id)
+        session.execute(change.values(state=state, error=error, description=description))
+        session.execute(update(Job).where(job_column == record_id).values(state=JobState.SUCCEEDED))
+
+
+def submit(api: httpx.Client, house: House, **spec: Any) -> Any:
+    """A queued job over a fresh model and dataset that are both ready."""
+    ids = {f"{kind}_id": upload(api, f"{kind}s")["id"] for kind in ("model", "dataset")}
+    for record_id in ids.values():
+        inspected(house, record_id)
+    answer = api.post("/v1/jobs", json={**ids, "spec": spec})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def move(house: House, job_id: str, state: JobState, **values: Any) -> None:
+    """A state, and the event that tells it."""
+    with house.sessions.begin() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(state=state, **values))
+        session.add(JobEvent(job_id=job_id, attempt=1, type="state", data={"state": state}))
+
+
+def progress(house: House, job_id: str, fraction: float, **data: Any) -> None:
+    with house.sessions.begin() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(progress=fraction, stage="train"))
+        told = {"stage": "train", "progress": fraction, **data}
+        session.add(JobEvent(job_id=job_id, attempt=1, type="progress", data=told))
+
+
+def succeed(house: House, job_id: str, folder: Path) -> dict[str, str]:
+    """Publish three variants, both plots and the report; the variants' ids by name."""
+    prefix = attempt_prefix(job_id, 1)
+    for suffix in ("png", "svg"):
+        _put(house, f"{prefix}accuracy_over_bytes.{suffix}", f"a plot as {suffix}".encode(), folder)
+    with house.sessions.begin() as session:
+        account_id = session.scalar(select(Job.account_id).where(Job.id == job_id))
+        variants = [_variant(house, account_id or "", job_id, name, folder) for name in FILES]
+        session.add_all(variants)
+        session.flush()
+        ids = {variant.name: variant.id for variant in variants}
+        report = {"baseline": BASELINE, "variants": [variant.metrics for variant in variants], "warnings": []}
+    move(house, job_id, JobState.SUCCEEDED, report=report, artifacts_prefix=prefix, progress=1.0, finished_at=now())
+    return ids
+
+
+def _variant(house: House, account_id: str, job_id: str, name: str, folder: Path) -> Variant:
+    content = FILES[name]
+    key = f"{attempt_prefix(job_id, 1)}variants/{name}-int8.tflite"
+    _put(house, key, content, folder)
+    sha256 = hashlib.sha256(content).hexdigest()
+    metrics = {
+        "name": name,
+        "file": f"{name}-int8.tflite",
+        "sha256": sha256,
+        "bytes": len(content),
+        "top1": 0.9,
+        "top5": 0.99,
+        "agreement": 0.95,
+        "latency_ms": {"p50": 1.5, "p90": 2.0, "threads": 1, "cpu": "test"},
+        "smaller_x": 20.0,
+        "faster_x": 4.0,
+        "fewer_macs_x": 9.0,
+    }
+    return Variant(
+        account_id=account_id,
+        job_id=job_id,
+        name=name,
+        filename=f"{name}-int8.tflite",
+        key=key,
+        sha256=sha256,
+        bytes=len(content),
+        metrics=metrics,
+    )
+
+
+def _put(house: House, key: str, content: bytes, folder: Path) -> None:
+    file = folder / "to-be-published"
+    file.write_bytes(content)
+    house.store.put(key, file)
