@@ -1,0 +1,63 @@
+"""The embedded mode's worker, ``python -m workers.loop``: it takes jobs straight from the table, one at a time."""
+
+import ctypes
+import logging
+import os
+import signal
+import threading
+
+from service.contract.settings import Settings
+from workers.lease import oldest_claimable
+from workers.reaper import sweep_work_folders
+from workers.supervisor import supervise
+from workers.workshop import Workshop, open_workshop
+
+LOG = logging.getLogger(__name__)
+PR_SET_PDEATHSIG = 1
+PAUSE_AFTER_TROUBLE_SECONDS = 5.0
+
+
+class Stop:
+    """A flag that a signal handler may set: unlike an Event, it takes no lock that the interrupted code might hold."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def ask(self, *_: object) -> None:
+        self.asked = True
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+def work(shop: Workshop) -> None:
+    """Supervise the oldest claimable job, again and again, until the workshop says that it is stopping."""
+    pause = threading.Event()
+    while not shop.stopping():
+        try:
+            job_id = oldest_claimable(shop.sessions)
+            if job_id:
+                supervise(job_id, shop)
+                continue
+        except Exception:
+            # The row keeps its lease, so the job is tried again, and the attempt counts, once that has run out.
+            LOG.exception("trouble; the loop goes on")
+            pause.wait(PAUSE_AFTER_TROUBLE_SECONDS)
+        pause.wait(shop.settings.poll_seconds)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
+    stop, parent = Stop(), os.getppid()
+    signal.signal(signal.SIGTERM, stop.ask)
+    signal.signal(signal.SIGINT, stop.ask)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        return
+    shop = open_workshop(Settings(), stopping=stop)
+    sweep_work_folders(shop)
+    work(shop)
+
+
+if __name__ == "__main__":
+    main()

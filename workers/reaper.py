@@ -1,0 +1,49 @@
+"""What time alone would not heal: bells that nobody heard, leases that ran out, folders of workers that died."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import func, or_, select, update
+
+from service.contract.job import JobState
+from service.contract.records import Job, Sessions, now
+from workers.workshop import Workshop
+
+LOG = logging.getLogger(__name__)
+
+
+def ring(sessions: Sessions, send: Callable[[str], None], job_id: str) -> None:
+    """Send the message, and note when."""
+    send(job_id)
+    with sessions.begin() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(rung_at=now()))
+
+
+def silent(sessions: Sessions, waiting_messages: int, patience_seconds: float) -> list[str]:
+    """Jobs to ring again: those whose lease ran out, and queued ones that no message stands for.
+
+    A queued job that was rung is only rung again while fewer messages wait than jobs are queued, else a long queue
+    would fill with copies. A copy too many does no harm: whoever takes it finds the job claimed.
+    """
+    patient = now() - timedelta(seconds=patience_seconds)
+    quiet = or_(Job.rung_at.is_(None), Job.rung_at < patient)
+    orphaned = select(Job.id).where(Job.state == JobState.RUNNING, Job.lease_expires_at < now(), quiet)
+    queued = select(func.count()).where(Job.state == JobState.QUEUED)
+    unheard = select(Job.id).where(Job.state == JobState.QUEUED, quiet, Job.created_at < patient)
+    with sessions() as session:
+        missing = max(0, (session.scalar(queued) or 0) - waiting_messages)
+        oldest_bell_first = unheard.order_by(Job.rung_at.is_not(None), Job.rung_at, Job.created_at)
+        return [*session.scalars(orphaned), *session.scalars(oldest_bell_first.limit(missing))]
+
+
+def sweep_work_folders(shop: Workshop) -> None:
+    """Remove the folders of attempts that hold no lease any more, such as those of a worker that was killed."""
+    for folder in shop.settings.work_dir.glob("job_*.*"):
+        job_id, token = folder.name.split(".", 1)
+        with shop.sessions() as session:
+            leased = session.scalar(select(Job.lease_token).where(Job.id == job_id))
+        if leased != token:
+            LOG.info("removing %s, left by an attempt that is over", folder)
+            shutil.rmtree(folder, ignore_errors=True)

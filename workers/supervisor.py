@@ -1,0 +1,183 @@
+"""One attempt at one job, from the claim to its end. Celery's task and the embedded loop both call ``supervise``."""
+
+import contextlib
+import logging
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from service.contract.job import JobError, JobKind
+from service.contract.records import Job
+from service.contract.storage import attempt_prefix, checkpoint_key
+from workers import delivery, sandbox, settlement
+from workers.child import Child
+from workers.endings import Cancelled, Crashed, LeaseLost, Refused, Stopping
+from workers.lease import Lease, claim
+from workers.relay import Relay
+from workers.watch import Watch
+from workers.words import Checkpoint, Progress, Refusal, parse_line
+from workers.workshop import Workshop
+
+LOG = logging.getLogger(__name__)
+TICK_SECONDS = 0.1
+LINGER_SECONDS = 10.0
+REFUSED_STATUS = 2
+
+TIMED_OUT = JobError(
+    code="timed_out",
+    message="The job took longer than this service allows.",
+    hint="Choose a lower effort or fewer images, or ask the operator to raise L2C_JOB_TIMEOUT_SECONDS.",
+)
+
+
+def supervise(job_id: str, shop: Workshop) -> None:
+    """Do the job unless somebody else does; every way it can end is in its row when this returns."""
+    claimed = claim(shop.sessions, job_id, shop.settings.lease_seconds)
+    if claimed is None:
+        LOG.info("%s: finished, or another worker has it", job_id)
+        return
+    lease, job = claimed
+    LOG.info("%s: attempt %d", job_id, lease.attempt)
+    with contextlib.suppress(LeaseLost), _work_folder(lease, shop) as box, Watch(lease, shop.stopping) as watch:
+        _settle(lease, job, box, watch, shop)
+
+
+def _settle(lease: Lease, job: Job, box: Path, watch: Watch, shop: Workshop) -> None:
+    try:
+        _attempt(lease, job, box, watch, shop)
+    except Cancelled:
+        settlement.cancel(lease, job)
+    except Refused as refusal:
+        LOG.info("%s: %s", job.id, refusal)
+        settlement.fail(lease, job, refusal.error)
+    except Stopping:
+        settlement.requeue(lease, counted=False)
+        shop.ring(job.id)
+        return
+    except Crashed as crash:
+        LOG.error("%s: attempt %d crashed: %s", job.id, lease.attempt, crash)
+        if lease.attempt < shop.settings.max_attempts:
+            settlement.requeue(lease, counted=True)
+            shop.ring(job.id)
+            return
+        settlement.fail(lease, job, crash.error)
+    _tidy_store(lease, shop)
+
+
+def _attempt(lease: Lease, job: Job, box: Path, watch: Watch, shop: Workshop) -> None:
+    if job.cancel_requested:
+        raise Cancelled
+    if lease.attempt > shop.settings.max_attempts:
+        raise Refused(Crashed("no worker survived it").error)
+    delivery.fetch_inputs(job, shop.sessions, shop.store, box, watch.check)
+    if delivery.restore_checkpoint(job, shop.store, box):
+        LOG.info("%s: goes on from %s", job.id, job.checkpoint_key)
+    _run_child(lease, job, box, watch, shop)
+    report = delivery.read_report(box)
+    if job.kind != JobKind.COMPRESSION:
+        settlement.describe(lease, job, report)
+        return
+    prefix = attempt_prefix(job.id, lease.attempt)
+    published = delivery.publish(report, box, shop.store, prefix)
+    try:
+        watch.check()
+        settlement.succeed(lease, job, published)
+    except LeaseLost:
+        shop.store.delete(prefix)
+        raise
+
+
+def _run_child(lease: Lease, job: Job, box: Path, watch: Watch, shop: Workshop) -> None:
+    """Until the child has exited with success. Raises every ending."""
+    child = Child(sandbox.start(shop.command, box, shop.limits))
+    try:
+        watch.guard(child)
+        refusal = _listen(child, lease, job, box, watch, shop)
+        status = child.wait(LINGER_SECONDS)
+    finally:
+        child.end()
+    watch.check()
+    if status == 0:
+        return
+    LOG.warning("%s: the child ended with %d\n%s", job.id, status, child.tail())
+    if status == REFUSED_STATUS and refusal:
+        raise Refused(JobError(code=refusal.code, message=refusal.message, hint=refusal.hint))
+    raise Crashed(f"exit status {status}", _hint(status))
+
+
+def _listen(child: Child, lease: Lease, job: Job, box: Path, watch: Watch, shop: Workshop) -> Refusal | None:
+    """Pass on what the child says until it has no more to say; its refusal, if that came last."""
+    relay, checkpoints = Relay(lease), Checkpoints(lease, job.checkpoint_key, box, shop)
+    deadline = time.monotonic() + shop.settings.job_timeout_seconds
+    word = None
+    for line in child.lines(TICK_SECONDS):
+        watch.check()
+        if time.monotonic() > deadline:
+            raise Refused(TIMED_OUT)
+        relay.tick()
+        if line is None or (parsed := parse_line(line)) is None:
+            continue
+        word = parsed
+        if isinstance(word, Progress):
+            relay.say(word)
+        elif isinstance(word, Checkpoint):
+            checkpoints.take(word.epoch)
+    relay.flush()
+    return word if isinstance(word, Refusal) else None
+
+
+class Checkpoints:
+    """Keeps the newest checkpoint in the store, and its key in the job's row; the one before it goes."""
+
+    def __init__(self, lease: Lease, newest: str | None, box: Path, shop: Workshop):
+        self.lease, self.newest, self.box, self.shop = lease, newest, box, shop
+
+    def take(self, epoch: int) -> None:
+        """A checkpoint that cannot be stored costs its epoch at the next crash, and nothing now."""
+        key = checkpoint_key(self.lease.job_id, self.lease.attempt, epoch)
+        try:
+            delivery.take_checkpoint(self.box, self.shop.store, key)
+            with self.lease.fenced(checkpoint_key=key):
+                old, self.newest = self.newest, key
+        except LeaseLost:
+            raise
+        except Exception:
+            LOG.exception("%s: checkpoint of epoch %d not stored", self.lease.job_id, epoch)
+            return
+        # Deletion is by prefix: 1-1 would take 1-10 with it.
+        if old and not key.startswith(old):
+            self.shop.store.delete(old)
+
+
+def _hint(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return (
+            "It was killed, most likely for want of memory: use fewer or smaller images, or a worker with more memory."
+        )
+    return ""
+
+
+@contextlib.contextmanager
+def _work_folder(lease: Lease, shop: Workshop) -> Iterator[Path]:
+    """A folder for this attempt and, in it, the child's box; what an earlier attempt left here goes first."""
+    for leftover in shop.settings.work_dir.glob(f"{lease.job_id}.*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    folder = shop.settings.work_dir / f"{lease.job_id}.{lease.token}"
+    box = folder / "box"
+    box.mkdir(parents=True)
+    try:
+        yield box
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tidy_store(lease: Lease, shop: Workshop) -> None:
+    """Once a job is over, only what its row names may stay in the store."""
+    with shop.sessions() as session:
+        kept = session.get_one(Job, lease.job_id).artifacts_prefix
+    attempts = [attempt_prefix(lease.job_id, number) for number in range(1, lease.attempt + 1)]
+    for prefix in (f"jobs/{lease.job_id}/checkpoints/", *attempts):
+        if prefix != kept:
+            shop.store.delete(prefix)
