@@ -24,6 +24,14 @@ class Slice:
         return self.end - self.start < self.total
 
 
+class OutsideTheFile(RangeNotSatisfiable):
+    """Its ``headers`` tell the length, as RFC 9110 (15.5.17) asks for."""
+
+    def __init__(self, total: int):
+        super().__init__(f"The file is {total} bytes long.")
+        self.headers = {"Content-Range": f"bytes */{total}"}
+
+
 def read(house: House, account_id: str, variant_id: str) -> Variant:
     with house.sessions() as session:
         variant = session.get(Variant, variant_id)
@@ -50,5 +58,5 @@ def wanted_slice(header: str | None, total: int) -> Slice:
     start = int(first) if first else max(0, total - int(last))
     end = min(total, int(last) + 1) if first and last else total
     if start >= end:
-        raise RangeNotSatisfiable(f"The file is {total} bytes long.")
+        raise OutsideTheFile(total)
     return Slice(start, end, total)

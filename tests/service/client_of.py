@@ -24,7 +24,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
 
 @contextmanager
 def serving(settings: Settings, port: int = 0) -> Iterator[httpx.Client]:
-    """``app.state.house`` is reachable as ``client.house``."""
+    """``client.house`` and ``client.app`` are the app's own."""
     app = create_app(settings)
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=1)
@@ -38,7 +38,7 @@ def serving(settings: Settings, port: int = 0) -> Iterator[httpx.Client]:
         )
         url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
-            client.house = app.state.house  # type: ignore[attr-defined]
+            client.house, client.app = app.state.house, app  # type: ignore[attr-defined]
             yield client
     finally:
         server.should_exit = True

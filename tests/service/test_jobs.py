@@ -1,0 +1,113 @@
+"""Jobs over HTTP; the worker's part is done by writing its rows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import Client
+from sqlalchemy import select
+
+from service.contract.job import JobState
+from service.contract.records import Job, now
+from service.house import House
+from tests.service import stand_in
+
+
+def test_a_job_goes_its_way_and_shows_what_came_of_it(api: Client, house: House, tmp_path: Path) -> None:
+    job = stand_in.submit(api, house, effort="draft", seed=7)
+    assert (job["state"], job["progress"], job["attempts"], job["variants"]) == ("queued", 0.0, 0, [])
+    assert job["spec"]["effort"] == "draft" and job["spec"]["seed"] == 7
+    stand_in.move(house, job["id"], JobState.RUNNING, attempts=1, started_at=now(), eta_seconds=90.0)
+    stand_in.progress(house, job["id"], 0.5)
+    running = api.get(f"/v1/jobs/{job['id']}").json()
+    assert (running["state"], running["stage"], running["progress"]) == ("running", "train", 0.5)
+    stand_in.succeed(house, job["id"], tmp_path)
+    done = api.get(f"/v1/jobs/{job['id']}").json()
+    assert done["state"] == "succeeded" and done["finished_at"] >= done["started_at"]
+    assert done["baseline"] == stand_in.BASELINE
+    assert {variant["name"] for variant in done["variants"]} == {"large", "medium", "small"}
+    assert api.get(f"/v1/jobs/{job['id']}/report").json() == done["report"]
+
+
+def test_plots_come_as_png_and_svg(api: Client, house: House, tmp_path: Path) -> None:
+    job = stand_in.submit(api, house)
+    stand_in.succeed(house, job["id"], tmp_path)
+    png = api.get(f"/v1/jobs/{job['id']}/plot")
+    assert (png.headers["content-type"], png.content) == ("image/png", b"a plot as png")
+    svg = api.get(f"/v1/jobs/{job['id']}/plot", params={"format": "svg"})
+    assert (svg.headers["content-type"], svg.content) == ("image/svg+xml", b"a plot as svg")
+    assert "default-src 'none'" in svg.headers["content-security-policy"]
+    assert api.get(f"/v1/jobs/{job['id']}/plot", params={"format": "gif"}).status_code == 422
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.FAILED, JobState.CANCELLED])
+@pytest.mark.parametrize("what", ["report", "plot"])
+def test_a_job_without_results_says_so(api: Client, house: House, state: JobState, what: str) -> None:
+    job = stand_in.submit(api, house)
+    stand_in.move(house, job["id"], state)
+    answer = api.get(f"/v1/jobs/{job['id']}/{what}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
+    assert state in answer.json()["detail"]
+
+
+def test_a_failed_job_says_why(api: Client, house: House) -> None:
+    job = stand_in.submit(api, house)
+    error = {"code": "teacher_near_chance", "message": "Top-1 is 10 %.", "hint": "State the scaling."}
+    stand_in.move(house, job["id"], JobState.FAILED, error=error, finished_at=now())
+    assert api.get(f"/v1/jobs/{job['id']}").json()["error"] == error
+
+
+def test_a_job_needs_a_model_and_a_dataset_that_are_ready(api: Client, house: House) -> None:
+    model, dataset = stand_in.upload(api, "models"), stand_in.upload(api, "datasets")
+    wanted = {"model_id": model["id"], "dataset_id": dataset["id"], "spec": {}}
+
+    def refusal() -> str:
+        answer = api.post("/v1/jobs", json=wanted)
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
+        return str(answer.json()["detail"])
+
+    assert "model" in refusal() and "still being inspected" in refusal()
+    stand_in.inspected(house, model["id"])
+    assert "dataset" in refusal()
+    stand_in.inspected(house, dataset["id"], {"code": "one_class", "message": "Only cats.", "hint": "Add dogs."})
+    assert "one_class: Only cats." in refusal()
+    with house.sessions() as session:
+        assert list(session.scalars(select(Job).where(Job.kind == "compression"))) == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"effort": "heroic"}, {"seed": -1}, {"seed": 2**31}, {"epochs": 3}, {"class_names": ["one"]}, {"class_names": [""] * 2}, 7],
+)
+def test_a_spec_that_means_nothing_is_malformed(api: Client, house: House, spec: Any) -> None:
+    job = stand_in.submit(api, house)
+    wanted = {"model_id": job["model_id"], "dataset_id": job["dataset_id"], "spec": spec}
+    answer = api.post("/v1/jobs", json=wanted)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+    assert answer.json()["errors"][0]["loc"].startswith("body.spec")
+
+
+def test_cancelling_ends_a_queued_job_at_once_and_asks_a_running_one_to_end(api: Client, house: House) -> None:
+    queued, running = stand_in.submit(api, house), stand_in.submit(api, house)
+    stand_in.move(house, running["id"], JobState.RUNNING, attempts=1)
+    ended = api.post(f"/v1/jobs/{queued['id']}/cancel").json()
+    assert ended["state"] == "cancelled" and ended["finished_at"]
+    assert api.post(f"/v1/jobs/{queued['id']}/cancel").json() == ended
+    asked = api.post(f"/v1/jobs/{running['id']}/cancel").json()
+    assert (asked["state"], asked["cancel_requested"]) == ("running", True)
+
+
+def test_a_job_that_has_ended_cannot_be_cancelled(api: Client, house: House, tmp_path: Path) -> None:
+    job = stand_in.submit(api, house)
+    stand_in.succeed(house, job["id"], tmp_path)
+    answer = api.post(f"/v1/jobs/{job['id']}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "illegal_move")
+    assert api.get(f"/v1/jobs/{job['id']}").json()["state"] == "succeeded"
+
+
+def test_the_list_has_compressions_only_and_pages(api: Client, house: House) -> None:
+    jobs = [stand_in.submit(api, house)["id"] for _ in range(3)]
+    first = api.get("/v1/jobs", params={"limit": 2}).json()
+    rest = api.get("/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [job["id"] for job in first["items"] + rest["items"]] == jobs[::-1]
+    assert rest["next_cursor"] is None
