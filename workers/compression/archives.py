@@ -37,9 +37,13 @@ def members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
         elif tarfile.is_tarfile(path):
             yield from _tar_members(path)
         else:
-            raise CompressionError("not_an_archive", "The file is no .zip, .tar or .tar.gz.", "Upload an archive of class folders.")
+            raise CompressionError(
+                "not_an_archive", "The file is no .zip, .tar or .tar.gz.", "Upload an archive of class folders."
+            )
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
-        raise CompressionError("not_an_archive", f"The archive is damaged: {error}.", "Make the archive again and upload it again.") from error
+        raise CompressionError(
+            "not_an_archive", f"The archive is damaged: {error}.", "Make the archive again and upload it again."
+        ) from error
 
 
 def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
@@ -52,7 +56,9 @@ def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
         _check_total(sum(info.file_size for info in archive.infolist()), packed)
         for info in archive.infolist():
             if info.flag_bits & 1:
-                raise CompressionError("unsafe_archive", f"{info.filename!r} is encrypted.", "Upload the archive without a password.")
+                raise CompressionError(
+                    "unsafe_archive", f"{info.filename!r} is encrypted.", "Upload the archive without a password."
+                )
             if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000, 0o040000):
                 raise _unsafe(info.filename, "is a link or a device")
             _check_size(info.filename, info.file_size)
@@ -107,7 +113,11 @@ def _safe_name(name: str) -> PurePosixPath:
 
 def _check_size(name: str, size: int) -> None:
     if size > MAX_FILE_BYTES:
-        raise CompressionError("archive_too_large", f"{name!r} unpacks to {size:,} bytes.", f"Keep each file under {MAX_FILE_BYTES:,} bytes.")
+        raise CompressionError(
+            "archive_too_large",
+            f"{name!r} unpacks to {size:,} bytes.",
+            f"Keep each file under {MAX_FILE_BYTES:,} bytes.",
+        )
 
 
 def _check_total(total: int, packed: int) -> None:
@@ -120,8 +130,14 @@ def _check_total(total: int, packed: int) -> None:
 
 
 def _too_many() -> CompressionError:
-    return CompressionError("too_many_entries", f"The archive has over {MAX_ENTRIES:,} entries.", "Split the data or leave out what is no image.")
+    return CompressionError(
+        "too_many_entries",
+        f"The archive has over {MAX_ENTRIES:,} entries.",
+        "Split the data or leave out what is no image.",
+    )
 
 
 def _unsafe(name: str, what: str) -> CompressionError:
-    return CompressionError("unsafe_archive", f"{name[:200]!r} {what}.", "Archive plain files and folders only, by relative names.")
+    return CompressionError(
+        "unsafe_archive", f"{name[:200]!r} {what}.", "Archive plain files and folders only, by relative names."
+    )

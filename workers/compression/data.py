@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -64,10 +64,16 @@ def index(path: Path) -> Index:
     folders = {name.parts[depth] for name, is_folder in names if len(name.parts) > depth + (not is_folder)}
     classes = _sorted_classes(folders)
     if len(classes) == 1:
-        raise CompressionError("one_class", f"There is only one class folder, {classes[0]!r}.", "A classifier needs two classes or more.")
+        raise CompressionError(
+            "one_class", f"There is only one class folder, {classes[0]!r}.", "A classifier needs two classes or more."
+        )
     filled = {file.parts[depth] for file in placed}
     if empty := [name for name in classes if name not in filled]:
-        raise CompressionError("empty_class", f"Class folders without images: {', '.join(empty[:10])}.", "Fill these folders or remove them.")
+        raise CompressionError(
+            "empty_class",
+            f"Class folders without images: {', '.join(empty[:10])}.",
+            "Fill these folders or remove them.",
+        )
     number = {name: i for i, name in enumerate(classes)}
     entries = {
         file: Entry(file, _split_of(file, root) if has_splits else "", number[file.parts[depth]]) for file in placed
@@ -109,15 +115,9 @@ def inspect(path: Path) -> dict[str, Any]:
 
 
 def load(
-    path: Path,
-    *,
-    shape: tuple[int, int, int],
-    class_names: tuple[str, ...] | None,
-    seed: int,
-    folder: Path,
-    progress: Callable[[float], None],
+    path: Path, shape: tuple[int, int, int], spec: Mapping[str, Any], folder: Path, progress: Callable[[float], None]
 ) -> Dataset:
-    """Decode, resize to ``shape`` (height, width, channels; stretched, bilinear) and split.
+    """Decode, resize to ``shape`` (height, width, channels; stretched, bilinear) and split by ``spec``'s seed.
 
     The arrays are memory maps below ``folder``. Where no test split is given, 15 % per class become one, and 5 % (at
     most 2,000 images) validation. Exact duplicates of test or validation images are dropped from the other splits.
@@ -126,7 +126,7 @@ def load(
         CompressionError: what ``index`` raises, class_names_mismatch, too_many_unreadable or too_few_images.
     """
     found = index(path)
-    classes = _ordered(found.classes, class_names)
+    classes = _ordered(found.classes, spec.get("class_names"))
     relabel = np.array([classes.index(name) for name in found.classes])
     total = len(found.entries)
     store = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=(total, *shape))
@@ -143,7 +143,7 @@ def load(
         digests[row] = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
         row += 1
     _check_unreadable(unreadable, total)
-    assigned = _assign(np.array(given[:row]), labels[:row], np.random.default_rng(seed))
+    assigned = _assign(np.array(given[:row]), labels[:row], np.random.default_rng(spec.get("seed", 0)))
     dropped = _drop_duplicates(assigned, digests[:row])
     splits = {name: _take(store, labels, np.flatnonzero(assigned == name), folder / f"{name}.npy") for name in SPLITS}
     del store
@@ -172,7 +172,9 @@ def resized(dataset: Dataset, shape: tuple[int, int, int]) -> Dataset:
             out[i] = _pixels(Image.fromarray(image.squeeze()), shape)
         return Split(out, split.labels)
 
-    return Dataset(dataset.classes, smaller(dataset.train), smaller(dataset.val), smaller(dataset.test), dataset.description)
+    return Dataset(
+        dataset.classes, smaller(dataset.train), smaller(dataset.val), smaller(dataset.test), dataset.description
+    )
 
 
 def _decoded(path: Path, found: Index) -> Iterator[tuple[Entry, Image.Image | None]]:
@@ -266,7 +268,7 @@ def _check_unreadable(unreadable: list[str], total: int) -> None:
         )
 
 
-def _ordered(found: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+def _ordered(found: tuple[str, ...], wanted: Sequence[str] | None) -> tuple[str, ...]:
     if wanted is None:
         return found
     if sorted(wanted) != sorted(found):
@@ -312,4 +314,6 @@ def _spread(values: np.ndarray) -> dict[str, int]:
 
 
 def _no_folders(message: str) -> CompressionError:
-    return CompressionError("no_class_folders", message, "Put the images into one folder per class, with or without train/ and test/ above.")
+    return CompressionError(
+        "no_class_folders", message, "Put the images into one folder per class, with or without train/ and test/ above."
+    )

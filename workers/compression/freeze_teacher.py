@@ -8,7 +8,6 @@ Keras 3 and Keras 2 each open files that the other cannot.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,18 @@ class Refused(Exception):
 
 
 def main(loader: str, path: Path, out: Path, fallback_size: int) -> int:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    if loader != "keras":
-        os.environ["TF_USE_LEGACY_KERAS"] = "1"
     try:
-        function, input_spec, about = {"keras": _keras, "tf_keras": _tf_keras, "saved_model": _saved_model}[loader](path, fallback_size)
+        function, input_spec, about = {"keras": _keras, "tf_keras": _tf_keras, "saved_model": _saved_model}[loader](
+            path, fallback_size
+        )
         _freeze(function, input_spec, out, about)
     except Refused as error:
         (out / "error.json").write_text(json.dumps({"code": error.code, "message": str(error)}))
         return REFUSED
     except Exception as error:
-        (out / "error.json").write_text(json.dumps({"code": "model_not_loadable", "message": f"{type(error).__name__}: {error}"[:500]}))
+        (out / "error.json").write_text(
+            json.dumps({"code": "model_not_loadable", "message": f"{type(error).__name__}: {error}"[:500]})
+        )
         return FAILED
     return 0
 
@@ -91,7 +91,10 @@ def _check_single(inputs: int, outputs: int) -> None:
 def _filled(shape: tuple[int | None, ...], fallback_size: int) -> list[int | None]:
     """Batch left open, unknown height and width set to the data's size."""
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)):
-        raise Refused("unsupported_input", f"The model takes {shape}, not images (N, height, width, 1 or 3) or (N, height, width).")
+        raise Refused(
+            "unsupported_input",
+            f"The model takes {shape}, not images (N, height, width, 1 or 3) or (N, height, width).",
+        )
     return [None, *(size or fallback_size for size in shape[1:3]), *shape[3:]]
 
 
@@ -105,7 +108,10 @@ def _check_operations(path: Path) -> None:
         graphs = [meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function)]
         for nodes in graphs:
             if found := {node.op for node in nodes} & FILE_OPS:
-                raise Refused("unsafe_operation", f"The SavedModel holds {', '.join(sorted(found))}, which reach outside the model.")
+                raise Refused(
+                    "unsafe_operation",
+                    f"The SavedModel holds {', '.join(sorted(found))}, which reach outside the model.",
+                )
 
 
 def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """How a teacher wants its images and what its outputs mean: tried on labelled images when the user does not say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -30,23 +31,24 @@ def scalings(mean: np.ndarray, std: np.ndarray, channels: int) -> dict[str, Scal
     return known
 
 
-def find(
-    teacher: Teacher, sample: Split, classes: tuple[str, ...], *, scaling: str | None = None, output: str | None = None
-) -> InputContract:
+def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mapping[str, Any]) -> InputContract:
     """Try every scaling on labelled images (uint8) and take the most accurate one, ties to the likelier one.
 
-    What the user states is believed, but still measured.
+    What ``spec`` states as input_scaling and teacher_output is believed, but still measured.
 
     Raises:
         CompressionError: output_width_mismatch, or teacher_near_chance with what is likely wrong.
     """
+    scaling, output = spec.get("input_scaling"), spec.get("teacher_output")
     _check_width(teacher.outputs, len(classes))
     sample = _first(sample, SAMPLE)
     pixels = sample.images.reshape(-1, sample.images.shape[-1]).astype(np.float64)
     mean, std = (np.float32(part) for part in (pixels.mean(0), pixels.std(0) + 1e-6))
     ways = scalings(mean, std, teacher.input_shape[2])
     if scaling is not None and scaling not in ways:
-        raise CompressionError("unsupported_input", f"Scaling {scaling!r} needs colour images.", f"State one of {', '.join(ways)}.")
+        raise CompressionError(
+            "unsupported_input", f"Scaling {scaling!r} needs colour images.", f"State one of {', '.join(ways)}."
+        )
     raw = {name: teacher.predict(ways[name](np.float32(sample.images))) for name in ([scaling] if scaling else ways)}
     kinds = {name: output or output_kind(values) for name, values in raw.items()}
     scores = {name: as_logits(values, kinds[name]) for name, values in raw.items()}
@@ -105,7 +107,9 @@ def _check_width(outputs: int, classes: int) -> None:
     hint = "Give one folder per output of the teacher."
     if outputs == classes + 1:
         hint += " One output more often is a background class: give it a folder, or remove it from the teacher."
-    raise CompressionError("output_width_mismatch", f"The teacher has {outputs} outputs, the data {classes} classes.", hint)
+    raise CompressionError(
+        "output_width_mismatch", f"The teacher has {outputs} outputs, the data {classes} classes.", hint
+    )
 
 
 def _near_chance(

@@ -12,6 +12,16 @@ EPOCH_BOUNDS = {"draft": (3, 30), "standard": (10, 90), "thorough": (30, 300)}
 
 
 @dataclass(frozen=True)
+class Phase:
+    """One ``fit``: its epochs, its peak learning rate and the seed of its batches."""
+
+    name: str
+    epochs: int
+    rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a training, visible in report.json.
 
@@ -39,7 +49,7 @@ class Recipe:
 
     @classmethod
     def derive(
-        cls, spec: Mapping[str, Any], *, teacher_parameters: int, input_shape: tuple[int, int, int], images: int
+        cls, spec: Mapping[str, Any], teacher_parameters: int, input_shape: tuple[int, int, int], images: int
     ) -> "Recipe":
         """The recipe for a job's ``spec``.
 
@@ -91,6 +101,14 @@ class Recipe:
             soft_weight=0.9,
             shift=2,
             latency_runs=5,
+        )
+
+    @property
+    def phases(self) -> tuple[Phase, Phase]:
+        """Float training, then quantization-aware training."""
+        return (
+            Phase("train", self.epochs, self.rate, self.seed),
+            Phase("quantize", self.quantization_epochs, self.quantization_rate, self.seed + 1),
         )
 
     def row(self) -> dict[str, Any]:

@@ -46,7 +46,15 @@ def load(path: Path, folder: Path, fallback_size: int = FALLBACK_SIZE) -> Teache
 
 
 def _freeze(loader: str, target: Path, out: Path, fallback_size: int) -> dict[str, str] | None:
-    command = [sys.executable, "-m", "workers.compression.freeze_teacher", loader, str(target), str(out), str(fallback_size)]
+    command = [
+        sys.executable,
+        "-m",
+        "workers.compression.freeze_teacher",
+        loader,
+        str(target),
+        str(out),
+        str(fallback_size),
+    ]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     if done.returncode == 0:
         return None

@@ -32,9 +32,15 @@ def identify(path: Path, folder: Path) -> tuple[str, Path]:
     """
     head = path.open("rb").read(len(LFS_MAGIC))
     if head == LFS_MAGIC:
-        raise CompressionError("lfs_pointer", "The file is a Git-LFS pointer, not the model.", "Run `git lfs pull`, then upload the file itself.")
+        raise CompressionError(
+            "lfs_pointer",
+            "The file is a Git-LFS pointer, not the model.",
+            "Run `git lfs pull`, then upload the file itself.",
+        )
     if path.stat().st_size < LEAST_BYTES:
-        raise CompressionError("not_a_model", f"The file has only {path.stat().st_size} bytes.", "Upload the saved model itself.")
+        raise CompressionError(
+            "not_a_model", f"The file has only {path.stat().st_size} bytes.", "Upload the saved model itself."
+        )
     if head.startswith(HDF5_MAGIC):
         _check_hdf5(path)
         return "hdf5", path
@@ -44,18 +50,26 @@ def identify(path: Path, folder: Path) -> tuple[str, Path]:
     if is_archive(path):
         return "saved_model", _saved_model(path, folder)
     if head.startswith(b"PK"):
-        raise CompressionError("truncated_model", "The archive ends too early.", "Upload the file again; compare its size and sha256.")
-    raise CompressionError("not_a_model", "The file is no .keras, HDF5 or SavedModel archive.", "Save it with `model.save('model.keras')`.")
+        raise CompressionError(
+            "truncated_model", "The archive ends too early.", "Upload the file again; compare its size and sha256."
+        )
+    raise CompressionError(
+        "not_a_model", "The file is no .keras, HDF5 or SavedModel archive.", "Save it with `model.save('model.keras')`."
+    )
 
 
 def _check_keras(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():
-                raise CompressionError("truncated_model", f"{damaged!r} inside the .keras file is damaged.", "Upload the file again.")
+                raise CompressionError(
+                    "truncated_model", f"{damaged!r} inside the .keras file is damaged.", "Upload the file again."
+                )
             config = json.loads(archive.read("config.json"))
     except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        raise CompressionError("truncated_model", f"The .keras file is damaged: {error}.", "Upload the file again.") from error
+        raise CompressionError(
+            "truncated_model", f"The .keras file is damaged: {error}.", "Upload the file again."
+        ) from error
     for node in _nodes(config.get("config", {})):
         _check_class(str(node.get("class_name", "")), node.get("module"), node.get("registered_name"))
 
@@ -66,13 +80,21 @@ def _check_hdf5(path: Path) -> None:
             config = file.attrs.get("model_config")
             file.visit(lambda _: None)
     except (OSError, RuntimeError, KeyError) as error:
-        raise CompressionError("truncated_model", f"The HDF5 file is damaged: {error}.", "Upload the file again.") from error
+        raise CompressionError(
+            "truncated_model", f"The HDF5 file is damaged: {error}.", "Upload the file again."
+        ) from error
     if config is None:
-        raise CompressionError("weights_only", "The HDF5 file holds weights but no architecture.", "Save the whole model: `model.save(...)`, not `save_weights`.")
+        raise CompressionError(
+            "weights_only",
+            "The HDF5 file holds weights but no architecture.",
+            "Save the whole model: `model.save(...)`, not `save_weights`.",
+        )
     try:
         parsed = json.loads(config)
     except ValueError as error:
-        raise CompressionError("truncated_model", "The model's configuration is not JSON.", "Save the model again.") from error
+        raise CompressionError(
+            "truncated_model", "The model's configuration is not JSON.", "Save the model again."
+        ) from error
     for node in _layers(parsed):
         _check_class(str(node.get("class_name", "")), node.get("module"), node.get("registered_name"))
 
@@ -105,8 +127,14 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 def _check_class(name: str, module: Any, registered: Any) -> None:
     if name in ("Lambda", "TFOpLambda", "SlicingOpLambda") or name == "__lambda__":
-        raise CompressionError("lambda_layer", f"The model has a {name} layer, which runs code from the file.", "Replace it by a layer of Keras and save again.")
-    if module and not (str(module) == "builtins" or str(module).split(".")[0] == "keras" or str(module).startswith(KERAS_MODULES)):
+        raise CompressionError(
+            "lambda_layer",
+            f"The model has a {name} layer, which runs code from the file.",
+            "Replace it by a layer of Keras and save again.",
+        )
+    if module and not (
+        str(module) == "builtins" or str(module).split(".")[0] == "keras" or str(module).startswith(KERAS_MODULES)
+    ):
         raise _custom(name, str(module))
     if registered and ">" in str(registered):
         raise _custom(name, str(registered))
@@ -122,12 +150,18 @@ def _is_keras_layer(name: str) -> bool:
 
 
 def _custom(name: str, origin: str) -> CompressionError:
-    return CompressionError("custom_layer", f"{name!r} ({origin}) is no layer of Keras itself.", "Export a SavedModel, which needs no code: `model.export('folder')`.")
+    return CompressionError(
+        "custom_layer",
+        f"{name!r} ({origin}) is no layer of Keras itself.",
+        "Export a SavedModel, which needs no code: `model.export('folder')`.",
+    )
 
 
 def _saved_model(path: Path, folder: Path) -> Path:
     unpack(path, folder)
     found = sorted(folder.rglob("saved_model.pb"), key=lambda file: len(file.parts))
     if not found:
-        raise CompressionError("not_a_model", "The archive holds no saved_model.pb.", "Archive the folder that `model.export` wrote.")
+        raise CompressionError(
+            "not_a_model", "The archive holds no saved_model.pb.", "Archive the folder that `model.export` wrote."
+        )
     return found[0].parent

@@ -1,7 +1,7 @@
 """What flows from one stage to the next: frozen values, no behaviour that belongs to a stage."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,9 +68,6 @@ class Dataset:
     test: Split
     description: dict[str, Any]
 
-    def split(self, name: str) -> Split:
-        return {"train": self.train, "val": self.val, "test": self.test}[name]
-
 
 @dataclass(frozen=True)
 class TeacherOutputs:
@@ -123,7 +120,7 @@ class Student:
     plan: StudentPlan
     convolutions: dict[str, Folded]
     ranges: dict[str, tuple[float, float]]
-    float32_top1: float | None
+    float32_top1: float
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ class Artifact:
     plan: StudentPlan
     path: Path
     parameters: int
-    float32_top1: float | None
+    float32_top1: float
 
 
 @dataclass(frozen=True)
@@ -145,17 +142,19 @@ class Scorecard:
     agreement: float
     per_class: dict[str, float]
     bytes: int
-    macs: int
-    peak_tensor_bytes: int
-    latency_ms: dict[str, Any]
+    macs: int | None
+    peak_tensor_bytes: int | None
+    latency_ms: dict[str, Any] | None
 
     def row(self) -> dict[str, Any]:
         return asdict(self)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a compression leaves: report.json's content and the files beside it."""
+class Checkpoint:
+    """Which phase and how many of its epochs are done, the float students' top-1 once known, every variable by name."""
 
-    report: dict[str, Any]
-    files: tuple[Path, ...] = field(default=())
+    phase: str
+    epochs: int
+    float32_top1: dict[str, float]
+    values: dict[str, np.ndarray]

@@ -1,0 +1,140 @@
+"""The engine on its own: local files in, local files out.
+
+    python -m workers.compression compress MODEL DATA --out DIR
+    python -m workers.compression inspect [--model MODEL] [--data DATA]
+    python -m workers.compression work DIR
+
+``work`` is how a worker runs it: DIR/task.json says what to do, progress goes out as JSON lines.
+Exit status: 0 done, 1 unexpected, 2 refused with a typed error.
+"""
+
+import argparse
+import errno
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from workers.compression import inspection
+from workers.compression.errors import CompressionError
+from workers.compression.progress import Bars, JsonLines
+from workers.compression.values import Report
+
+DONE, REFUSED = 0, 2
+HINTS = {"disk_full": "Free space on the worker's disk, or compress with fewer or smaller images.",
+         "out_of_memory": "Give the worker more memory, or compress with fewer or smaller images."}  # fmt: skip
+
+
+def main() -> int:
+    args = _parser().parse_args()
+    if args.command == "work":
+        return _guarded(lambda: _work(args.folder, JsonLines()), as_json=True)
+    if args.command == "inspect":
+        return _guarded(lambda: print(json.dumps(_inspect(args), indent=2)), as_json=False)
+    return _guarded(lambda: _compress(args), as_json=False)
+
+
+def _work(folder: Path, report: Report) -> None:
+    task = json.loads((folder / "task.json").read_text())
+    model, dataset = (folder / task[name] if task.get(name) else None for name in ("model", "dataset"))
+    if task["kind"] == "compression":
+        from workers.compression import pipeline
+
+        result = pipeline.compress(model, dataset, folder, task["spec"], report)
+    else:
+        report("load", 0.0)
+        result = inspection.model(model, folder / "scratch") if model else inspection.dataset(dataset)
+    _write(folder / "report.json", result)
+
+
+def _compress(args: argparse.Namespace) -> None:
+    from workers.compression import pipeline
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    spec = {name: getattr(args, name) for name in ("effort", "seed", "input_scaling", "teacher_output", "class_names")}
+    with Bars() as report:
+        result = pipeline.compress(args.model, args.data, args.out, spec, report)
+    _write(args.out / "report.json", result)
+    for row in [result["baseline"], *result["variants"]]:
+        print(f"{row['name']:8} {row['bytes']:>12,} bytes  top-1 {row['top1']:.2%}  {row.get('file', '')}")
+
+
+def _inspect(args: argparse.Namespace) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    if args.model:
+        with tempfile.TemporaryDirectory() as scratch:
+            result["model"] = inspection.model(args.model, Path(scratch))
+    if args.data:
+        result["data"] = inspection.dataset(args.data)
+    if args.model and args.data:
+        result["teacher"] = inspection.accuracy(args.model, args.data, {})
+    return result
+
+
+def _guarded(run: Any, as_json: bool) -> int:
+    try:
+        run()
+        return DONE
+    except CompressionError as error:
+        refusal = {"type": "error", "code": error.code, "message": error.message[:1000], "hint": error.hint}
+    except MemoryError:
+        refusal = {
+            "type": "error",
+            "code": "out_of_memory",
+            "message": "The machine's memory is used up.",
+            "hint": HINTS["out_of_memory"],
+        }
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        refusal = {
+            "type": "error",
+            "code": "disk_full",
+            "message": "The worker's disk is full.",
+            "hint": HINTS["disk_full"],
+        }
+    if as_json:
+        print(json.dumps(refusal), flush=True)
+    else:
+        print(f"{refusal['code']}: {refusal['message']}\n{refusal['hint']}", file=sys.stderr)
+    return REFUSED
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    staged = path.with_suffix(".staged")
+    staged.write_text(json.dumps(result, indent=2))
+    os.replace(staged, path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m workers.compression", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    compress = commands.add_parser("compress", help="compress a model into three .tflite files")
+    compress.add_argument("model", type=Path, help=".keras, .h5, or SavedModel as .zip or .tar.gz")
+    compress.add_argument(
+        "data", type=Path, help=".zip, .tar or .tar.gz of class folders, with or without train/ val/ test/"
+    )
+    compress.add_argument("--out", type=Path, required=True, help="folder for report.json, the plot and variants/")
+    compress.add_argument(
+        "--effort", choices=["draft", "standard", "thorough"], default="standard", help="how long to train"
+    )
+    compress.add_argument("--seed", type=int, default=0)
+    compress.add_argument("--input-scaling", choices=["raw", "unit", "symmetric", "imagenet", "caffe", "standardized"])
+    compress.add_argument("--teacher-output", choices=["logits", "softmax", "sigmoid"])
+    compress.add_argument("--class-names", nargs="+", help="folder names in the order of the teacher's outputs")
+    inspect = commands.add_parser(
+        "inspect", help="tell what a model and a dataset are; with both, the teacher's accuracy"
+    )
+    inspect.add_argument("--model", type=Path)
+    inspect.add_argument("--data", type=Path)
+    work = commands.add_parser("work", help="run the task in a work folder, as a worker does")
+    work.add_argument("folder", type=Path)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

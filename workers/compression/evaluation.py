@@ -1,0 +1,113 @@
+"""Scorecards, measured on the .tflite that ships, through ai-edge-litert, on images that no training step saw."""
+
+import os
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from workers.compression import flatfile
+from workers.compression.values import Artifact, Dataset, Scorecard, Teacher
+
+WARMUP_RUNS = 20
+
+
+def evaluate(artifact: Artifact, data: Dataset, teacher_top: np.ndarray, latency: dict[str, Any]) -> Scorecard:
+    """Score one file on ``data.test``; ``teacher_top`` (N,) is the class that the teacher gives each of these images."""
+    scores = predict(artifact.path, data.test.images)
+    right = scores.argmax(1) == data.test.labels
+    return Scorecard(
+        top1=top_k(scores, data.test.labels, 1),
+        top5=top_k(scores, data.test.labels, 5),
+        agreement=float((scores.argmax(1) == teacher_top).mean()),
+        per_class=per_class(right, data.test.labels, data.classes),
+        bytes=artifact.path.stat().st_size,
+        macs=flatfile.macs(artifact.path),
+        peak_tensor_bytes=flatfile.peak_tensor_bytes(artifact.path),
+        latency_ms=latency,
+    )
+
+
+def evaluate_teacher(teacher: Teacher, scores: np.ndarray, data: Dataset, latency: dict[str, Any] | None) -> Scorecard:
+    """The baseline: accuracies from the teacher's logits ``scores`` (N, classes), the rest from its float32 .tflite.
+
+    Where the teacher could not be converted, bytes are the upload's and MACs, memory and latency are unknown (None).
+    """
+    return Scorecard(
+        top1=top_k(scores, data.test.labels, 1),
+        top5=top_k(scores, data.test.labels, 5),
+        agreement=1.0,
+        per_class=per_class(scores.argmax(1) == data.test.labels, data.test.labels, data.classes),
+        bytes=teacher.tflite.stat().st_size if teacher.tflite else teacher.bytes,
+        macs=flatfile.macs(teacher.tflite) if teacher.tflite else None,
+        peak_tensor_bytes=flatfile.peak_tensor_bytes(teacher.tflite) if teacher.tflite else None,
+        latency_ms=latency,
+    )
+
+
+def predict(path: Path, images: np.ndarray) -> np.ndarray:
+    """Raw outputs (N, classes) of a .tflite with a uint8 image input, one image at a time as an app would."""
+    interpreter, feed = _interpreter(path)
+    output = interpreter.get_output_details()[0]["index"]
+    rows = []
+    for image in images:
+        interpreter.set_tensor(feed["index"], image[None])
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(output)[0])
+    return np.stack(rows)
+
+
+def latencies(paths: Sequence[Path], runs: int) -> list[dict[str, Any]]:
+    """Milliseconds per inference of each file, one thread: p50 and p90 over ``runs``, the files taking turns.
+
+    Taking turns lets a busy machine slow all of them alike, so that ratios stay fair.
+    """
+    opened = []
+    for path in paths:
+        interpreter, feed = _interpreter(path)
+        shape = [1, *feed["shape"][1:]]
+        interpreter.set_tensor(feed["index"], np.random.default_rng(0).integers(0, 255, shape).astype(feed["dtype"]))
+        opened.append(interpreter)
+    times: list[list[float]] = [[] for _ in paths]
+    for run in range(WARMUP_RUNS + runs):
+        for i, interpreter in enumerate(opened):
+            start = time.perf_counter()
+            interpreter.invoke()
+            if run >= WARMUP_RUNS:
+                times[i].append((time.perf_counter() - start) * 1000)
+    return [
+        {"p50": float(np.percentile(t, 50)), "p90": float(np.percentile(t, 90)), "threads": 1, "cpu": cpu()}
+        for t in times
+    ]
+
+
+def top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Top-k accuracy; where quantized scores tie across the k-th place, a tied class counts with its chance to be in."""
+    own = scores[np.arange(len(labels)), labels][:, None]
+    above, tied = (scores > own).sum(1), (scores == own).sum(1)
+    return float(np.clip((k - above) / tied, 0, 1).mean())
+
+
+def per_class(right: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> dict[str, float]:
+    """Top-1 per class; classes without a test image are left out."""
+    return {name: float(right[labels == i].mean()) for i, name in enumerate(classes) if (labels == i).any()}
+
+
+def cpu() -> str:
+    """The processor's name."""
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _interpreter(path: Path) -> tuple[Any, dict[str, Any]]:
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter, interpreter.get_input_details()[0]

@@ -1,0 +1,43 @@
+"""Accuracy over bytes, where people would rather look than read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+matplotlib.rcParams["svg.hashsalt"] = "learn2compress"
+NAME = "accuracy_over_bytes"
+
+
+def accuracy_over_bytes(report: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Draw top-1 of the baseline and of every variant over their bytes (log scale); write PNG and SVG."""
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    variants = sorted(report["variants"], key=lambda row: row["bytes"])
+    axes.plot(
+        [row["bytes"] for row in variants], [100 * row["top1"] for row in variants], "o-", label="students (int8)"
+    )
+    baseline = report["baseline"]
+    axes.plot([baseline["bytes"]], [100 * baseline["top1"]], "s", label="teacher (float32)")
+    for row in [*variants, baseline]:
+        label = f"{row['name']}\n{100 * row['top1']:.1f} %"
+        axes.annotate(
+            label,
+            (row["bytes"], 100 * row["top1"]),
+            xytext=(0, -28),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
+    axes.set(xscale="log", xlabel="bytes of the .tflite (log scale)", ylabel="top-1 on held-out images (%)")
+    axes.margins(x=0.12, y=0.3)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(loc="lower right")
+    paths = [folder / f"{NAME}.{suffix}" for suffix in ("png", "svg")]
+    for path in paths:
+        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    plt.close(figure)
+    return paths

@@ -1,0 +1,40 @@
+"""Quantization-aware training: from float to the exact arithmetic of the int8 file (Jacob et al. 2018, section 3)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+
+from workers.compression.values import Folded, Student, StudentPlan
+
+CALIBRATION_BATCHES = 20
+
+
+def set_mode(layers: Iterable[Any], mode: str) -> None:
+    """Switch the students' layers to ``float``, ``calibrate`` or ``quantized``; compile the model again afterwards."""
+    for vocabulary in layers:
+        for unit in vocabulary.convolutions.values():
+            unit.mode = unit.quantizer.mode = mode
+        for quantizer in vocabulary.quantizers.values():
+            quantizer.mode = mode
+
+
+def calibrate(joint: keras.Model, layers: Iterable[Any], inputs: Iterable[dict[str, np.ndarray]]) -> None:
+    """Find every tensor's range on batches of ``inputs``, normalization as at inference."""
+    set_mode(layers, "calibrate")
+    for batch in inputs:
+        joint(batch, training=True)
+
+
+def quantized(plan: StudentPlan, layers: Any, float32_top1: float) -> Student:
+    """The student as constants: its folded convolutions and the ranges of its tensors, ready for export."""
+    convolutions = {
+        name: Folded(*(np.asarray(part, np.float32) for part in unit.folded()), *_range(unit.quantizer))
+        for name, unit in layers.convolutions.items()
+    }
+    return Student(plan, convolutions, {name: _range(found) for name, found in layers.quantizers.items()}, float32_top1)
+
+
+def _range(quantizer: Any) -> tuple[float, float]:
+    return float(np.asarray(quantizer.low)), float(np.asarray(quantizer.high))

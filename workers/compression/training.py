@@ -1,0 +1,154 @@
+"""Joint training of all students on any Keras backend: one ``fit``, one loss per student, shared kernels."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from workers.compression.recipe import Phase, Recipe
+from workers.compression.values import Checkpoint, Split, TeacherOutputs
+
+INPUT_OFFSET, INPUT_SCALE = 128.0, 127.5
+
+
+def scaled(images: Any) -> Any:
+    """Pixels 0..255 as the students see them: (x - 128) / 127.5, which uint8 holds exactly with zero point 128."""
+    return (ops.cast(images, "float32") - INPUT_OFFSET) / INPUT_SCALE
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled batches ({image, mirror}, {label, teacher}); epoch ``e`` is the same whenever it is run.
+
+    ``image`` is uint8 (B, height, width, channels), ``mirror`` bool (B,), ``label`` (B,), ``teacher`` logits (B, classes) of the
+    view that ``mirror`` names.
+    """
+
+    def __init__(self, split: Split, teacher: TeacherOutputs, batch: int, seed: int, epoch: int = 0):
+        super().__init__()
+        self.split, self.teacher, self.batch, self.seed, self.epoch = split, teacher, batch, seed, epoch
+        self._shuffle()
+
+    def __len__(self) -> int:
+        return max(1, len(self.split) // self.batch)
+
+    def __getitem__(self, number: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        rows = np.sort(self.order[number * self.batch : (number + 1) * self.batch])
+        mirror = self.mirror[rows]
+        inputs = {"image": self.split.images[rows], "mirror": mirror}
+        targets = {"label": self.split.labels[rows], "teacher": self.teacher.logits[mirror.astype(int), rows]}
+        return inputs, targets
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        self.order = rng.permutation(len(self.split))
+        self.mirror = rng.random(len(self.split)) < (0.5 if self.teacher.mirrored else 0.0)
+
+    def sample(self, count: int) -> Iterator[dict[str, np.ndarray]]:
+        """The inputs of the first ``count`` batches."""
+        return (self[number][0] for number in range(min(count, len(self))))
+
+
+class Joint(keras.Model):
+    """All students as one network: augmented images in, a dict of logits out, one summed loss.
+
+    The loss per student is (1 - w) CE(label) + w T^2 KL(teacher_T || student_T) (Hinton et al. 2015, section 2).
+    """
+
+    def __init__(self, students: dict[str, keras.Model], recipe: Recipe):
+        super().__init__(name="joint")
+        self.students = students
+        self.recipe = recipe
+        self.seeds = keras.random.SeedGenerator(recipe.seed)
+
+    def build(self, _: Any) -> None:
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        x = scaled(inputs["image"])
+        if training:
+            x = ops.where(inputs["mirror"][:, None, None, None], ops.flip(x, axis=2), x)
+            x = translated(x, self.recipe.shift, self.seeds)
+        return {name: student(x, training=training) for name, student in self.students.items()}
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, training: bool = True) -> Any:
+        recipe, heat = self.recipe, self.recipe.temperature
+        soft_targets = ops.softmax(y["teacher"] / heat)
+        log_targets = ops.log_softmax(y["teacher"] / heat)
+        total = 0.0
+        for logits in y_pred.values():
+            hard = keras.losses.sparse_categorical_crossentropy(y["label"], logits, from_logits=True)
+            soft = ops.sum(soft_targets * (log_targets - ops.log_softmax(logits / heat)), axis=-1)
+            total += ops.mean((1 - recipe.soft_weight) * hard + recipe.soft_weight * heat**2 * soft)
+        return total
+
+
+def translated(x: Any, reach: int, seeds: keras.random.SeedGenerator) -> Any:
+    """Shift each image (B, height, width, channels) by up to ``reach`` pixels, repeating its edge.
+
+    A shift is a product with a matrix of zeros and ones, which every accelerator does well.
+    """
+    batch, height, width = ops.shape(x)[0], x.shape[1], x.shape[2]
+
+    def selection(size: int) -> Any:
+        offsets = keras.random.randint((batch, 1), -reach, reach + 1, seed=seeds)
+        return ops.one_hot(ops.clip(ops.arange(size)[None] + offsets, 0, size - 1), size)
+
+    x = ops.einsum("bij,bjwc->biwc", selection(height), x)
+    return ops.einsum("bij,bhjc->bhic", selection(width), x)
+
+
+def optimizer(recipe: Recipe, rate: float, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW under a cosine schedule with a warm-up of a twentieth of all steps."""
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 25, max(1, steps - warmup), alpha=0.0, warmup_target=rate, warmup_steps=warmup
+    )
+    tuned = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
+    tuned.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return tuned
+
+
+def accuracies(joint: Joint, split: Split, batch: int = 512) -> dict[str, float]:
+    """Top-1 of every student, as it stands, on ``split``."""
+    hits = dict.fromkeys(joint.students, 0)
+    for start in range(0, len(split), batch):
+        images, labels = split.images[start : start + batch], split.labels[start : start + batch]
+        for name, logits in joint.predict_on_batch({"image": images, "mirror": np.zeros(len(images), bool)}).items():
+            hits[name] += int((np.asarray(logits).argmax(1) == labels).sum())
+    return {name: count / len(split) for name, count in hits.items()}
+
+
+def fit(
+    joint: Joint,
+    phase: Phase,
+    split: Split,
+    teacher: TeacherOutputs,
+    saved: Checkpoint | None,
+    callback: keras.callbacks.Callback,
+) -> None:
+    """Train one phase; where ``saved`` is from this phase, go on behind the epochs that it holds."""
+    done = saved.epochs if saved else 0
+    batches = Batches(split, teacher, min(joint.recipe.batch, len(split)), phase.seed, done)
+    joint.compile(optimizer=optimizer(joint.recipe, phase.rate, phase.epochs * len(batches)), jit_compile=False)
+    joint.optimizer.build(joint.trainable_variables)
+    if saved:
+        put_state(joint, saved.values)
+    if done < phase.epochs:
+        joint.fit(batches, epochs=phase.epochs, initial_epoch=done, shuffle=False, verbose=0, callbacks=[callback])
+
+
+def state(joint: Joint) -> dict[str, np.ndarray]:
+    """Every variable of the students and of the optimizer, by position: what a checkpoint holds."""
+    return {f"v{i}": np.asarray(variable) for i, variable in enumerate([*joint.variables, *joint.optimizer.variables])}
+
+
+def put_state(joint: Joint, values: dict[str, np.ndarray]) -> None:
+    """The inverse of ``state``."""
+    for i, variable in enumerate([*joint.variables, *joint.optimizer.variables]):
+        variable.assign(values[f"v{i}"])
