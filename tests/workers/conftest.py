@@ -1,0 +1,126 @@
+"""A workshop on SQLite and a directory, whose child is a script that plays what the job's spec says."""
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from migrations import upgrade
+from service.contract.job import JobKind
+from service.contract.records import Account, DatasetRecord, Job, JobEvent, ModelRecord, Upload, UploadPart, now
+from service.contract.settings import Settings
+from service.contract.storage import part_key
+from tests.workers.actor import SCRIPT
+from workers.workshop import Workshop, open_workshop
+
+PARTS = (b"first part, ", b"second part")
+
+
+class Stage:
+    """A workshop, and what a test asks of it."""
+
+    def __init__(self, shop: Workshop):
+        self.shop = shop
+
+    def job(self, kind: JobKind = JobKind.COMPRESSION, **spec: Any) -> str:
+        """A queued job on a fresh model, a fresh dataset or both; its id."""
+        with self.shop.sessions.begin() as session:
+            account = Account(name=os.urandom(8).hex())
+            session.add(account)
+            session.flush()
+            job = Job(account_id=account.id, kind=kind, spec=spec)
+            for name, table in (("model", ModelRecord), ("dataset", DatasetRecord)):
+                if kind in (JobKind.COMPRESSION, f"{name}_inspection"):
+                    setattr(job, f"{name}_id", self._reviewed(session, account.id, name, table))
+            session.add(job)
+            session.flush()
+            return job.id
+
+    def _reviewed(self, session: Any, account_id: str, name: str, table: Any) -> str:
+        whole = b"".join(PARTS)
+        sizes = {"size": len(whole), "part_size": len(PARTS[0]), "sha256": hashlib.sha256(whole).hexdigest()}
+        upload = Upload(account_id=account_id, filename=f"{name}.bin", completed_at=now(), **sizes)
+        session.add(upload)
+        session.flush()
+        for number, part in enumerate(PARTS, 1):
+            file = self.shop.settings.data_dir / "part"
+            file.write_bytes(part)
+            self.shop.store.put(part_key(upload.id, number), file)
+            digest = hashlib.sha256(part).hexdigest()
+            session.add(UploadPart(upload_id=upload.id, number=number, size=len(part), sha256=digest))
+        record = table(account_id=account_id, upload_id=upload.id, name=name)
+        session.add(record)
+        session.flush()
+        return str(record.id)
+
+    def row(self, job_id: str) -> Job:
+        with self.shop.sessions() as session:
+            return session.get_one(Job, job_id)
+
+    def record(self, table: Any, record_id: str | None) -> Any:
+        with self.shop.sessions() as session:
+            return session.get_one(table, record_id)
+
+    def change(self, job_id: str, **values: Any) -> None:
+        with self.shop.sessions.begin() as session:
+            for name, value in values.items():
+                setattr(session.get_one(Job, job_id), name, value)
+
+    def rows(self, table: Any, job_id: str) -> list[Any]:
+        with self.shop.sessions() as session:
+            return list(session.scalars(select(table).where(table.job_id == job_id).order_by(table.id)))
+
+    def events(self, job_id: str, type: str) -> list[dict[str, Any]]:
+        return [event.data for event in self.rows(JobEvent, job_id) if event.type == type]
+
+    def pids(self, job_id: str) -> dict[str, int]:
+        """Of the child, and of its child if it has one, as it told when it started."""
+        starts = [event for event in self.events(job_id, "progress") if event["stage"] == "start"]
+        return {name: int(pid) for name, pid in starts[-1]["metrics"].items()} if starts else {}
+
+    def work_folders(self) -> list[Path]:
+        return list(self.shop.settings.work_dir.glob("*"))
+
+    def stored(self, job_id: str) -> list[str]:
+        """Keys below the job's prefix in the directory store."""
+        root = self.shop.settings.data_dir / "store"
+        return sorted(str(file.relative_to(root)) for file in (root / "jobs" / job_id).rglob("*") if file.is_file())
+
+
+def settings_of(folder: Path, **given: Any) -> Settings:
+    return Settings(data_dir=folder, **{"lease_seconds": 3, "reap_seconds": 0.5, **given})
+
+
+def open_stage(settings: Settings, **given: Any) -> Stage:
+    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.database)
+    shop = open_workshop(settings)
+    command = (sys.executable, "-c", SCRIPT)
+    return Stage(Workshop(**{**vars(shop), "command": command, **given}))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return open_stage(settings_of(tmp_path))
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
+    """What the condition returns once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return value
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
