@@ -61,3 +61,12 @@ def live(embedded: Settings) -> Iterator[httpx.Client]:
     """A client with a key, of a real uvicorn on a socket."""
     with serving(embedded) as client:
         yield client
+
+
+@pytest.fixture
+def embedded_api(embedded: Settings) -> Iterator[TestClient]:
+    """``api`` in the embedded mode only."""
+    with TestClient(create_app(embedded), raise_server_exceptions=False) as client:
+        key = accounts.open_account(client.app.state.house.sessions, "first")  # type: ignore[attr-defined]
+        client.headers["Authorization"] = f"Bearer {key}"
+        yield client

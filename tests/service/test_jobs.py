@@ -77,7 +77,15 @@ def test_a_job_needs_a_model_and_a_dataset_that_are_ready(api: Client, house: Ho
 
 @pytest.mark.parametrize(
     "spec",
-    [{"effort": "heroic"}, {"seed": -1}, {"seed": 2**31}, {"epochs": 3}, {"class_names": ["one"]}, {"class_names": [""] * 2}, 7],
+    [
+        {"effort": "heroic"},
+        {"seed": -1},
+        {"seed": 2**31},
+        {"epochs": 3},
+        {"class_names": ["one"]},
+        {"class_names": [""] * 2},
+        7,
+    ],
 )
 def test_a_spec_that_means_nothing_is_malformed(api: Client, house: House, spec: Any) -> None:
     job = stand_in.submit(api, house)

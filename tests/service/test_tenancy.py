@@ -34,7 +34,10 @@ def test_another_account_s_ids_do_not_exist(
     deletes = [f"uploads/{upload}", f"models/{model}", f"datasets/{dataset}", f"keys/{key}"]
     attempts = [("GET", path, None) for path in reads] + [("DELETE", path, None) for path in deletes]
     attempts += [("POST", f"uploads/{upload}/complete", {}), ("POST", f"jobs/{job['id']}/cancel", None)]
-    attempts += [("POST", "jobs", {"model_id": model, "dataset_id": dataset}), ("POST", "models", {"upload_id": upload})]
+    attempts += [
+        ("POST", "jobs", {"model_id": model, "dataset_id": dataset}),
+        ("POST", "models", {"upload_id": upload}),
+    ]
     attempts += [("PUT", f"uploads/{upload}/parts/1", None)]
     for method, path, json in attempts:
         answer = api.request(method, f"/v1/{path}", json=json, headers=stranger)

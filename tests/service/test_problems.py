@@ -1,0 +1,124 @@
+"""Every error is problem+json with a stable code, and an unexpected one tells nothing about the inside."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from httpx import Client
+from sqlalchemy.exc import OperationalError
+
+from service.contract.storage import Store
+from service.house import House
+from tests.service import stand_in
+
+
+class BrokenStore:
+    """A store whose every answer is the same error."""
+
+    def __init__(self, store: Store, error: Exception):
+        self._store, self._error = store, error
+
+    def put(self, key: str, path: Path) -> None:
+        raise self._error
+
+    def get(self, key: str, path: Path) -> None:
+        raise self._error
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        raise self._error
+
+    def size(self, key: str) -> int:
+        raise self._error
+
+    def delete(self, prefix: str) -> None:
+        self._store.delete(prefix)
+
+    def url(self, key: str, filename: str) -> str | None:
+        return None
+
+
+def break_store(api: Any, error: Exception) -> None:
+    api.app.state.house = replace(api.app.state.house, store=BrokenStore(api.app.state.house.store, error))
+
+
+def problem(answer: Any, status: int, code: str) -> Any:
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+    body = answer.json()
+    assert body["type"] == f"urn:l2c:problem:{code}"
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["title"] and body["detail"] and "hint" in body
+    return body
+
+
+def test_unknown_addresses_and_methods(api: Client) -> None:
+    problem(api.get("/v1/nothing"), 404, "not_found")
+    problem(api.get("/"), 404, "not_found")
+    answer = api.put("/v1/keys/key_0")
+    problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "DELETE"
+
+
+def test_malformed_input_says_where_and_does_not_repeat_the_input(api: Client) -> None:
+    body = problem(api.post("/v1/uploads", json={"filename": "a", "size": "secret"}), 422, "malformed")
+    assert body["errors"][0]["loc"] == "body.size" and "secret" not in str(body)
+    problem(api.post("/v1/uploads", content=b"{", headers={"Content-Type": "application/json"}), 422, "malformed")
+    problem(api.get("/v1/jobs/UPPER"), 422, "malformed")
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(api: Client, house: House) -> None:
+    upload = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
+    break_store(api, OSError(errno.ENOSPC, "No space left on device"))
+    problem(api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc"), 507, "storage_full")
+    problem(api.post("/v1/models/upload?filename=a", content=bytes(200_000)), 507, "storage_full")
+    assert list(house.settings.work_dir.iterdir()) == []
+    assert api.get(f"/v1/uploads/{upload}").json()["parts"] == []
+    assert api.get("/v1/models").json()["items"] == []
+
+
+def test_the_unexpected_tells_nothing(api: Client, house: House) -> None:
+    upload = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
+    for error in (RuntimeError("the password is swordfish"), PermissionError(13, "swordfish")):
+        break_store(api, error)
+        answer = api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc")
+        problem(answer, 500, "internal")
+        assert "swordfish" not in answer.text and "Traceback" not in answer.text
+
+
+def test_a_database_that_does_not_answer_is_unavailable(api: Client) -> None:
+    break_store(api, OperationalError("SELECT 1", {}, Exception("connection refused")))
+    upload = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
+    problem(api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc"), 503, "unavailable")
+
+
+def test_health_is_the_database_s_and_the_store_s(api: Client) -> None:
+    assert api.get("/healthz", headers={"Authorization": ""}).json()["status"] == "ok"
+    break_store(api, ConnectionError("store is down"))
+    problem(api.get("/healthz"), 503, "unavailable")
+
+
+def test_openapi_is_complete(api: Client) -> None:
+    description = api.get("/openapi.json").json()
+    assert "Problem" in description["components"]["schemas"]
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation["summary"], where
+            secured = path.startswith("/v1")
+            assert bool(operation.get("security")) == secured, where
+            errors = {status for status in operation["responses"] if status >= "400"}
+            assert errors >= ({"401", "422", "503"} if secured else {"503"}), where
+            for status in errors:
+                assert list(operation["responses"][status]["content"]) == ["application/problem+json"], where
+    schemas = description["components"]["schemas"]
+    shown = [name for name, schema in schemas.items() if name.endswith("View") and name != "EventView"]
+    assert len(shown) >= 6 and all("examples" in schemas[name] for name in shown)
+
+
+def test_inspection_s_refusal_is_shown_on_the_record(api: Client, house: House) -> None:
+    record = stand_in.upload(api, "models")
+    error = {"code": "lambda_layer", "message": "It has a Lambda layer.", "hint": "Replace it."}
+    stand_in.inspected(house, record["id"], error)
+    shown = api.get(f"/v1/models/{record['id']}").json()
+    assert (shown["state"], shown["error"]) == ("rejected", error)
