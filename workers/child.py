@@ -72,10 +72,11 @@ class Child:
         """Whether the child is gone, at the latest after that time; it is not reaped."""
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         deadline = time.monotonic() + seconds
-        while self.process.returncode is None and os.waitid(os.P_PID, self.process.pid, options) is None:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.02)
+        with contextlib.suppress(ChildProcessError):  # the other thread has just reaped it
+            while self.process.returncode is None and os.waitid(os.P_PID, self.process.pid, options) is None:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(0.02)
         return True
 
     def _signal(self, number: int) -> None:

@@ -10,7 +10,7 @@ from service.contract.settings import Settings
 from workers.lease import oldest_claimable
 from workers.reaper import sweep_work_folders
 from workers.supervisor import supervise
-from workers.workshop import Workshop, open_workshop
+from workers.workshop import ENGINE, Workshop, open_workshop
 
 LOG = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -46,7 +46,8 @@ def work(shop: Workshop) -> None:
         pause.wait(shop.settings.poll_seconds)
 
 
-def main() -> None:
+def main(command: tuple[str, ...] = ENGINE) -> None:
+    """Work until SIGTERM or the end of the process that started this one, and give a running job back then."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
     stop, parent = Stop(), os.getppid()
     signal.signal(signal.SIGTERM, stop.ask)
@@ -54,7 +55,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         return
-    shop = open_workshop(Settings(), stopping=stop)
+    shop = open_workshop(Settings(), stopping=stop, command=command)
     sweep_work_folders(shop)
     work(shop)
 

@@ -1,5 +1,7 @@
 """A small, real child that speaks the engine's protocol; the job's spec tells it what to play."""
 
+import sys
+
 SCRIPT = r"""
 import hashlib, json, os, signal, subprocess, sys, time
 from pathlib import Path
@@ -58,3 +60,4 @@ for name in ("large", "medium", "small"):
 exec(play.get("tamper", ""))
 (box / "report.json").write_text(play.get("report") or json.dumps(report))
 """
+ACTOR = (sys.executable, "-c", SCRIPT)

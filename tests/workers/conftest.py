@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from service.contract.job import JobKind
 from service.contract.records import Account, DatasetRecord, Job, JobEvent, ModelRecord, Upload, UploadPart, now
 from service.contract.settings import Settings
 from service.contract.storage import part_key
-from tests.workers.actor import SCRIPT
+from tests.workers.actor import ACTOR
 from workers.workshop import Workshop, open_workshop
 
 PARTS = (b"first part, ", b"second part")
@@ -97,12 +96,10 @@ def settings_of(folder: Path, **given: Any) -> Settings:
     return Settings(data_dir=folder, **{"lease_seconds": 3, "reap_seconds": 0.5, **given})
 
 
-def open_stage(settings: Settings, **given: Any) -> Stage:
+def open_stage(settings: Settings) -> Stage:
     settings.work_dir.mkdir(parents=True, exist_ok=True)
     upgrade(settings.database)
-    shop = open_workshop(settings)
-    command = (sys.executable, "-c", SCRIPT)
-    return Stage(Workshop(**{**vars(shop), "command": command, **given}))
+    return Stage(open_workshop(settings, command=ACTOR))
 
 
 @pytest.fixture

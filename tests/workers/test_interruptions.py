@@ -21,12 +21,11 @@ from workers.supervisor import supervise
 
 SUPERVISE = """
 import sys
-from tests.workers.actor import SCRIPT
 from service.contract.settings import Settings
+from tests.workers.actor import ACTOR
 from workers.supervisor import supervise
-from workers.workshop import Workshop, open_workshop
-shop = open_workshop(Settings())
-supervise(sys.argv[1], Workshop(**{**vars(shop), "command": (sys.executable, "-c", SCRIPT)}))
+from workers.workshop import open_workshop
+supervise(sys.argv[1], open_workshop(Settings(), command=ACTOR))
 """
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,107 @@
+"""A Celery worker process on a real Redis: the bell, its failure, and what a killed or stopped worker leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import redis
+from celery import Celery
+
+from service.contract.job import QUEUE, RUN_JOB
+from service.contract.records import Variant
+from tests.workers.conftest import Stage, alive, open_stage, settings_of, wait_for
+
+ROOT = Path(__file__).parents[2]
+WORKER = ["-m", "celery", "-A", "tests.workers.actor_tasks", "worker", "--pool", "prefork", "--concurrency", "1"]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, redis_url: str, postgres_database: str) -> Iterator[Stage]:
+    redis.Redis.from_url(redis_url).flushall()
+    yield open_stage(settings_of(tmp_path, database_url=postgres_database, redis_url=redis_url, lease_seconds=2))
+    redis.Redis.from_url(redis_url).flushall()
+
+
+@contextmanager
+def worker(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, *WORKER, "--loglevel", "info", "--without-mingle", "--without-gossip"]
+    process = subprocess.Popen(command, cwd=ROOT, env=stage.shop.settings.environment(), start_new_session=True)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def ring(stage: Stage, job_id: str) -> None:
+    Celery(broker=stage.shop.settings.redis_url).send_task(RUN_JOB, [job_id], queue=QUEUE)
+
+
+def state(stage: Stage, job_id: str) -> str:
+    return stage.row(job_id).state
+
+
+def test_a_bell_starts_a_job(stage: Stage) -> None:
+    job_id = stage.job()
+    with worker(stage):
+        ring(stage, job_id)
+        wait_for(lambda: state(stage, job_id) == "succeeded")
+    assert len(stage.rows(Variant, job_id)) == 3
+
+
+def test_a_job_whose_bell_was_lost_is_found(stage: Stage) -> None:
+    job_id = stage.job()
+    with worker(stage):
+        wait_for(lambda: state(stage, job_id) == "succeeded")
+
+
+def test_a_child_that_dies_is_tried_again(stage: Stage) -> None:
+    job_id = stage.job(epochs=3, die_at=2)
+    with worker(stage):
+        ring(stage, job_id)
+        wait_for(lambda: state(stage, job_id) == "succeeded")
+    assert stage.row(job_id).attempts == 2
+
+
+def test_sigterm_gives_the_running_job_back(stage: Stage) -> None:
+    job_id = stage.job(hold_at=2)
+    with worker(stage) as process:
+        ring(stage, job_id)
+        pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
+        process.terminate()
+        assert process.wait(15) == 0
+    assert (state(stage, job_id), stage.row(job_id).attempts, alive(pids["child"])) == ("queued", 0, False)
+    with worker(stage):
+        wait_for(lambda: state(stage, job_id) == "succeeded")
+
+
+def test_after_kill_9_of_the_whole_worker_another_goes_on(stage: Stage) -> None:
+    job_id = stage.job(hold_at=2)
+    with worker(stage) as process:
+        ring(stage, job_id)
+        pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
+        process.kill()
+        wait_for(lambda: not alive(pids["child"]), 5)
+    with worker(stage):
+        wait_for(lambda: state(stage, job_id) == "succeeded")
+    report = stage.row(job_id).report
+    assert report is not None and report["data"]["run"] == [2]
+
+
+def test_the_worker_never_imports_tensorflow() -> None:
+    code = "import sys, workers.tasks, workers.loop; sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_without_a_broker_the_worker_says_what_to_do(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    done = subprocess.run(
+        [sys.executable, *WORKER], cwd=ROOT, env=settings.environment(), capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode != 0 and "L2C_REDIS_URL is not set" in done.stderr
