@@ -1,0 +1,45 @@
+# Everything runs in .venv, which the first target that needs it makes by itself: Python >= 3.11, pip and make suffice.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint serve lock bench-uploads clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with every dependency, by hash, from requirements.lock
+
+demo: $(READY) ## compress a Fashion-MNIST teacher through a real service; results in out/demo/
+	$(BIN)/python examples/demo.py
+
+test: $(READY) ## run all tests, against real Redis, PostgreSQL and S3 servers that they start themselves
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+serve: $(READY) ## start the embedded service; prints its address and a key
+	$(BIN)/l2c serve
+
+lock: $(READY) ## resolve pyproject.toml anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra service --extra worker --extra dev --universal --python-version 3.11 \
+		--generate-hashes --upgrade --no-header --no-annotate --quiet --output-file requirements.lock
+
+bench-uploads: $(READY) ## measure uploads beside a plain copy on the same disk
+	$(BIN)/python -m benchmarks.uploads
+
+clean: ## remove .venv, caches and results; data/ stays
+	rm -rf .venv out build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
