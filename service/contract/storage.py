@@ -137,9 +137,17 @@ class S3Store:
             self.client.download_file(self.bucket, key, str(path))
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        if end is not None and end <= start:
+            self.size(key)
+            return iter(())
         wanted = {} if start == 0 and end is None else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
-        with _missing(key):
-            body = self.client.get_object(Bucket=self.bucket, Key=key, **wanted)["Body"]
+        try:
+            with _missing(key):
+                body = self.client.get_object(Bucket=self.bucket, Key=key, **wanted)["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidRange":
+                raise
+            return iter(())
         return iter(body.iter_chunks(CHUNK))
 
     def size(self, key: str) -> int:
