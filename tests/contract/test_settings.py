@@ -1,0 +1,50 @@
+"""Settings come from the environment, say no to nonsense, and travel whole to another process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.contract.settings import Settings
+
+
+def test_the_defaults_are_the_embedded_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings()
+    assert settings.database == f"sqlite:///{tmp_path}/data/l2c.sqlite"
+    assert (settings.redis_url, settings.s3_bucket, settings.require_sandbox) == ("", "", True)
+
+
+def test_the_environment_comes_before_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("L2C_DATABASE_URL", "postgresql+psycopg://db/l2c")
+    monkeypatch.setenv("L2C_MAX_ATTEMPTS", "7")
+    assert (Settings().database, Settings().max_attempts) == ("postgresql+psycopg://db/l2c", 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "70000"), ("LEASE_SECONDS", "0"), ("MAX_ATTEMPTS", "0"), ("PART_SIZE", "1"), ("CHILD_MEMORY_BYTES", "1")],
+)
+def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"L2C_{name}", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("L2C_S3_SECRET_ACCESS_KEY", "hush")
+    assert "hush" not in repr(Settings())
+
+
+def test_another_process_reads_the_very_same_settings(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, lease_seconds=1.5, s3_secret_access_key="hush", require_sandbox=False)
+    code = "from service.contract.settings import Settings; print(Settings().model_dump_json())"
+    root = Path(__file__).parents[2]
+    output = subprocess.run(
+        [sys.executable, "-c", code], env=settings.environment(), cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    assert json.loads(output) == json.loads(settings.model_dump_json())
+    assert settings.environment()["L2C_S3_SECRET_ACCESS_KEY"] == "hush"
