@@ -20,8 +20,10 @@ PACKAGE = Path(__file__).resolve().parent
 PR_SET_PDEATHSIG = 1
 CAPABILITY_VERSION_3 = 0x20080522
 SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/sys/devices/system")
-FACTS = ("self", "cpuinfo", "meminfo", "stat", "filesystems", "version", "sys/vm")
-GPU_FACTS = ("/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/sys/bus/pci", "/sys/devices", "/sys/module")
+# TensorFlow aborts without /proc/self/cmdline, and a rule on /proc/self would not hold for the child's own children.
+# Memory, environment and files of processes outside stay closed: Landlock forbids to trace them.
+PROC = "/proc"
+GPU_FACTS = ("/sys/bus/pci", "/sys/devices", "/sys/module")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
 MOST_THREADS = 8192
 MOST_FILES = 4096
@@ -109,7 +111,7 @@ def main(plan: str, *command: str) -> None:
 
 def _readable(folder: Path, gpus: list[Path]) -> list[Path]:
     interpreter = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(sys.executable).resolve().parent.parent)}
-    facts = (*SYSTEM, *(f"/proc/{name}" for name in FACTS), *(GPU_FACTS if gpus else ()))
+    facts = (*SYSTEM, PROC, *(GPU_FACTS if gpus else ()))
     return [PACKAGE, folder.parent / "package", *map(Path, sorted(interpreter)), *map(Path, facts)]
 
 
