@@ -121,6 +121,11 @@ def _round_trip(server: S3Server) -> None:
     client.delete_object(Bucket="ready", Key="probe")
 
 
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    return _free_ports(1)[0]
+
+
 def _program(name: str) -> Path:
     return Path(sysconfig.get_path("scripts")) / name
 

@@ -1,0 +1,133 @@
+"""The whole way over HTTP with every process as in production, and once more in the embedded mode."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from migrations import upgrade
+from service.accounts import open_account
+from service.contract.records import connect, sessions
+from service.contract.settings import Settings
+from tests.servers import free_port
+
+ROOT = Path(__file__).parents[1]
+WORKER = ["-m", "celery", "-A", "workers.tasks", "worker", "--pool", "prefork", "--concurrency", "1"]
+API = "import uvicorn; from service.app import create_app; from service.contract.settings import Settings as S; "
+API += "uvicorn.run(create_app(S()), host=S().host, port=S().port, log_level='warning')"
+SERVE = "from service.cli import app; app(['serve'])"
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with teacher.keras and data.zip."""
+    folder = tmp_path_factory.mktemp("task")
+    subprocess.run([sys.executable, ROOT / "tests/tiny_task.py", folder], check=True, capture_output=True)
+    return folder
+
+
+@contextmanager
+def process(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python process of the house; its whole group ends with the block."""
+    running = subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, env=settings.environment(), start_new_session=True
+    )
+    try:
+        yield running
+    finally:
+        running.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+
+
+def client(settings: Settings, key: str) -> httpx.Client:
+    return httpx.Client(
+        base_url=f"http://{settings.host}:{settings.port}", headers={"Authorization": f"Bearer {key}"}, timeout=30
+    )
+
+
+def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
+    """What the condition returns once that is true; a refused connection counts as not yet."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(httpx.TransportError, FileNotFoundError):
+            if value := condition():
+                return value
+        time.sleep(0.1)
+    raise AssertionError(f"waited {seconds} s in vain")
+
+
+def settled(api: httpx.Client, path: str, unsettled: tuple[str, ...], seconds: float) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = api.get(path).raise_for_status().json()
+        return None if found["state"] in unsettled else found
+
+    found: dict[str, Any] = wait_for(look, seconds)
+    return found
+
+
+def upload(api: httpx.Client, noun: str, file: Path) -> str:
+    answer = api.post(f"/v1/{noun}s/upload", params={"filename": file.name}, content=file.read_bytes())
+    found = settled(api, answer.raise_for_status().headers["Location"], ("validating",), 60)
+    assert found["state"] == "ready", found
+    record_id: str = found["id"]
+    return record_id
+
+
+def compress(api: httpx.Client, task: Path) -> dict[str, Any]:
+    wanted = {
+        "model_id": upload(api, "model", task / "teacher.keras"),
+        "dataset_id": upload(api, "dataset", task / "data.zip"),
+    }
+    answer = api.post("/v1/jobs", json={**wanted, "spec": {"effort": "draft"}}).raise_for_status()
+    return settled(api, answer.headers["Location"], ("queued", "running"), 180)
+
+
+def check(api: httpx.Client, job: dict[str, Any]) -> None:
+    """Three files that are what their rows say, and smaller than the teacher in the same order as their names."""
+    assert job["state"] == "succeeded", job
+    variants = {variant["name"]: variant for variant in job["variants"]}
+    assert set(variants) == {"large", "medium", "small"}
+    for variant in variants.values():
+        content = api.get(f"/v1/variants/{variant['id']}/file").raise_for_status().content
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (variant["sha256"], variant["bytes"])
+        assert content[4:8] == b"TFL3"
+    assert variants["small"]["bytes"] < variants["large"]["bytes"] < job["baseline"]["bytes"]
+    assert job["baseline"]["top1"] > 0.8
+
+
+def test_a_job_goes_the_whole_way_through_celery_redis_postgresql_and_s3(
+    task: Path, tmp_path: Path, redis_url: str, postgres_database: str, s3: dict[str, Any]
+) -> None:
+    settings = Settings(
+        data_dir=tmp_path, database_url=postgres_database, redis_url=redis_url, port=free_port(), reap_seconds=1, **s3
+    )
+    upgrade(settings.database)
+    key = open_account(sessions(connect(settings.database)), "journey")
+    with process(settings, "-c", API), process(settings, *WORKER), client(settings, str(key)) as api:
+        wait_for(lambda: api.get("/healthz").is_success, 30)
+        check(api, compress(api, task))
+    assert list(settings.work_dir.iterdir()) == []
+
+
+def test_a_job_goes_the_whole_way_in_the_embedded_mode(task: Path, tmp_path: Path) -> None:
+    pytest.importorskip("service.cli")
+    settings = Settings(data_dir=tmp_path, port=free_port())
+    with process(settings, "-c", SERVE):
+        key = wait_for(lambda: (tmp_path / "key").read_text().strip(), 30)
+        with client(settings, key) as api:
+            wait_for(lambda: api.get("/healthz").is_success, 30)
+            check(api, compress(api, task))
+    assert list(settings.work_dir.iterdir()) == []

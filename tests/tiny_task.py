@@ -1,0 +1,67 @@
+"""Run as a process, so that no test process loads TensorFlow: a small task with a teacher that has learnt it.
+
+    python tests/tiny_task.py OUT
+
+writes OUT/data.zip (three kinds of stripes, 24 x 24 PNG in class folders) and OUT/teacher.keras.
+"""
+
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+SIDE, PER_CLASS = 24, 80
+CLASSES = ("across", "diagonal", "upright")
+
+
+def images(kind: str, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Stripes of random width, phase and colour; uint8 [count, SIDE, SIDE, 3]."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    position = {"across": y, "diagonal": x + y, "upright": x}[kind]
+    widths, phases = rng.uniform(0.6, 1.2, (count, 1, 1)), rng.uniform(0, 6, (count, 1, 1))
+    waves = (np.sin(position * widths + phases) > 0)[..., None]
+    dark, light = rng.integers(0, 100, (count, 1, 1, 3)), rng.integers(150, 255, (count, 1, 1, 3))
+    return np.where(waves, light, dark).astype(np.uint8)
+
+
+def write_zip(path: Path, data: dict[str, np.ndarray]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for kind, batch in data.items():
+            for number, image in enumerate(batch):
+                file = io.BytesIO()
+                Image.fromarray(image).save(file, "PNG")
+                archive.writestr(f"{kind}/{number:03d}.png", file.getvalue())
+
+
+def teacher(x: np.ndarray, y: np.ndarray) -> keras.Model:
+    network = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(16, 3, activation="relu"),
+            keras.layers.Conv2D(32, 3, strides=2, activation="relu"),
+            keras.layers.Conv2D(64, 3, strides=2, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(len(CLASSES), activation="softmax"),
+        ]
+    )
+    network.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
+    network.fit(x, y, batch_size=32, epochs=8, verbose=0)
+    return network
+
+
+def main(out: Path) -> None:
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    data = {kind: images(kind, PER_CLASS, rng) for kind in CLASSES}
+    write_zip(out / "data.zip", data)
+    labels = np.repeat(np.arange(len(CLASSES)), PER_CLASS)
+    teacher(np.concatenate(list(data.values())), labels).save(out / "teacher.keras")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
