@@ -56,6 +56,13 @@ def open_account(sessions: Sessions, name: str) -> str | None:
         return None
 
 
+def another_key(sessions: Sessions, account_name: str, key_name: str) -> str:
+    """One more secret for an account that is there."""
+    with sessions.begin() as session:
+        account_id = session.scalars(select(Account.id).where(Account.name == account_name)).one()
+        return _add_key(session, account_id, key_name)[1]
+
+
 def _add_key(session: Session, account_id: str, name: str) -> tuple[ApiKey, str]:
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(account_id=account_id, name=name, sha256=_hashed(secret))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from service.contract.settings import MIB
 
@@ -33,6 +33,10 @@ class Body:
         return joined[:most]
 
 
+class Hash(Protocol):
+    def update(self, piece: bytes, /) -> None: ...
+
+
 @dataclass(frozen=True)
 class Spooled:
     """A file that was received; whoever has it moves it away or deletes it."""
@@ -42,13 +46,13 @@ class Spooled:
     sha256: str
 
 
-async def spool(body: Body, folder: Path, most: int, also: "hashlib._Hash | None" = None) -> Spooled:
+async def spool(body: Body, folder: Path, most: int, also: Hash | None = None) -> Spooled:
     """At most ``most`` bytes of the body in a new file of ``folder``, which is gone again when this raises.
 
     ``also`` is a hash over several files, updated in passing.
     """
     digest = hashlib.sha256()
-    digests = [digest, also] if also else [digest]
+    digests: list[Hash] = [digest, also] if also else [digest]
     with tempfile.NamedTemporaryFile(prefix=SPOOL_PREFIX, dir=folder, delete=False) as file:
         try:
             size = await _copy(body, file, most, digests)
@@ -59,7 +63,7 @@ async def spool(body: Body, folder: Path, most: int, also: "hashlib._Hash | None
     return Spooled(Path(file.name), size, digest.hexdigest())
 
 
-async def _copy(body: Body, file: Any, most: int, digests: list[Any]) -> int:
+async def _copy(body: Body, file: Any, most: int, digests: list[Hash]) -> int:
     size = 0
     writing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     writing.set_result(None)
@@ -76,7 +80,7 @@ async def _copy(body: Body, file: Any, most: int, digests: list[Any]) -> int:
     return size
 
 
-def _keep(piece: bytes, file: BinaryIO, digests: list[Any]) -> None:
+def _keep(piece: bytes, file: BinaryIO, digests: list[Hash]) -> None:
     file.write(piece)
     for digest in digests:
         digest.update(piece)

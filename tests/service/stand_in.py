@@ -1,6 +1,8 @@
 """Does a worker's part by writing the rows and files that a worker would write."""
 
 import hashlib
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,34 @@ def _put(house: House, key: str, content: bytes, folder: Path) -> None:
     file = folder / "to-be-published"
     file.write_bytes(content)
     house.store.put(key, file)
+
+
+@contextmanager
+def worker(
+    house: House, folder: Path, rejects: dict[str, str] | None = None, fails: dict[str, str] | None = None
+) -> Any:
+    """Finishes whatever is queued until the block ends: inspections well unless ``rejects``, jobs unless ``fails``."""
+    over = threading.Event()
+    thread = threading.Thread(target=_work, args=(house, folder, over, rejects, fails))
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _work(house: House, folder: Path, over: threading.Event, rejects: Any, fails: Any) -> None:
+    while not over.wait(0.05):
+        with house.sessions() as session:
+            queued = list(session.scalars(select(Job).where(Job.state == JobState.QUEUED)))
+        for job in queued:
+            if job.kind != "compression":
+                inspected(house, job.model_id or job.dataset_id or "", rejects)
+                continue
+            move(house, job.id, JobState.RUNNING, attempts=1)
+            progress(house, job.id, 0.5, epoch=1, epochs=2, metrics={"large_top1": 0.8}, eta_seconds=61.0)
+            if fails:
+                move(house, job.id, JobState.FAILED, error=fails, finished_at=now())
+            else:
+                succeed(house, job.id, folder)

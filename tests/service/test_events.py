@@ -55,7 +55,7 @@ def test_many_watchers_each_get_their_own_job_s_events(live: Any, tmp_path: Path
     jobs = [stand_in.submit(live, live.house)["id"] for _ in range(3)]
     heard: dict[int, Any] = {}
     watchers = [
-        threading.Thread(target=lambda number=number: heard.update({number: told(live, jobs[number % 3])}))  # type: ignore[misc]
+        threading.Thread(target=lambda number=number: heard.update({number: told(live, jobs[number % 3])}))
         for number in range(9)
     ]
     for watcher in watchers:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -32,7 +33,9 @@ def known(embedded_api: Client) -> Iterator[dict[str, str]]:
 
 @DESCRIBED.parametrize()
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_no_request_is_a_server_error(case: schemathesis.Case, embedded_api: Client, known: dict[str, str]) -> None:
+def test_no_request_is_a_server_error(
+    case: schemathesis.Case[Any], embedded_api: Client, known: dict[str, str]
+) -> None:
     for name in set(case.path_parameters) & set(known):
         if random.Random(str(case.path_parameters)).random() < 0.5:
             case.path_parameters[name] = known[name]

@@ -78,7 +78,7 @@ def test_spooling_tells_size_and_hash_and_stops_at_the_limit(tmp_path: Path) -> 
 class FullDisk:
     """Fails like a write does when the disk is full."""
 
-    def update(self, _: bytes) -> None:
+    def update(self, piece: bytes, /) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 

@@ -1,6 +1,7 @@
 """Keys open one account; nothing of another account can be seen, used or changed."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from httpx import Client
@@ -13,7 +14,7 @@ from tests.service import stand_in
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer nonsense", "Basic abc", "Bearer l2c_\u00e9"])
 def test_without_a_known_key_nothing_opens(web: Client, header: str | None) -> None:
-    headers = {"Authorization": header.encode("latin-1")} if header is not None else {}
+    headers = {b"Authorization": header.encode("latin-1")} if header is not None else {}
     for method, path in (("GET", "/v1/jobs"), ("POST", "/v1/models/upload?filename=a"), ("GET", "/v1/keys")):
         answer = web.request(method, path, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
@@ -32,7 +33,9 @@ def test_another_account_s_ids_do_not_exist(
     reads += [f"jobs/{job['id']}/{what}" for what in ("events", "report", "plot")]
     reads += [f"variants/{variant}", f"variants/{variant}/file"]
     deletes = [f"uploads/{upload}", f"models/{model}", f"datasets/{dataset}", f"keys/{key}"]
-    attempts = [("GET", path, None) for path in reads] + [("DELETE", path, None) for path in deletes]
+    attempts: list[tuple[str, str, Any]] = [("GET", path, None) for path in reads] + [
+        ("DELETE", path, None) for path in deletes
+    ]
     attempts += [("POST", f"uploads/{upload}/complete", {}), ("POST", f"jobs/{job['id']}/cancel", None)]
     attempts += [
         ("POST", "jobs", {"model_id": model, "dataset_id": dataset}),

@@ -170,7 +170,7 @@ def test_one_request_over_the_limit_is_refused_announced_or_not(api: Client, hou
 
 
 def test_one_request_with_a_wrong_hash_or_without_a_body_leaves_nothing(api: Client, house: House) -> None:
-    send = {"params": {"filename": "net.h5"}, "headers": {"X-Content-SHA256": "0" * 64}}
+    send: dict[str, Any] = {"params": {"filename": "net.h5"}, "headers": {"X-Content-SHA256": "0" * 64}}
     refused(api.post("/v1/models/upload", content=FILE, **send), 422, "sha256_mismatch")
     nothing_left(house)
     refused(api.post("/v1/models/upload", params={"filename": "net.h5"}), 422, "malformed")

@@ -1,0 +1,70 @@
+"""What a job made: fetched into a folder, shown as a table with the teacher's own row as baseline."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from service.cli.console import ExitCode, explain, show_table
+from service.client import Client
+from service.contract.job import JobState
+from service.schemas import JobView
+from service.transport import ClientError, Refused
+
+FIGURES = ["top-1", "top-5", "agreement", "bytes", "parameters", "MACs", "p50 ms"]
+RATIOS = ["smaller", "faster", "fewer MACs"]
+
+
+def fetch(client: Client, job: JobView, folder: Path, bars: Progress) -> list[Path]:
+    """Variants, report.json and both plots, in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    task = bars.add_task("download", total=sum(variant.bytes for variant in job.variants))
+    for variant in job.variants:
+        files.append(client.download(variant, folder / Path(variant.filename).name))
+        bars.advance(task, variant.bytes)
+    report = folder / "report.json"
+    report.write_text(json.dumps(job.report, indent=2) + "\n")
+    return [*files, report, *_plots(client, job, folder)]
+
+
+def show(job: JobView) -> None:
+    rows = [variant.metrics | {"name": variant.name, "bytes": variant.bytes} for variant in job.variants]
+    rows.sort(key=lambda row: -int(row["bytes"]))
+    show_table(["variant", *FIGURES, *RATIOS], [_row((job.baseline or {}) | {"name": "teacher"}), *map(_row, rows)])
+
+
+def demand_success(job: JobView) -> None:
+    """Exit with the documented code when the job did not succeed."""
+    if job.state == JobState.CANCELLED:
+        raise explain(ClientError("cancelled", f"Job {job.id} was cancelled."), ExitCode.JOB_CANCELLED)
+    if job.state == JobState.FAILED:
+        error = ClientError(job.error.code, job.error.message, job.error.hint) if job.error else None
+        raise explain(error or ClientError("failed", f"Job {job.id} failed."), ExitCode.JOB_FAILED)
+
+
+def _plots(client: Client, job: JobView, folder: Path) -> list[Path]:
+    files = []
+    for suffix in ("png", "svg"):
+        try:
+            content = client.plot(job.id, suffix)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            continue
+        files.append(folder / f"accuracy_over_bytes.{suffix}")
+        files[-1].write_bytes(content)
+    return files
+
+
+def _row(figures: dict[str, Any]) -> list[str]:
+    latency = (figures.get("latency_ms") or {}).get("p50")
+    percent = [_shown(figures.get(name), ".1%") for name in ("top1", "top5", "agreement")]
+    counts = [_shown(figures.get(name), ",") for name in ("bytes", "parameters", "macs")]
+    ratios = [_shown(figures.get(name), ".1f", "x") for name in ("smaller_x", "faster_x", "fewer_macs_x")]
+    return [str(figures["name"]), *percent, *counts, _shown(latency, ".2f"), *ratios]
+
+
+def _shown(value: Any, form: str, unit: str = "") -> str:
+    return format(value, form) + unit if isinstance(value, (int, float)) else "-"

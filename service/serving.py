@@ -1,0 +1,119 @@
+"""The whole service as one process: the API, and beside it the worker loop where no Redis brings jobs elsewhere."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import uvicorn
+
+from service import accounts, schema
+from service.app import create_app
+from service.contract.records import connect, sessions
+from service.contract.settings import Settings
+
+ACCOUNT = "default"
+SECONDS_TO_END = 10.0
+SECONDS_BETWEEN_RESTARTS = 1.0
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; ``announce`` is told the URL and the key once the socket listens."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s api %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    schema.prepare(settings)
+    key = first_key(settings)
+    with socket.create_server((settings.host, settings.port), family=_family(settings.host)) as listener:
+        announce(_url(settings.host, listener.getsockname()[1]), key)
+        _serve(settings, listener)
+
+
+def first_key(settings: Settings) -> str:
+    """The account's key, made and written to ``data_dir/key`` at the first start; empty when it is not to be read.
+
+    Embedded, a lost key file gets a new key: whoever can write the folder owns everything in it anyway.
+    """
+    file = settings.data_dir / "key"
+    if file.is_file():
+        return file.read_text().strip()
+    engine = connect(settings.database)
+    try:
+        factory = sessions(engine)
+        key = accounts.open_account(factory, ACCOUNT)
+        if key is None and not settings.redis_url:
+            key = accounts.another_key(factory, ACCOUNT, "after the key file was lost")
+    finally:
+        engine.dispose()
+    if key is None:
+        return ""
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as written:
+        written.write(key + "\n")
+    return key
+
+
+class LoopKeeper:
+    """Keeps one ``python -m workers.loop`` running; the loop itself ends when this process does."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="loop-keeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the loop to give a running job back and to end; kill it when it does not."""
+        self._stop.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        # One thread starts every loop and waits for it: a loop dies with the thread that started it.
+        while not self._stop.is_set():
+            command = [sys.executable, "-m", "workers.loop"]
+            process = subprocess.Popen(command, env=self._settings.environment(), start_new_session=True)
+            while process.poll() is None and not self._stop.wait(0.2):
+                pass
+            if self._stop.is_set():
+                return _end(process)
+            log.warning("the worker loop ended with %s and is started again", process.returncode)
+            self._stop.wait(SECONDS_BETWEEN_RESTARTS)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    app = create_app(settings)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    keeper = None if settings.redis_url else LoopKeeper(settings)
+    try:
+        if keeper:
+            keeper.start()
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        log.info("stopped")
+    finally:
+        if keeper:
+            keeper.stop()
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
