@@ -111,5 +111,5 @@ def _of_status(error: HTTPException) -> Learn2CompressError:
     if error.status_code == 405:
         return MethodNotAllowed("This address does not know this method.", "The Allow header lists those it knows.")
     known = Malformed(str(error.detail))
-    known.status = error.status_code
+    known.status = Malformed.status if error.status_code == 400 else error.status_code
     return known

@@ -15,6 +15,7 @@ from service.app import create_app
 from service.contract.settings import Settings
 from tests.service import stand_in
 
+Case = schemathesis.Case[Any]
 APP = create_app(Settings())
 DESCRIBED = schemathesis.openapi.from_asgi("/openapi.json", APP).exclude(path_regex="/events$")
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
@@ -33,9 +34,7 @@ def known(embedded_api: Client) -> Iterator[dict[str, str]]:
 
 @DESCRIBED.parametrize()
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_no_request_is_a_server_error(
-    case: schemathesis.Case[Any], embedded_api: Client, known: dict[str, str]
-) -> None:
+def test_no_request_is_a_server_error(case: Case, embedded_api: Client, known: dict[str, str]) -> None:
     for name in set(case.path_parameters) & set(known):
         if random.Random(str(case.path_parameters)).random() < 0.5:
             case.path_parameters[name] = known[name]

@@ -64,6 +64,7 @@ def test_malformed_input_says_where_and_does_not_repeat_the_input(api: Client) -
     body = problem(api.post("/v1/uploads", json={"filename": "a", "size": "secret"}), 422, "malformed")
     assert body["errors"][0]["loc"] == "body.size" and "secret" not in str(body)
     problem(api.post("/v1/uploads", content=b"{", headers={"Content-Type": "application/json"}), 422, "malformed")
+    problem(api.post("/v1/jobs", content=b"&\xff", headers={"Content-Type": "application/json"}), 422, "malformed")
     problem(api.get("/v1/jobs/UPPER"), 422, "malformed")
 
 

@@ -33,9 +33,8 @@ def test_another_account_s_ids_do_not_exist(
     reads += [f"jobs/{job['id']}/{what}" for what in ("events", "report", "plot")]
     reads += [f"variants/{variant}", f"variants/{variant}/file"]
     deletes = [f"uploads/{upload}", f"models/{model}", f"datasets/{dataset}", f"keys/{key}"]
-    attempts: list[tuple[str, str, Any]] = [("GET", path, None) for path in reads] + [
-        ("DELETE", path, None) for path in deletes
-    ]
+    attempts: list[tuple[str, str, Any]] = [("GET", path, None) for path in reads]
+    attempts += [("DELETE", path, None) for path in deletes]
     attempts += [("POST", f"uploads/{upload}/complete", {}), ("POST", f"jobs/{job['id']}/cancel", None)]
     attempts += [
         ("POST", "jobs", {"model_id": model, "dataset_id": dataset}),
