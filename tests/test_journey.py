@@ -15,16 +15,12 @@ import httpx
 import pytest
 
 from migrations import upgrade
-from service.accounts import open_account
-from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[1]
 WORKER = ["-m", "celery", "-A", "workers.tasks", "worker", "--pool", "prefork", "--concurrency", "1"]
-API = "import uvicorn; from service.app import create_app; from service.contract.settings import Settings as S; "
-API += "uvicorn.run(create_app(S()), host=S().host, port=S().port, log_level='warning')"
-SERVE = "from service.cli import app; app(['serve'])"
+SERVE = ["-c", "from service.cli import app; app(['serve'])"]
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +48,14 @@ def process(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[by
         running.wait()
 
 
-def client(settings: Settings, key: str) -> httpx.Client:
-    return httpx.Client(
-        base_url=f"http://{settings.host}:{settings.port}", headers={"Authorization": f"Bearer {key}"}, timeout=30
-    )
+@contextmanager
+def client(settings: Settings) -> Iterator[httpx.Client]:
+    """Opened with the key that the service writes at its first start, once the service answers."""
+    key = wait_for(lambda: (settings.data_dir / "key").read_text().strip(), 60)
+    address = f"http://{settings.host}:{settings.port}"
+    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30) as api:
+        wait_for(lambda: api.get("/healthz").is_success, 60)
+        yield api
 
 
 def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
@@ -80,7 +80,7 @@ def settled(api: httpx.Client, path: str, unsettled: tuple[str, ...], seconds: f
 
 def upload(api: httpx.Client, noun: str, file: Path) -> str:
     answer = api.post(f"/v1/{noun}s/upload", params={"filename": file.name}, content=file.read_bytes())
-    found = settled(api, answer.raise_for_status().headers["Location"], ("validating",), 60)
+    found = settled(api, answer.raise_for_status().headers["Location"], ("validating",), 300)
     assert found["state"] == "ready", found
     record_id: str = found["id"]
     return record_id
@@ -92,7 +92,7 @@ def compress(api: httpx.Client, task: Path) -> dict[str, Any]:
         "dataset_id": upload(api, "dataset", task / "data.zip"),
     }
     answer = api.post("/v1/jobs", json={**wanted, "spec": {"effort": "draft"}}).raise_for_status()
-    return settled(api, answer.headers["Location"], ("queued", "running"), 180)
+    return settled(api, answer.headers["Location"], ("queued", "running"), 600)
 
 
 def check(api: httpx.Client, job: dict[str, Any]) -> None:
@@ -115,19 +115,13 @@ def test_a_job_goes_the_whole_way_through_celery_redis_postgresql_and_s3(
         data_dir=tmp_path, database_url=postgres_database, redis_url=redis_url, port=free_port(), reap_seconds=1, **s3
     )
     upgrade(settings.database)
-    key = open_account(sessions(connect(settings.database)), "journey")
-    with process(settings, "-c", API), process(settings, *WORKER), client(settings, str(key)) as api:
-        wait_for(lambda: api.get("/healthz").is_success, 30)
+    with process(settings, *SERVE), process(settings, *WORKER), client(settings) as api:
         check(api, compress(api, task))
     assert list(settings.work_dir.iterdir()) == []
 
 
 def test_a_job_goes_the_whole_way_in_the_embedded_mode(task: Path, tmp_path: Path) -> None:
-    pytest.importorskip("service.cli")
     settings = Settings(data_dir=tmp_path, port=free_port())
-    with process(settings, "-c", SERVE):
-        key = wait_for(lambda: (tmp_path / "key").read_text().strip(), 30)
-        with client(settings, key) as api:
-            wait_for(lambda: api.get("/healthz").is_success, 30)
-            check(api, compress(api, task))
+    with process(settings, *SERVE), client(settings) as api:
+        check(api, compress(api, task))
     assert list(settings.work_dir.iterdir()) == []

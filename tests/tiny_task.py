@@ -2,7 +2,7 @@
 
     python tests/tiny_task.py OUT
 
-writes OUT/data.zip (three kinds of stripes, 24 x 24 PNG in class folders) and OUT/teacher.keras.
+writes OUT/data.zip (three kinds of stripes, 16 x 16 PNG in class folders) and OUT/teacher.keras.
 """
 
 import io
@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-SIDE, PER_CLASS = 24, 80
+SIDE, PER_CLASS = 16, 60
 CLASSES = ("across", "diagonal", "upright")
 
 
@@ -50,7 +50,7 @@ def teacher(x: np.ndarray, y: np.ndarray) -> keras.Model:
         ]
     )
     network.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
-    network.fit(x, y, batch_size=32, epochs=8, verbose=0)
+    network.fit(x, y, batch_size=32, epochs=12, verbose=0)
     return network
 
 
