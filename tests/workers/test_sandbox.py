@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -137,6 +138,23 @@ def test_a_grandchild_is_just_as_confined(inside: Callable[[str], dict[str, Any]
 def test_tensorflow_computes_inside(inside: Callable[[str], dict[str, Any]]) -> None:
     tensorflow = "__import__('tensorflow')"
     assert inside(f"float({tensorflow}.linalg.trace({tensorflow}.eye(300) @ {tensorflow}.eye(300)))") == {"got": 300.0}
+
+
+OLDER_KERNEL = """
+import os, signal, subprocess, sys
+from workers import seccomp
+seccomp.restrict(signals_are_scoped=False)
+os.kill(os.getpid(), 0)
+try:
+    os.kill(os.getppid(), 0)
+except PermissionError:
+    os.abort()
+"""
+
+
+def test_on_older_kernels_seccomp_keeps_signals_inside() -> None:
+    done = subprocess.run([sys.executable, "-c", OLDER_KERNEL], cwd=Path(__file__).parents[2], capture_output=True)
+    assert done.returncode == -signal.SIGABRT
 
 
 def test_a_machine_without_landlock_is_refused(tmp_path: Path) -> None:
