@@ -17,13 +17,21 @@ from tests.service import stand_in
 
 Case = schemathesis.Case[Any]
 APP = create_app(Settings())
-DESCRIBED = schemathesis.openapi.from_asgi("/openapi.json", APP).exclude(path_regex="/events$")
+
+
+async def without_start(scope: Any, receive: Any, send: Any) -> None:
+    """APP, which schemathesis would start in a folder of its own; it borrows the house of the one that has started."""
+    if scope["type"] != "lifespan":
+        await APP(scope, receive, send)
+
+
+DESCRIBED = schemathesis.openapi.from_asgi("/openapi.json", without_start).exclude(path_regex="/events$")
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 
 
 @pytest.fixture
 def known(embedded_api: Client) -> Iterator[dict[str, str]]:
-    """Ids that exist, in the house that APP is lent for the test; APP itself never starts."""
+    """Ids that exist, in the house that APP is lent for the test."""
     APP.state.house = embedded_api.app.state.house  # type: ignore[attr-defined]
     job = stand_in.submit(embedded_api, APP.state.house)
     upload = embedded_api.post("/v1/uploads", json={"filename": "a", "size": 70_000}).json()
@@ -38,4 +46,8 @@ def test_no_request_is_a_server_error(case: Case, embedded_api: Client, known: d
     for name in set(case.path_parameters) & set(known):
         if random.Random(str(case.path_parameters)).random() < 0.5:
             case.path_parameters[name] = known[name]
-    case.call_and_validate(headers={"Authorization": embedded_api.headers["Authorization"]}, checks=CHECKS)
+    # Set on the case: the keys that schemathesis makes up come before those that are handed to the call.
+    case.headers["Authorization"] = embedded_api.headers["Authorization"]
+    answer = case.call_and_validate(checks=CHECKS)
+    left_out = "Authorization" not in answer.request.headers  # on purpose, in one case per operation
+    assert left_out or answer.status_code != 401, "nothing behind the door was tested"
