@@ -38,14 +38,15 @@ def main() -> int:
 
 def _work(folder: Path, report: Report) -> None:
     task = json.loads((folder / "task.json").read_text())
-    model, dataset = (folder / task[name] if task.get(name) else None for name in ("model", "dataset"))
+    report("load", 0.0)
     if task["kind"] == "compression":
         from workers.compression import pipeline
 
-        result = pipeline.compress(model, dataset, folder, task["spec"], report)
+        result = pipeline.compress(folder / task["model"], folder / task["dataset"], folder, task["spec"], report)
+    elif task["kind"] == "model_inspection":
+        result = inspection.model(folder / task["model"], folder / "scratch")
     else:
-        report("load", 0.0)
-        result = inspection.model(model, folder / "scratch") if model else inspection.dataset(dataset)
+        result = inspection.dataset(folder / task["dataset"])
     _write(folder / "report.json", result)
 
 

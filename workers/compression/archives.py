@@ -1,11 +1,15 @@
 """Reading archives that strangers made: .zip, .tar and .tar.gz, every name, count and size checked before use."""
 
+import contextlib
+import io
 import os
 import shutil
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -18,7 +22,9 @@ MAX_RATIO = 200
 RATIO_GRACE_BYTES = 64 * 1024**2
 CHUNK = 1024 * 1024
 
-Opener = Callable[[], IO[bytes]]
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, zlib.error, NotImplementedError, RuntimeError)
+
+Opener = Callable[[], contextlib.AbstractContextManager[IO[bytes]]]
 
 
 def is_archive(path: Path) -> bool:
@@ -31,19 +37,29 @@ def members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
     Raises:
         CompressionError: not_an_archive, unsafe_archive, archive_too_large or too_many_entries.
     """
-    try:
+    with _damage_named():
         if zipfile.is_zipfile(path):
             yield from _zip_members(path)
         elif tarfile.is_tarfile(path):
             yield from _tar_members(path)
         else:
-            raise CompressionError(
-                "not_an_archive", "The file is no .zip, .tar or .tar.gz.", "Upload an archive of class folders."
-            )
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
-        raise CompressionError(
-            "not_an_archive", f"The archive is damaged: {error}.", "Make the archive again and upload it again."
-        ) from error
+            hint = "Upload an archive of class folders."
+            raise CompressionError("not_an_archive", "The file is no .zip, .tar or .tar.gz.", hint)
+
+
+@contextlib.contextmanager
+def _damage_named() -> Iterator[None]:
+    try:
+        yield
+    except DAMAGE as error:
+        hint = "Make the archive again and upload it again."
+        raise CompressionError("not_an_archive", f"The archive is damaged: {error}.", hint) from error
+
+
+@contextlib.contextmanager
+def _opened(open_member: Callable[[], IO[bytes] | None]) -> Iterator[IO[bytes]]:
+    with _damage_named(), open_member() or io.BytesIO() as file:
+        yield file
 
 
 def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
@@ -62,7 +78,7 @@ def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
             if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000, 0o040000):
                 raise _unsafe(info.filename, "is a link or a device")
             _check_size(info.filename, info.file_size)
-            yield _safe_name(info.filename), info.is_dir(), lambda info=info: archive.open(info)
+            yield _safe_name(info.filename), info.is_dir(), partial(_opened, partial(archive.open, info))
 
 
 def _zip_entries(path: Path) -> int:
@@ -88,8 +104,8 @@ def _tar_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
             total += info.size
             _check_size(info.name, info.size)
             _check_total(total, packed)
-            yield _safe_name(info.name), info.isdir(), lambda info=info: archive.extractfile(info)
-            archive.members.clear()
+            yield _safe_name(info.name), info.isdir(), partial(_opened, partial(archive.extractfile, info))
+            archive.members.clear()  # type: ignore[attr-defined]  # else every header stays in memory
 
 
 def unpack(path: Path, folder: Path) -> None:

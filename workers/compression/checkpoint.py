@@ -14,7 +14,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     about = {"phase": checkpoint.phase, "epochs": checkpoint.epochs, "float32_top1": checkpoint.float32_top1}
     staged = path.with_suffix(".staged")
     with staged.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **checkpoint.values)
+        np.savez(file, about=np.array(json.dumps(about)), **checkpoint.values)  # type: ignore[arg-type]
         file.flush()
         os.fsync(file.fileno())
     os.replace(staged, path)

@@ -17,7 +17,7 @@ WARMUP_RUNS = 20
 
 
 def evaluate(artifact: Artifact, data: Dataset, teacher_top: np.ndarray, latency: dict[str, Any]) -> Scorecard:
-    """Score one file on ``data.test``; ``teacher_top`` (N,) is the class that the teacher gives each of these images."""
+    """Score one file on ``data.test``; ``teacher_top`` (N,) holds the class that the teacher gives each image."""
     scores = predict(artifact.path, data.test.images)
     right = scores.argmax(1) == data.test.labels
     return Scorecard(
@@ -86,7 +86,7 @@ def latencies(paths: Sequence[Path], runs: int) -> list[dict[str, Any]]:
 
 
 def top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Top-k accuracy; where quantized scores tie across the k-th place, a tied class counts with its chance to be in."""
+    """Top-k accuracy; where quantized scores tie across the k-th place, a class counts with its chance to be in."""
     own = scores[np.arange(len(labels)), labels][:, None]
     above, tied = (scores > own).sum(1), (scores == own).sum(1)
     return float(np.clip((k - above) / tied, 0, 1).mean())

@@ -49,7 +49,7 @@ def graph(student: Student, network: Network) -> Callable[[Any], Any]:
 
 
 def export(student: Student, network: Network, folder: Path) -> Artifact:
-    """Convert and write ``folder``/VARIANT.tflite; the graph's fake quantization decides every scale, no data is needed."""
+    """Write ``folder``/VARIANT.tflite; the graph's fake quantization decides every scale, so no data is needed."""
     spec = tf.TensorSpec([1, *student.plan.input_shape], tf.float32, name="image")
     function = tf.function(graph(student, network)).get_concrete_function(spec)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])

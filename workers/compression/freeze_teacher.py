@@ -3,7 +3,7 @@
     python -m workers.compression.freeze_teacher LOADER PATH OUT FALLBACK_SIZE
 
 writes OUT/graph.pb (the inference graph, weights as constants), OUT/teacher.tflite (float32; absent when the converter
-refuses) and OUT/teacher.json. LOADER is ``keras``, ``tf_keras`` or ``saved_model``; each gets a process of its own because
+refuses) and OUT/teacher.json. LOADER is ``keras``, ``tf_keras`` or ``saved_model``; each gets its own process, since
 Keras 3 and Keras 2 each open files that the other cannot.
 """
 

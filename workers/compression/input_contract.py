@@ -11,6 +11,7 @@ from workers.compression.values import InputContract, Split, Teacher
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 SAMPLE = 2_000
+NEAR = 0.005
 LEAST_MARGIN = 1.5
 SMALLEST_PROBABILITY = 1e-7
 
@@ -26,13 +27,16 @@ def scalings(mean: np.ndarray, std: np.ndarray, channels: int) -> dict[str, Scal
         "standardized": lambda x: (x - mean) / std,
     }
     if channels == 3:
-        known["imagenet"] = lambda x: (x - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-        known["caffe"] = lambda x: x[..., ::-1] - np.float32(CAFFE_MEAN_BGR)
+        known["imagenet"] = lambda x: (x - np.asarray(IMAGENET_MEAN, np.float32)) / np.asarray(IMAGENET_STD, np.float32)
+        known["caffe"] = lambda x: x[..., ::-1] - np.asarray(CAFFE_MEAN_BGR, np.float32)
     return known
 
 
 def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mapping[str, Any]) -> InputContract:
-    """Try every scaling on labelled images (uint8) and take the most accurate one, ties to the likelier one.
+    """Try every scaling on labelled images (uint8) and take the best.
+
+    Best is the lowest cross-entropy among those whose accuracy is within half a point of the highest: networks of ReLUs
+    classify scaled inputs nearly as well, but with the wrong confidence.
 
     What ``spec`` states as input_scaling and teacher_output is believed, but still measured.
 
@@ -43,17 +47,20 @@ def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mappin
     _check_width(teacher.outputs, len(classes))
     sample = _first(sample, SAMPLE)
     pixels = sample.images.reshape(-1, sample.images.shape[-1]).astype(np.float64)
-    mean, std = (np.float32(part) for part in (pixels.mean(0), pixels.std(0) + 1e-6))
+    mean, std = (part.astype(np.float32) for part in (pixels.mean(0), pixels.std(0) + 1e-6))
     ways = scalings(mean, std, teacher.input_shape[2])
     if scaling is not None and scaling not in ways:
         raise CompressionError(
             "unsupported_input", f"Scaling {scaling!r} needs colour images.", f"State one of {', '.join(ways)}."
         )
-    raw = {name: teacher.predict(ways[name](np.float32(sample.images))) for name in ([scaling] if scaling else ways)}
+    raw = {
+        name: teacher.predict(ways[name](sample.images.astype(np.float32))) for name in ([scaling] if scaling else ways)
+    }
     kinds = {name: output or output_kind(values) for name, values in raw.items()}
     scores = {name: as_logits(values, kinds[name]) for name, values in raw.items()}
     accuracies = {name: accuracy(values, sample.labels) for name, values in scores.items()}
-    best = max(scores, key=lambda name: (accuracies[name], -_cross_entropy(scores[name], sample.labels)))
+    near = [name for name in scores if accuracies[name] >= max(accuracies.values()) - NEAR]
+    best = min(near, key=lambda name: _cross_entropy(scores[name], sample.labels))
     if accuracies[best] < LEAST_MARGIN / len(classes) or not np.isfinite(scores[best]).all():
         raise _near_chance(accuracies, scores[best], sample.labels, classes)
     return InputContract(best, kinds[best], accuracies, tuple(mean.tolist()), tuple(std.tolist()), scaling is not None)
@@ -61,8 +68,8 @@ def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mappin
 
 def logits(teacher: Teacher, contract: InputContract, images: np.ndarray, chunk: int = 1024) -> np.ndarray:
     """The teacher's logits, float32 (N, classes), for uint8 images at its own input size."""
-    way = scalings(np.float32(contract.mean), np.float32(contract.std), teacher.input_shape[2])[contract.scaling]
-    parts = [teacher.predict(way(np.float32(images[i : i + chunk]))) for i in range(0, len(images), chunk)]
+    way = scalings(*_statistics(contract), teacher.input_shape[2])[contract.scaling]
+    parts = [teacher.predict(way(images[i : i + chunk].astype(np.float32))) for i in range(0, len(images), chunk)]
     return as_logits(np.concatenate(parts), contract.output)
 
 
@@ -78,7 +85,7 @@ def as_logits(values: np.ndarray, kind: str) -> np.ndarray:
     """Outputs of any kind as logits (N, classes); one sigmoid becomes two classes, the second its own."""
     clipped = np.clip(values, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     if kind == "softmax":
-        return np.log(np.clip(values, SMALLEST_PROBABILITY, None))
+        values = np.log(np.clip(values, SMALLEST_PROBABILITY, None))
     if kind == "sigmoid":
         values = np.log(clipped) - np.log1p(-clipped)
     if values.shape[1] == 1:
@@ -88,6 +95,10 @@ def as_logits(values: np.ndarray, kind: str) -> np.ndarray:
 
 def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     return float((scores.argmax(1) == labels).mean())
+
+
+def _statistics(contract: InputContract) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(contract.mean, np.float32), np.asarray(contract.std, np.float32)
 
 
 def _first(split: Split, count: int) -> Split:
@@ -127,14 +138,20 @@ def _near_chance(
             f"State class_names in the teacher's order, likely: {names}.",
         )
     if len(np.unique(scores.argmax(1))) <= max(1, len(classes) // 5):
-        hint = "It answers nearly the same for every image, so the scaling is likely another: state input_scaling, or put it into the model."
+        hint = (
+            "It answers nearly the same for every image, so the scaling is likely another: "
+            "state input_scaling, or put it into the model."
+        )
     else:
-        hint = "No order of the classes explains it: check that the data is what the teacher was trained on, and its scaling."
+        hint = (
+            "No order of the classes explains it: check that the data is what the teacher was trained on, "
+            "and how its images were scaled."
+        )
     return CompressionError("teacher_near_chance", message, hint)
 
 
 def _likely_order(scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> tuple[list[str], float] | None:
-    """The folder behind each output when one permutation makes the teacher right at least half as often as it could be."""
+    """The folder behind each output, where one permutation makes the teacher right for half of the images or more."""
     count = len(classes)
     confusion = np.zeros((count, count), int)
     np.add.at(confusion, (scores.argmax(1), labels), 1)

@@ -9,7 +9,7 @@ from workers.compression import data
 
 
 def model(path: Path, folder: Path) -> dict[str, Any]:
-    """Format, loader, input and output signature, parameters, MACs (None when not convertible) and bytes of a teacher."""
+    """Format, loader, input and output signature, parameters, bytes and MACs (None when not convertible)."""
     from workers.compression import flatfile, teacher
 
     folder.mkdir(parents=True, exist_ok=True)

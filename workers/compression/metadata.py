@@ -1,7 +1,8 @@
 """TFLite metadata: what the input is and what each output is called, as ML Kit and MediaPipe read it.
 
-The metadata is a flatbuffer of its own (schema 1.4, file identifier M001) in a buffer named TFLITE_METADATA; the labels are a
-ZIP appended to the file. No maintained package writes it beside this TensorFlow, so the few tables are built here by slot.
+The metadata is a flatbuffer of its own (schema 1.4, file identifier M001) in a buffer named TFLITE_METADATA; the labels
+are a ZIP appended to the file. No maintained package writes it beside this TensorFlow, so its few tables are built here
+by slot.
 """
 
 import io

@@ -1,8 +1,8 @@
 """Student networks: one residual network, written once over a vocabulary of layers.
 
-``Vocabulary`` is spoken twice: here by trainable Keras layers, and by the exporter with folded constants. Both give every
-layer the same name, so that what is trained is what is exported. The network is the CIFAR residual network of He et al.
-2015 (section 4.2), with ``depth`` blocks in each of three stages of widths w, 2w, 4w.
+``Vocabulary`` is spoken twice: here by trainable Keras layers, and by the exporter with folded constants. Both give
+every layer the same name, so that what is trained is what is exported. The network is the CIFAR residual network of He
+et al. 2015 (section 4.2), with ``depth`` blocks in each of three stages of widths w, 2w, 4w.
 """
 
 from typing import Any, Protocol
@@ -55,8 +55,8 @@ def _block(layers: Vocabulary, x: Any, name: str, filters: int, stride: int) -> 
 class Quantizer(keras.layers.Layer):
     """Fake quantization of a tensor to 8 bits over a tracked range (Jacob et al. 2018, section 3).
 
-    ``mode`` is ``float`` (identity), ``calibrate`` (identity, tracking the range) or ``quantized`` (both). The range is an
-    exponential moving average of each training batch's extremes, and always holds zero.
+    ``mode`` is ``float`` (identity), ``calibrate`` (identity, tracking the range) or ``quantized`` (both). The range is
+    an exponential moving average of each training batch's extremes, and always holds zero.
     """
 
     MOMENTUM = 0.95
@@ -84,9 +84,9 @@ class Quantizer(keras.layers.Layer):
 class Convolution(keras.layers.Layer):
     """Convolution, batch normalization and ReLU as one unit that can be folded and fake-quantized.
 
-    With a ``parent`` its kernel is the leading slice of the parent's: students share parameters by nesting (Yu et al. 2018,
-    slimmable networks), while each keeps batch-norm statistics of its own. In ``quantized`` mode the normalization's
-    moving statistics are folded into the kernel before that is quantized per output channel (narrow range), which is the
+    With a ``parent`` its kernel is the leading slice of the parent's: students share parameters by nesting (Yu et al.
+    2018, slimmable networks), while each keeps batch-norm statistics of its own. In ``quantized`` mode the moving
+    statistics are folded into the kernel before that is quantized per output channel (narrow range), which is the
     arithmetic of the exported file.
     """
 

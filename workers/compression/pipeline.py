@@ -33,8 +33,8 @@ def compress(
 ) -> dict[str, Any]:
     """Compress ``model`` on ``dataset``; leave variants/ and the plot in ``folder`` and return what report.json says.
 
-    ``spec`` is a JobSpec as a dict; ``recipe`` stands in for the one that would be derived from it. Training goes on from
-    ``folder``/checkpoint.npz where that is there.
+    ``spec`` is a JobSpec as a dict; ``recipe`` stands in for the one that would be derived from it. Training goes on
+    from ``folder``/checkpoint.npz where that is there.
 
     Raises:
         CompressionError: for whatever the user can mend.
@@ -47,10 +47,10 @@ def compress(
     images = data.load(dataset, found.input_shape, spec, scratch, partial(report, "load"))
     contract = input_contract.find(found, images.train, images.classes, spec)
     logits = partial(input_contract.logits, found, contract)
-    recipe = recipe or Recipe.derive(spec, found.parameters, found.input_shape, len(images.train))
+    harmless = soft_targets.harmless(logits, images.val)
+    recipe = recipe or Recipe.derive(spec, found.parameters, found.input_shape, len(images.train), harmless)
     plans = students.plan(recipe, len(images.classes))
-    mirrored = soft_targets.mirror_is_harmless(logits, images.val)
-    soft = soft_targets.cache(logits, images.train, mirrored, scratch, partial(report, "teach"))
+    soft = soft_targets.cache(logits, images.train, recipe.mirrored, scratch, partial(report, "teach"))
     small = data.resized(images, recipe.input_shape)
     trained = _train(plans, recipe, small, soft, folder / "checkpoint.npz", report)
     report("export", 0.0)
@@ -67,7 +67,7 @@ def compress(
         cards.append(evaluation.evaluate(artifact, small, scores.argmax(1), latency))
         report("evaluate", (number + 1) / len(artifacts))
     card = evaluation.evaluate_teacher(found, scores, images, latencies[-1] if found.tflite else None)
-    result = summary.report(summary.baseline(found, card), artifacts, cards, recipe, contract, images, mirrored)
+    result = summary.report(summary.baseline(found, card), artifacts, cards, recipe, contract, images)
     plots.accuracy_over_bytes(result, folder)
     return result
 

@@ -29,11 +29,13 @@ def calibrate(joint: keras.Model, layers: Iterable[Any], inputs: Iterable[dict[s
 
 def quantized(plan: StudentPlan, layers: Any, float32_top1: float) -> Student:
     """The student as constants: its folded convolutions and the ranges of its tensors, ready for export."""
-    convolutions = {
-        name: Folded(*(np.asarray(part, np.float32) for part in unit.folded()), *_range(unit.quantizer))
-        for name, unit in layers.convolutions.items()
-    }
+    convolutions = {name: _folded(unit) for name, unit in layers.convolutions.items()}
     return Student(plan, convolutions, {name: _range(found) for name, found in layers.quantizers.items()}, float32_top1)
+
+
+def _folded(unit: Any) -> Folded:
+    kernel, bias = (np.asarray(part, np.float32) for part in unit.folded())
+    return Folded(kernel, bias, *_range(unit.quantizer))
 
 
 def _range(quantizer: Any) -> tuple[float, float]:

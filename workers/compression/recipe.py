@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from workers.compression.values import Augmentation
+
 LARGEST_INPUT = 128
-WIDTH_STEP = 4
-IMAGE_VIEWS = {"draft": 100_000, "standard": 1_000_000, "thorough": 5_000_000}
+LARGEST_STUDENT = 400_000
+TEACHER_SHARE = 0.25
+IMAGE_VIEWS = {"draft": 120_000, "standard": 1_000_000, "thorough": 5_000_000}
 EPOCH_BOUNDS = {"draft": (3, 30), "standard": (10, 90), "thorough": (30, 300)}
 
 
@@ -44,40 +47,46 @@ class Recipe:
     weight_decay: float
     temperature: float
     soft_weight: float
+    mirrored: bool
     shift: int
     latency_runs: int
 
     @classmethod
     def derive(
-        cls, spec: Mapping[str, Any], teacher_parameters: int, input_shape: tuple[int, int, int], images: int
+        cls,
+        spec: Mapping[str, Any],
+        teacher_parameters: int,
+        input_shape: tuple[int, int, int],
+        images: int,
+        augmentation: Augmentation,
     ) -> "Recipe":
         """The recipe for a job's ``spec``.
 
         ``input_shape`` is the teacher's (height, width, channels), ``images`` the number of training images. The large
-        student gets about a fifth of the teacher's parameters, at most 400,000; medium and small are its nested halves.
+        student gets about a quarter of the teacher's parameters, at most 400,000; medium and small have two thirds and
+        one third of its channels. What the teacher tolerates decides how far images are shifted and whether mirrored.
         """
         effort = spec.get("effort", "standard")
         epochs = _epochs(effort, images)
-        batch = 128 if images >= 4_000 else 32
         depth = 2
-        width = first_stage_width(min(teacher_parameters / 5, 400_000), depth)
-        shape = student_input(input_shape)
+        third = third_of_width(min(teacher_parameters * TEACHER_SHARE, LARGEST_STUDENT), depth)
         return cls(
             effort=effort,
             seed=int(spec.get("seed", 0)),
             names=("large", "medium", "small"),
-            widths=(width, width // 2, width // 4),
+            widths=(3 * third, 2 * third, third),
             depth=depth,
-            input_shape=shape,
+            input_shape=student_input(input_shape),
             epochs=epochs,
             quantization_epochs=max(1, round(epochs / 10)),
-            batch=batch,
-            rate=3e-3,
-            quantization_rate=3e-4,
+            batch=32 if images < 4_000 else 64 if images < 20_000 else 128,
+            rate=1e-2,
+            quantization_rate=5e-4,
             weight_decay=1e-3,
             temperature=4.0,
             soft_weight=0.9,
-            shift=max(shape[:2]) // 8,
+            mirrored=augmentation.mirrored,
+            shift=round(augmentation.shift * max(student_input(input_shape)[:2])),
             latency_runs=200,
         )
 
@@ -88,7 +97,7 @@ class Recipe:
             effort="draft",
             seed=seed,
             names=("large", "medium", "small"),
-            widths=(8, 4, 2),
+            widths=(6, 4, 2),
             depth=1,
             input_shape=input_shape,
             epochs=2,
@@ -99,6 +108,7 @@ class Recipe:
             weight_decay=1e-3,
             temperature=4.0,
             soft_weight=0.9,
+            mirrored=False,
             shift=2,
             latency_runs=5,
         )
@@ -122,14 +132,14 @@ def student_input(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return round(height * scale), round(width * scale), channels
 
 
-def first_stage_width(parameters: float, depth: int) -> int:
-    """Channels of the first stage so that a three-stage residual network has about ``parameters`` weights.
+def third_of_width(parameters: float, depth: int) -> int:
+    """A third of the first stage's channels w so that a three-stage residual network has about ``parameters`` weights.
 
-    A stage of c channels holds 2 * depth kernels of 9 c^2; the channels double twice: 18 (1 + 4 + 16) depth w^2, less
-    what the first kernel of the second and third stage saves, plus two 1x1 shortcuts.
+    A stage of c channels holds 2 * depth kernels of 9 c^2, and the channels double twice: 18 (1 + 4 + 16) depth w^2,
+    less what the first kernel of the second and third stage saves, plus two 1x1 shortcuts.
     """
     per_square = 378 * depth - 90 + 10
-    return max(2 * WIDTH_STEP, WIDTH_STEP * round(math.sqrt(parameters / per_square) / WIDTH_STEP))
+    return max(3, round(math.sqrt(parameters / per_square) / 3))
 
 
 def _epochs(effort: str, images: int) -> int:

@@ -49,7 +49,6 @@ def report(
     recipe: Recipe,
     contract: InputContract,
     data: Dataset,
-    mirrored: bool,
 ) -> dict[str, Any]:
     """All of report.json, largest variant first."""
     return {
@@ -61,7 +60,7 @@ def report(
             "scaling_accuracies": contract.accuracies,
         },
         "variants": [variant(artifact, card, base) for artifact, card in zip(artifacts, cards, strict=True)],
-        "recipe": recipe.row() | {"mirrored": mirrored},
+        "recipe": recipe.row(),
         "data": data.description,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }

@@ -31,7 +31,7 @@ def load(path: Path, folder: Path, fallback_size: int = FALLBACK_SIZE) -> Teache
     Raises:
         CompressionError: what ``identify`` raises, or why no loader could open it.
     """
-    kind, target = identify(path, folder / "saved_model")
+    kind, target = identify(path, folder / "upload")
     refusals = {}
     for loader in LOADERS[kind]:
         out = folder / f"frozen-{loader}"

@@ -1,4 +1,4 @@
-"""What an uploaded model file is, told from its content; what must not be loaded is refused before anything loads it."""
+"""What an uploaded model file is, told from its content; what must not be loaded is refused before it is."""
 
 import json
 import zipfile
@@ -14,17 +14,40 @@ from workers.compression.errors import CompressionError
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LFS_MAGIC = b"version https://git-lfs"
 LEAST_BYTES = 64
-KERAS_MODULES = ("keras", "tensorflow.keras", "tf_keras", "tensorflow.python.keras")
+KERAS_MODULES = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.", "builtins.")
 FILE_OPS = frozenset(
-    "ReadFile WriteFile MatchingFiles PyFunc PyFuncStateless EagerPyFunc PrintV2 DecodeProtoV2 WholeFileReaderV2 "
-    "TextLineReaderV2 TFRecordReaderV2 FixedLengthRecordReaderV2 TextLineDataset TFRecordDataset WriteAudioSummary "
-    "RpcCall DebugIdentityV3 DumpOp CreateSummaryFileWriter LoadAndRemapMatrix DistributedSave SaveDatasetV2 "
-    "LoadDataset DatasetToTFRecord SnapshotDatasetV2".split()
+    {
+        "ReadFile",
+        "WriteFile",
+        "MatchingFiles",
+        "PyFunc",
+        "PyFuncStateless",
+        "EagerPyFunc",
+        "PrintV2",
+        "DecodeProtoV2",
+        "WholeFileReaderV2",
+        "TextLineReaderV2",
+        "TFRecordReaderV2",
+        "FixedLengthRecordReaderV2",
+        "TextLineDataset",
+        "TFRecordDataset",
+        "WriteAudioSummary",
+        "RpcCall",
+        "DebugIdentityV3",
+        "DumpOp",
+        "CreateSummaryFileWriter",
+        "LoadAndRemapMatrix",
+        "DistributedSave",
+        "SaveDatasetV2",
+        "LoadDataset",
+        "DatasetToTFRecord",
+        "SnapshotDatasetV2",
+    }
 )
 
 
 def identify(path: Path, folder: Path) -> tuple[str, Path]:
-    """Return (format, what to load): ``keras``, ``hdf5`` or ``saved_model``; an archive is unpacked below ``folder``.
+    """Return (format, what to load): ``keras``, ``hdf5`` or ``saved_model``; linked to, or unpacked, below ``folder``.
 
     Raises:
         CompressionError: lfs_pointer, not_a_model, truncated_model, weights_only, lambda_layer, custom_layer,
@@ -43,10 +66,10 @@ def identify(path: Path, folder: Path) -> tuple[str, Path]:
         )
     if head.startswith(HDF5_MAGIC):
         _check_hdf5(path)
-        return "hdf5", path
+        return "hdf5", _named(path, folder, "model.h5")
     if zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist():
         _check_keras(path)
-        return "keras", path
+        return "keras", _named(path, folder, "model.keras")
     if is_archive(path):
         return "saved_model", _saved_model(path, folder)
     if head.startswith(b"PK"):
@@ -56,6 +79,15 @@ def identify(path: Path, folder: Path) -> tuple[str, Path]:
     raise CompressionError(
         "not_a_model", "The file is no .keras, HDF5 or SavedModel archive.", "Save it with `model.save('model.keras')`."
     )
+
+
+def _named(path: Path, folder: Path, name: str) -> Path:
+    """A link under the only suffix by which Keras recognizes the format."""
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.resolve())
+    return link
 
 
 def _check_keras(path: Path) -> None:
@@ -132,13 +164,11 @@ def _check_class(name: str, module: Any, registered: Any) -> None:
             f"The model has a {name} layer, which runs code from the file.",
             "Replace it by a layer of Keras and save again.",
         )
-    if module and not (
-        str(module) == "builtins" or str(module).split(".")[0] == "keras" or str(module).startswith(KERAS_MODULES)
-    ):
+    if module and not f"{module}.".startswith(KERAS_MODULES):
         raise _custom(name, str(module))
     if registered and ">" in str(registered):
         raise _custom(name, str(registered))
-    if module is None and registered is None and not _is_keras_layer(name):
+    if module is None and registered is None and not name.startswith("__") and not _is_keras_layer(name):
         raise _custom(name, "no module of Keras")
 
 

@@ -21,8 +21,8 @@ def scaled(images: Any) -> Any:
 class Batches(keras.utils.PyDataset):
     """Shuffled batches ({image, mirror}, {label, teacher}); epoch ``e`` is the same whenever it is run.
 
-    ``image`` is uint8 (B, height, width, channels), ``mirror`` bool (B,), ``label`` (B,), ``teacher`` logits (B, classes) of the
-    view that ``mirror`` names.
+    ``image`` is uint8 (B, height, width, channels), ``mirror`` bool (B,), ``label`` (B,), ``teacher`` logits
+    (B, classes) of the view that ``mirror`` names.
     """
 
     def __init__(self, split: Split, teacher: TeacherOutputs, batch: int, seed: int, epoch: int = 0):

@@ -70,6 +70,14 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Augmentation:
+    """Which changes of an image keep its class: mirroring, and shifts up to this share of its longer side."""
+
+    mirrored: bool
+    shift: float
+
+
+@dataclass(frozen=True)
 class TeacherOutputs:
     """The fixed teacher's logits over the training images: float32 (views, N, classes).
 
@@ -77,7 +85,10 @@ class TeacherOutputs:
     """
 
     logits: np.ndarray
-    mirrored: bool
+
+    @property
+    def mirrored(self) -> bool:
+        return len(self.logits) > 1
 
 
 @dataclass(frozen=True)

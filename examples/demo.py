@@ -1,0 +1,55 @@
+"""The main job, as a user would do it: start the service, compress the Fashion-MNIST teacher through HTTP, look at the files.
+
+    python examples/demo.py [--out DIR] [--effort draft|standard|thorough]
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FASHION = ROOT / "examples" / "fashion"
+L2C = Path(sys.executable).with_name("l2c")
+LISTENS = " listens on "
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="where the results go")
+    parser.add_argument("--effort", default="draft", choices=["draft", "standard", "thorough"])
+    args = parser.parse_args()
+    shutil.rmtree(args.out, ignore_errors=True)
+    data = args.out / "service"
+    data.mkdir(parents=True)
+    started = time.monotonic()
+    server = subprocess.Popen(
+        [L2C, "serve", "--port", "0", "--data", data], stdout=subprocess.PIPE, stderr=(data / "log").open("w"), text=True
+    )
+    try:
+        url = _address(server)
+        print(f"l2c serve: {url} (log: {data / 'log'})", flush=True)
+        command = [L2C, "compress", FASHION / "teacher.keras", FASHION / "images.zip", "--out", args.out]
+        environment = os.environ | {"L2C_URL": url, "L2C_KEY": (data / "key").read_text().strip()}
+        done = subprocess.run([*command, "--effort", args.effort], env=environment, check=False)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+    if done.returncode == 0:
+        print(f"\n{(time.monotonic() - started) / 60:.1f} minutes; report.json, the plot and the .tflite files: {args.out}")
+    return done.returncode
+
+
+def _address(server: subprocess.Popen[str]) -> str:
+    """The URL that the server prints once it listens."""
+    for line in server.stdout or ():
+        if LISTENS in line:
+            return line.split(LISTENS)[1].split()[0]
+    raise SystemExit("l2c serve ended before it listened; its log is beside the results")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

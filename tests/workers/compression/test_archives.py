@@ -1,0 +1,114 @@
+import io
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from workers.compression.archives import MAX_ENTRIES, members, unpack
+from workers.compression.errors import CompressionError
+
+
+def read(opened):
+    with opened() as file:
+        return file.read()
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(CompressionError) as caught:
+        for _, is_folder, opened in members(path):
+            if not is_folder:
+                read(opened)
+    assert caught.value.hint
+    return caught.value.code
+
+
+def tarred(path: Path, *infos: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for info in infos:
+            archive.addfile(info, io.BytesIO(b"\0" * info.size))
+    return path
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/etc/passwd", "a\\..\\..\\evil.png"])
+def test_names_that_lead_out_are_refused_and_nothing_is_written(zipped, tmp_path, name):
+    path = zipped({"a/1.png": b"x", name: b"evil"})
+    with pytest.raises(CompressionError) as caught:
+        unpack(path, tmp_path / "deep" / "out")
+    assert caught.value.code == "unsafe_archive"
+    assert not list(tmp_path.rglob("evil.png"))
+
+
+def test_a_link_in_a_tar_is_refused(tmp_path):
+    link = tarfile.TarInfo("a/link.png")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    assert refusal(tarred(tmp_path / "links.tar.gz", link)) == "unsafe_archive"
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path):
+    info = zipfile.ZipInfo("a/link.png")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "links.zip", "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    assert refusal(tmp_path / "links.zip") == "unsafe_archive"
+
+
+def test_a_zip_bomb_is_refused_before_it_unpacks(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(4):
+            archive.writestr(f"a/{i}.png", bytes(64 * 1024**2))
+    assert (tmp_path / "bomb.zip").stat().st_size < 1024**2
+    assert refusal(tmp_path / "bomb.zip") == "archive_too_large"
+
+
+def test_a_tar_bomb_is_refused_before_it_unpacks(tmp_path):
+    info = tarfile.TarInfo("a/1.png")
+    info.size = 100 * 1024**2
+    assert refusal(tarred(tmp_path / "bomb.tar.gz", info)) == "archive_too_large"
+
+
+def test_too_many_entries_are_refused_from_the_count_alone(tmp_path):
+    name = b"a/1.png"
+    entry = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0) + name
+    count = 2_000_000
+    directory = entry * count
+    zip64 = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(directory), 0)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, len(directory), 1)
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(directory), 0, 0)
+    (tmp_path / "many.zip").write_bytes(directory + zip64 + locator + end)
+    assert count > MAX_ENTRIES
+    assert refusal(tmp_path / "many.zip") == "too_many_entries"
+
+
+def test_an_encrypted_zip_is_refused(zipped):
+    path = zipped({"a/1.png": b"x"})
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(raw)
+    assert refusal(path) == "unsafe_archive"
+
+
+@pytest.mark.parametrize("content", [b"", b"just some text" * 100])
+def test_what_is_no_archive_is_refused(tmp_path, content):
+    (tmp_path / "x.zip").write_bytes(content)
+    assert refusal(tmp_path / "x.zip") == "not_an_archive"
+
+
+def test_a_truncated_tar_is_refused(tmp_path):
+    info = tarfile.TarInfo("a/1.png")
+    info.size = 1024
+    path = tarred(tmp_path / "cut.tar.gz", info)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert refusal(path) == "not_an_archive"
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "gztar"])
+def test_each_kind_of_archive_is_read(tmp_path, kind):
+    import shutil
+
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    (tmp_path / "in" / "a" / "1.png").write_bytes(b"content")
+    path = Path(shutil.make_archive(str(tmp_path / "out"), kind, tmp_path / "in"))
+    found = {str(name): read(opened) for name, is_folder, opened in members(path) if not is_folder}
+    assert found == {"a/1.png": b"content"}

@@ -1,0 +1,91 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workers.compression import input_contract
+from workers.compression.errors import CompressionError
+from workers.compression.values import Split, Teacher
+
+CLASSES = ("a", "b", "c", "d")
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 4, 400).astype(np.int32)
+LEVELS = np.array([30, 90, 150, 210])
+IMAGES = np.clip(LEVELS[LABELS][:, None, None, None] + RNG.normal(0, 8, (400, 6, 6, 3)), 0, 255).astype(np.uint8)
+SAMPLE = Split(IMAGES, LABELS)
+
+
+def brightness_teacher(scale, order=(0, 1, 2, 3)) -> Teacher:
+    """Knows four levels of brightness, once pixels went through ``scale``: a real classifier by nearest mean."""
+    centres = np.array([scale(np.full((1, 1, 1, 3), level, np.float32)).mean() for level in LEVELS])[list(order)]
+    width = np.abs(np.diff(np.sort(centres))).min()
+
+    def predict(images):
+        distance = (images.mean((1, 2, 3))[:, None] - centres) / width
+        exponent = np.exp(-8 * distance**2)
+        return (exponent / np.maximum(exponent.sum(1, keepdims=True), 1e-30)).astype(np.float32)
+
+    return Teacher("keras", "keras", (6, 6, 3), 4, 10, 10, Path("unused"), predict, {})
+
+
+@pytest.mark.parametrize("name", ["raw", "unit", "symmetric", "standardized", "imagenet"])
+def test_the_scaling_is_found(name):
+    pixels = IMAGES.reshape(-1, 3).astype(np.float64)
+    ways = input_contract.scalings(pixels.mean(0), pixels.std(0), 3)
+    found = input_contract.find(brightness_teacher(ways[name]), SAMPLE, CLASSES, {})
+    assert found.scaling == name
+    assert found.accuracies[name] > 0.95
+    assert set(found.accuracies) == set(ways)
+
+
+def test_a_stated_scaling_is_believed():
+    found = input_contract.find(brightness_teacher(lambda x: x / 255), SAMPLE, CLASSES, {"input_scaling": "unit"})
+    assert (found.scaling, found.stated) == ("unit", True)
+
+
+def test_a_permuted_class_order_is_named():
+    teacher = brightness_teacher(lambda x: x / 255, order=(1, 2, 3, 0))
+    with pytest.raises(CompressionError) as caught:
+        input_contract.find(teacher, SAMPLE, CLASSES, {"input_scaling": "unit"})
+    assert caught.value.code == "teacher_near_chance"
+    assert "b, c, d, a" in caught.value.hint
+
+
+def test_a_wrong_scaling_is_named():
+    with pytest.raises(CompressionError) as caught:
+        input_contract.find(brightness_teacher(lambda x: x * 1e4), SAMPLE, CLASSES, {})
+    assert caught.value.code == "teacher_near_chance"
+    assert "scaling" in caught.value.hint
+
+
+def test_a_teacher_of_other_width_is_refused():
+    teacher = replace(brightness_teacher(lambda x: x), outputs=5)
+    with pytest.raises(CompressionError) as caught:
+        input_contract.find(teacher, SAMPLE, CLASSES, {})
+    assert caught.value.code == "output_width_mismatch"
+    assert "background" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([[0.2, 0.8], [0.5, 0.5]], "softmax"),
+        ([[0.9, 0.8], [0.1, 0.0]], "sigmoid"),
+        ([[0.7], [0.1]], "sigmoid"),
+        ([[3.0, -1.0], [0.0, 2.0]], "logits"),
+        ([[3.0, 0.0], [0.0, 7.0]], "logits"),
+    ],
+)
+def test_the_kind_of_output_is_told_by_its_values(values, kind):
+    assert input_contract.output_kind(np.array(values)) == kind
+
+
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid", "logits"])
+def test_logits_keep_the_order_of_the_outputs(kind):
+    values = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
+    assert np.array_equal(input_contract.as_logits(values, kind).argsort(1), values.argsort(1))
+
+
+def test_one_sigmoid_becomes_two_classes():
+    assert input_contract.as_logits(np.array([[0.9], [0.2]]), "sigmoid").argmax(1).tolist() == [1, 0]

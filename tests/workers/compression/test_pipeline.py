@@ -1,0 +1,145 @@
+"""The real pipeline in its tiny form, once; then what it left is looked at from every side."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+from workers.compression import evaluation, export, flatfile, metadata, networks, pipeline, quantization, training
+from workers.compression.recipe import Recipe
+
+
+class Told:
+    """A report that remembers."""
+
+    def __init__(self):
+        self.lines = []
+
+    def __call__(self, stage, fraction, **details):
+        self.lines.append((stage, fraction, details))
+
+
+@pytest.fixture(scope="module")
+def compressed(stripe_teacher, stripes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compressed")
+    told, students = Told(), []
+    kept = quantization.quantized
+
+    def keep(*arguments):
+        students.append(kept(*arguments))
+        return students[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quantization, "quantized", keep)
+        report = pipeline.compress(stripe_teacher, stripes, folder, {}, told, replace(Recipe.tiny(), epochs=6))
+    return report, folder, told, students
+
+
+def test_three_int8_files_come_out_smaller_than_the_teacher(compressed):
+    report, folder, _, _ = compressed
+    assert [row["name"] for row in report["variants"]] == ["large", "medium", "small"]
+    assert report["baseline"]["input_scaling"] == "unit"
+    sizes = [row["bytes"] for row in report["variants"]]
+    assert sizes == sorted(sizes, reverse=True)
+    for row in report["variants"]:
+        content = (folder / "variants" / row["file"]).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (row["bytes"], row["sha256"])
+        assert row["quantization"] == "int8"
+        assert row["latency_ms"]["p50"] <= row["latency_ms"]["p90"]
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_the_files_take_pixels_and_return_probabilities(compressed):
+    report, folder, _, _ = compressed
+    for row in report["variants"]:
+        interpreter = Interpreter(str(folder / "variants" / row["file"]))
+        (feed,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+        assert (feed["dtype"], feed["shape"].tolist()) == (np.uint8, [1, 16, 16, 3])
+        assert (output["dtype"], output["shape"].tolist()) == (np.uint8, [1, 3])
+        assert feed["quantization"] == pytest.approx((1 / 127.5, 128))
+        assert output["quantization"] == pytest.approx((1 / 256, 0))
+        types = {detail["dtype"] for detail in interpreter.get_tensor_details()} - {np.int32}
+        assert np.float32 not in types
+
+
+def test_litert_equals_the_quantized_graph_within_one_step(compressed):
+    _, folder, _, students = compressed
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    for student in students:
+        infer = export.graph(student, networks.resnet)
+        expected = np.asarray(infer(tf.constant(np.asarray(training.scaled(images))))) * 256
+        found = evaluation.predict(folder / "variants" / f"{student.plan.variant}.tflite", images)
+        assert np.abs(found - expected).max() <= 1.01
+
+
+def test_the_metadata_names_the_classes_in_order(compressed):
+    report, folder, _, _ = compressed
+    for row in report["variants"]:
+        assert metadata.labels(folder / "variants" / row["file"]) == report["data"]["classes"]
+        assert b"TFLITE_METADATA" in (folder / "variants" / row["file"]).read_bytes()
+
+
+def test_progress_only_grows_and_names_every_stage(compressed):
+    told = compressed[2].lines
+    assert list(dict.fromkeys(stage for stage, *_ in told)) == [
+        "load",
+        "teach",
+        "train",
+        "quantize",
+        "export",
+        "evaluate",
+    ]
+    epochs = [details for stage, _, details in told if stage == "train" and details.get("saved")]
+    assert [details["epoch"] for details in epochs] == [1, 2, 3, 4, 5, 6]
+    assert all(0 <= value <= 1 for details in epochs for value in details["metrics"].values())
+
+
+def test_the_plot_is_a_picture(compressed):
+    folder = compressed[1]
+    assert Image.open(folder / "accuracy_over_bytes.png").size[0] > 500
+    assert "<svg" in (folder / "accuracy_over_bytes.svg").read_text()
+
+
+def test_a_finished_training_is_not_repeated(compressed, stripe_teacher, stripes):
+    report, folder, _, _ = compressed
+    told = Told()
+    again = pipeline.compress(stripe_teacher, stripes, folder, {}, told, replace(Recipe.tiny(), epochs=6))
+    assert not [line for line in told.lines if line[0] in ("train", "quantize")]
+    assert [row["sha256"] for row in again["variants"]] == [row["sha256"] for row in report["variants"]]
+
+
+def test_macs_and_memory_are_read_from_the_file(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Conv2D(4, 3, padding="same"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(5),
+        ]
+    )
+    function = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec([1, 8, 8, 3]))
+    path = tmp_path / "m.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+    assert flatfile.macs(path) == 8 * 8 * 4 * 27 + 8 * 8 * 4 * 5
+    assert flatfile.peak_tensor_bytes(path) >= 8 * 8 * (3 + 4) * 4
+
+
+def test_the_child_refuses_with_a_typed_line_and_status_two(stripes, tmp_path):
+    (tmp_path / "model.h5").write_bytes(b"ok")
+    task = {"kind": "compression", "model": "model.h5", "dataset": str(stripes), "spec": {}}
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    command = [sys.executable, "-m", "workers.compression", "work", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 2
+    assert (last["type"], last["code"]) == ("error", "not_a_model")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "report.json").exists()

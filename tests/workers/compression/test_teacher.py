@@ -1,0 +1,74 @@
+"""Teachers through their real loader processes; a few files per process start, since each start costs seconds."""
+
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from workers.compression import teacher
+from workers.compression.errors import CompressionError
+
+IMAGES = np.random.default_rng(0).random((5, 16, 16, 3), np.float32)
+
+
+def code_of(path: Path, tmp_path: Path) -> str:
+    with pytest.raises(CompressionError) as caught:
+        teacher.load(path, tmp_path / "work")
+    assert caught.value.hint
+    return caught.value.code
+
+
+def test_a_keras_file_answers_as_the_model_itself(stripe_teacher, tmp_path):
+    found = teacher.load(stripe_teacher, tmp_path / "work")
+    own = keras.saving.load_model(stripe_teacher)
+    assert (found.format, found.loader, found.input_shape, found.outputs) == ("keras", "keras", (16, 16, 3), 3)
+    assert found.parameters == own.count_params()
+    np.testing.assert_allclose(found.predict(IMAGES), own.predict(IMAGES, verbose=0), atol=1e-5)
+    assert found.tflite is not None
+
+
+def test_an_hdf5_file_under_another_name_loads(stripe_teacher, tmp_path):
+    own = keras.saving.load_model(stripe_teacher)
+    own.save(tmp_path / "model.h5")
+    (tmp_path / "model.h5").rename(tmp_path / "model.bin")
+    found = teacher.load(tmp_path / "model.bin", tmp_path / "work")
+    assert found.format == "hdf5"
+    np.testing.assert_allclose(found.predict(IMAGES), own.predict(IMAGES, verbose=0), atol=1e-5)
+
+
+def test_a_saved_model_loads_through_its_signature(stripe_teacher, tmp_path):
+    own = keras.saving.load_model(stripe_teacher)
+    own.export(tmp_path / "saved", verbose=False)
+    path = Path(shutil.make_archive(str(tmp_path / "saved"), "gztar", tmp_path / "saved"))
+    found = teacher.load(path, tmp_path / "work")
+    assert (found.format, found.parameters) == ("saved_model", own.count_params())
+    np.testing.assert_allclose(found.predict(IMAGES), own.predict(IMAGES, verbose=0), atol=1e-5)
+
+
+class Reader(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
+    def serve(self, x):
+        size = tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)
+        return tf.reduce_mean(x, axis=(1, 2)) + size
+
+
+def test_a_saved_model_that_reads_files_is_refused(tmp_path):
+    reader = Reader()
+    tf.saved_model.save(reader, str(tmp_path / "saved"), signatures=reader.serve)
+    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
+    assert code_of(path, tmp_path) == "unsafe_operation"
+
+
+def test_a_model_of_two_inputs_is_refused(tmp_path):
+    one, two = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([one, two]))
+    keras.Model([one, two], keras.layers.Dense(3)(x)).save(tmp_path / "two.keras")
+    assert code_of(tmp_path / "two.keras", tmp_path) == "several_inputs"
+
+
+def test_a_model_that_takes_no_images_is_refused(tmp_path):
+    keras.Sequential([keras.Input((10,)), keras.layers.Dense(3)]).save(tmp_path / "vector.keras")
+    assert code_of(tmp_path / "vector.keras", tmp_path) == "unsupported_input"

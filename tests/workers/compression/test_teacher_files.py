@@ -1,0 +1,106 @@
+import json
+import zipfile
+from pathlib import Path
+
+import h5py
+import pytest
+
+from workers.compression.errors import CompressionError
+from workers.compression.teacher_files import identify
+
+
+def code_of(path: Path, tmp_path: Path) -> str:
+    with pytest.raises(CompressionError) as caught:
+        identify(path, tmp_path / "unpacked")
+    assert caught.value.hint
+    return caught.value.code
+
+
+def keras_file(path: Path, layer: dict) -> Path:
+    config = {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": [layer]}}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n")
+    return path
+
+
+def hdf5_file(path: Path, layer: dict | None) -> Path:
+    with h5py.File(path, "w") as file:
+        file["weights"] = [1.0]
+        if layer is not None:
+            file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": [layer]}})
+    return path
+
+
+def test_a_git_lfs_pointer_is_named(tmp_path):
+    (tmp_path / "m.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n")
+    assert code_of(tmp_path / "m.h5", tmp_path) == "lfs_pointer"
+
+
+@pytest.mark.parametrize("content", [b"", b"ok", b"plain text, and no model at all" * 10])
+def test_what_is_no_model_is_refused(tmp_path, content):
+    (tmp_path / "m.h5").write_bytes(content)
+    assert code_of(tmp_path / "m.h5", tmp_path) == "not_a_model"
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_a_truncated_keras_file_is_named(stripe_teacher, tmp_path, share):
+    whole = stripe_teacher.read_bytes()
+    (tmp_path / "cut.keras").write_bytes(whole[: int(share * len(whole))])
+    assert code_of(tmp_path / "cut.keras", tmp_path) == "truncated_model"
+
+
+def test_a_truncated_hdf5_file_is_named(tmp_path):
+    whole = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}}).read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    assert code_of(tmp_path / "cut.h5", tmp_path) == "truncated_model"
+
+
+def test_a_file_of_weights_only_is_named(tmp_path):
+    assert code_of(hdf5_file(tmp_path / "w.h5", None), tmp_path) == "weights_only"
+
+
+@pytest.mark.parametrize(
+    ("layer", "code"),
+    [
+        ({"class_name": "Lambda", "config": {}}, "lambda_layer"),
+        (
+            {"class_name": "TimeDistributed", "config": {"layer": {"class_name": "Lambda", "config": {}}}},
+            "lambda_layer",
+        ),
+        ({"class_name": "Sequential", "config": {"layers": [{"class_name": "Lambda"}]}}, "lambda_layer"),
+        ({"class_name": "MyAttention", "config": {}}, "custom_layer"),
+        ({"class_name": "Dense", "module": "os", "config": {}}, "custom_layer"),
+    ],
+)
+def test_code_in_an_hdf5_file_is_refused_before_it_loads(tmp_path, layer, code):
+    assert code_of(hdf5_file(tmp_path / "m.h5", layer), tmp_path) == code
+
+
+@pytest.mark.parametrize(
+    ("layer", "code"),
+    [
+        ({"module": "keras.layers", "class_name": "Lambda", "config": {}}, "lambda_layer"),
+        (
+            {"module": "keras.layers", "class_name": "Dense", "config": {"activation": {"class_name": "__lambda__"}}},
+            "lambda_layer",
+        ),
+        ({"module": "my_package", "class_name": "Attention", "config": {}}, "custom_layer"),
+        ({"module": "keras_evil", "class_name": "Dense", "config": {}}, "custom_layer"),
+        ({"module": None, "class_name": "Attention", "registered_name": "my>Attention"}, "custom_layer"),
+    ],
+)
+def test_code_in_a_keras_file_is_refused_before_it_loads(tmp_path, layer, code):
+    assert code_of(keras_file(tmp_path / "m.keras", layer), tmp_path) == code
+
+
+def test_the_format_is_told_by_content_not_by_name(stripe_teacher, tmp_path):
+    (tmp_path / "model.h5").write_bytes(stripe_teacher.read_bytes())
+    assert identify(tmp_path / "model.h5", tmp_path / "x")[0] == "keras"
+    hdf5_file(tmp_path / "model.keras", {"class_name": "Dense", "config": {}})
+    assert identify(tmp_path / "model.keras", tmp_path / "y")[0] == "hdf5"
+
+
+def test_an_archive_without_a_saved_model_is_refused(zipped, tmp_path):
+    assert code_of(zipped({"readme.txt": b"hello"}), tmp_path) == "not_a_model"

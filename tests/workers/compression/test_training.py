@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from tests.workers.compression.conftest import striped
+from workers.compression import networks, students, training
+from workers.compression.recipe import Recipe
+from workers.compression.values import Checkpoint, Split, TeacherOutputs
+
+RECIPE = Recipe.tiny()
+
+
+def data(count=96):
+    rng = np.random.default_rng(0)
+    labels = (np.arange(count) % 3).astype(np.int32)
+    split = Split(np.stack([striped(label, rng) for label in labels]), labels)
+    return split, TeacherOutputs(np.stack([8.0 * np.eye(3, dtype=np.float32)[labels]] * 2))
+
+
+def joint():
+    keras.utils.set_random_seed(0)
+    built = networks.build(students.plan(RECIPE, 3))
+    return training.Joint({name: network for name, (network, _) in built.items()}, RECIPE), built
+
+
+def trained(epochs, recipe=RECIPE, saved=None):
+    model, _ = joint()
+    training.fit(model, replace(recipe.phases[0], epochs=4), *data(), saved, Stop(epochs))
+    return model
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends the training as a kill would, after so many epochs in all."""
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch + 1 >= self.epochs
+
+
+def test_all_students_learn_in_one_fit():
+    accuracies = training.accuracies(trained(4), data()[0])
+    assert list(accuracies) == ["large", "medium", "small"]
+    assert accuracies["large"] > 0.6
+
+
+def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
+    whole = training.state(trained(4))
+    half = training.state(trained(2))
+    resumed = training.state(trained(4, saved=Checkpoint("train", 2, {}, half)))
+    assert whole.keys() == resumed.keys()
+    for name, value in whole.items():
+        np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_students_share_their_kernels():
+    model, built = joint()
+    kernels = [v for v in model.trainable_variables if v.name == "kernel"]
+    assert len(kernels) == len(built["large"][1].convolutions)
+    small = built["small"][1].convolutions["stem"]
+    large = built["large"][1].convolutions["stem"]
+    large.own_kernel.assign(np.arange(3 * 3 * 3 * 6, dtype=np.float32).reshape(3, 3, 3, 6))
+    np.testing.assert_array_equal(np.asarray(small.kernel), np.asarray(large.own_kernel)[:, :, :3, :2])
+
+
+def test_an_epoch_has_the_same_batches_whenever_it_runs():
+    split, teacher = data()
+    walked = training.Batches(split, teacher, 32, seed=5)
+    walked.on_epoch_end()
+    fresh = training.Batches(split, teacher, 32, seed=5, epoch=1)
+    for (x, y), (x2, y2) in zip(walked, fresh, strict=True):
+        assert np.array_equal(x["image"], x2["image"])
+        assert np.array_equal(y["teacher"], y2["teacher"])
+
+
+def test_a_translation_moves_whole_pixels_and_repeats_edges():
+    images = np.random.default_rng(0).random((64, 8, 8, 1)).astype(np.float32)
+    moved = np.asarray(training.translated(images, 2, keras.random.SeedGenerator(0)))
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
+    windows = [[padded[i, r : r + 8, c : c + 8] for r in range(5) for c in range(5)] for i in range(64)]
+    places = [next(n for n, window in enumerate(windows[i]) if np.allclose(window, moved[i])) for i in range(64)]
+    assert len(set(places)) > 10
