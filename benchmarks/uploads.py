@@ -1,4 +1,4 @@
-"""How fast a large file gets in, and what it costs the API: ``python benchmarks/uploads.py [--mib 1024]``.
+"""How fast a large file gets in, and what it costs the API: ``python -m benchmarks.uploads [--mib 1024]``.
 
 A real uvicorn process and the SDK's client on one machine, against the directory store and against S3 (SeaweedFS);
 beside them a plain copy on the same disk. The process's peak memory is VmHWM, reset before each upload.
@@ -45,7 +45,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None, help="on the disk to measure; the temporary folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="l2c-bench-", dir=options.folder) as name:
+        busy = os.getloadavg()[0]
         rows = measure(Path(name), options.mib)
+    print(f"load average before: {busy:.1f} on {os.cpu_count()} cores")
     print_table(rows)
     RESULTS.parent.mkdir(exist_ok=True)
     about = {

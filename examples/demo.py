@@ -1,6 +1,6 @@
-"""The main job, as a user would do it: start the service, compress the Fashion-MNIST teacher through HTTP, look at the files.
+"""The main job, as a user would do it: start the service and compress the Fashion-MNIST teacher through HTTP.
 
-    python examples/demo.py [--out DIR] [--effort draft|standard|thorough]
+python examples/demo.py [--out DIR] [--effort draft|standard|thorough]
 """
 
 import argparse
@@ -18,7 +18,8 @@ LISTENS = " listens on "
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="where the results go")
     parser.add_argument("--effort", default="draft", choices=["draft", "standard", "thorough"])
     args = parser.parse_args()
@@ -26,9 +27,8 @@ def main() -> int:
     data = args.out / "service"
     data.mkdir(parents=True)
     started = time.monotonic()
-    server = subprocess.Popen(
-        [L2C, "serve", "--port", "0", "--data", data], stdout=subprocess.PIPE, stderr=(data / "log").open("w"), text=True
-    )
+    serve = [L2C, "serve", "--port", "0", "--data", data]
+    server = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=(data / "log").open("w"), text=True)
     try:
         url = _address(server)
         print(f"l2c serve: {url} (log: {data / 'log'})", flush=True)
@@ -39,7 +39,9 @@ def main() -> int:
         server.terminate()
         server.wait(timeout=30)
     if done.returncode == 0:
-        print(f"\n{(time.monotonic() - started) / 60:.1f} minutes; report.json, the plot and the .tflite files: {args.out}")
+        print(
+            f"\n{(time.monotonic() - started) / 60:.1f} minutes; report.json, the plot and the .tflite files: {args.out}"
+        )
     return done.returncode
 
 

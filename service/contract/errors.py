@@ -1,26 +1,26 @@
 """What can go wrong, as one tree; every leaf has a stable code that docs/api.md explains.
 
-    Learn2CompressError
-    ├── Unauthorized          401 unauthorized
-    ├── NotFound              404 not_found
-    ├── MethodNotAllowed      405 method_not_allowed
-    ├── RangeNotSatisfiable   416 range_not_satisfiable
-    ├── Malformed             422 malformed
-    │   ├── HashMismatch      422 sha256_mismatch
-    │   └── BodyIncomplete    400 body_incomplete
-    ├── TooLarge              413 upload_too_large
-    │   └── PartTooLong       413 part_too_long
-    ├── Conflict              409 conflict
-    │   ├── UploadIncomplete  409 upload_incomplete
-    │   ├── NotReady          409 not_ready
-    │   └── IllegalMove       409 illegal_move
-    ├── StorageFull           507 storage_full
-    └── Unavailable           503 unavailable
+Learn2CompressError
+├── Unauthorized          401 unauthorized
+├── NotFound              404 not_found
+├── MethodNotAllowed      405 method_not_allowed
+├── RangeNotSatisfiable   416 range_not_satisfiable
+├── Malformed             422 malformed
+│   ├── HashMismatch      422 sha256_mismatch
+│   └── BodyIncomplete    400 body_incomplete
+├── TooLarge              413 upload_too_large
+│   └── PartTooLong       413 part_too_long
+├── Conflict              409 conflict
+│   ├── UploadIncomplete  409 upload_incomplete
+│   ├── NotReady          409 not_ready
+│   └── IllegalMove       409 illegal_move
+├── StorageFull           507 storage_full
+└── Unavailable           503 unavailable
 """
 
 
 class Learn2CompressError(Exception):
-    """Base of every expected error: a message for people, an HTTP status, a stable code and a hint on what to do next."""
+    """Base of every expected error: a message for people, an HTTP status, a stable code, a hint on what to do next."""
 
     status = 500
     code = "internal"

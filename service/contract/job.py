@@ -56,20 +56,20 @@ TeacherOutput = Literal["logits", "softmax", "sigmoid"]
 
 
 class JobSpec(BaseModel):
-    """What the user asks for. ``effort`` is the one dial; whatever is left out is found out and stands in the report."""
+    """What the user asks for. ``effort`` is the one dial; what is left out is found out and stands in the report."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        json_schema_extra={"examples": [{"effort": "standard"}, {"effort": "draft", "input_scaling": "unit", "seed": 7}]},
+        json_schema_extra={"examples": [{"effort": "standard"}, {"effort": "draft", "seed": 7}]},
     )
 
     effort: Literal["draft", "standard", "thorough"] = Field("standard", description="How long to train.")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the data split, the weights and the order of batches.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the split, the weights and the batches.")
     input_scaling: InputScaling | None = Field(
         None,
-        description="What the teacher expects: raw 0..255, unit x/255, symmetric x/127.5-1, imagenet mean/std, caffe BGR "
-        "means, standardized with the data's mean/std. Found by trying when left out.",
+        description="What the teacher expects: raw 0..255, unit x/255, symmetric x/127.5-1, imagenet mean/std, caffe "
+        "BGR means, standardized with the data's mean/std. Found by trying when left out.",
     )
     teacher_output: TeacherOutput | None = Field(
         None, description="What the teacher returns. Found from its values when left out."

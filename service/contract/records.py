@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -22,6 +22,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sess
 from service.contract.job import JobKind, JobState, ReviewState
 
 Sessions = sessionmaker[Session]
+# A network that goes silent is noticed within half a minute, well before TCP itself gives up.
+PATIENCE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 30_000}
 
 
 def now() -> datetime:
@@ -47,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime, str: String(255)}
+    type_annotation_map: ClassVar = {dict[str, Any]: JSON, datetime: UtcDateTime, str: String(255)}
 
 
 class Account(Base):
@@ -155,9 +157,7 @@ class JobEvent(Base):
     """What a job said, in order; ``id`` is the SSE event id. ``type`` is ``progress`` or ``state``."""
 
     __tablename__ = "job_events"
-    id: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
     attempt: Mapped[int]
     type: Mapped[str]
@@ -185,7 +185,7 @@ class Variant(Base):
 def connect(url: str) -> Engine:
     """An engine for PostgreSQL or SQLite; SQLite in WAL mode, with foreign keys and a patient lock."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, connect_args=PATIENCE)
     engine = create_engine(url, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")

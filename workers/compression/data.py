@@ -3,83 +3,24 @@
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from workers.compression.archives import Opener, members
+from workers.compression.class_folders import Entry, Index, index
 from workers.compression.errors import CompressionError
 from workers.compression.values import SPLITS, Dataset, Split
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing", "eval"), "test"),
-}
 MAX_IMAGE_BYTES = 64 * 1024**2
 MAX_UNREADABLE = 0.05
 LEAST_PER_CLASS = 5
 TEST_SHARE, VAL_SHARE, MOST_VAL = 0.15, 0.05, 2_000
 
 Image.MAX_IMAGE_PIXELS = 100_000_000
-
-
-@dataclass(frozen=True)
-class Entry:
-    path: PurePosixPath
-    split: str
-    label: int
-
-
-@dataclass(frozen=True)
-class Index:
-    """Which file is which class in which split, before any image is decoded. A split is "" where none was given."""
-
-    classes: tuple[str, ...]
-    entries: dict[PurePosixPath, Entry]
-    ignored: int
-
-
-def index(path: Path) -> Index:
-    """Read the names in the archive.
-
-    Raises:
-        CompressionError: the archive errors, no_class_folders, one_class or empty_class.
-    """
-    names = [(name, is_folder) for name, is_folder, _ in members(path) if not _is_litter(name)]
-    files = [name for name, is_folder in names if not is_folder and name.suffix.lower() in SUFFIXES]
-    if not files:
-        raise _no_folders("The archive holds no image files.")
-    root = _common_root(files)
-    has_splits = all(_split_of(file, root) for file in files if len(file.parts) > root + 1)
-    depth = root + has_splits
-    placed = [file for file in files if len(file.parts) > depth + 1]
-    if not placed:
-        raise _no_folders("The images lie in no class folders.")
-    folders = {name.parts[depth] for name, is_folder in names if len(name.parts) > depth + (not is_folder)}
-    classes = _sorted_classes(folders)
-    if len(classes) == 1:
-        raise CompressionError(
-            "one_class", f"There is only one class folder, {classes[0]!r}.", "A classifier needs two classes or more."
-        )
-    filled = {file.parts[depth] for file in placed}
-    if empty := [name for name in classes if name not in filled]:
-        raise CompressionError(
-            "empty_class",
-            f"Class folders without images: {', '.join(empty[:10])}.",
-            "Fill these folders or remove them.",
-        )
-    number = {name: i for i, name in enumerate(classes)}
-    entries = {
-        file: Entry(file, _split_of(file, root) if has_splits else "", number[file.parts[depth]]) for file in placed
-    }
-    ignored = sum(not is_folder for _, is_folder in names) - len(entries)
-    return Index(classes, entries, ignored)
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -281,39 +222,9 @@ def _ordered(found: tuple[str, ...], wanted: Sequence[str] | None) -> tuple[str,
     return tuple(wanted)
 
 
-def _sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
-    names = list(names)
-    return tuple(sorted(names, key=int) if all(name.isdecimal() for name in names) else sorted(names))
-
-
-def _common_root(files: list[PurePosixPath]) -> int:
-    """How many leading folders all files share, short of the class folder itself."""
-    parents = [file.parts[:-1] for file in files]
-    depth = 0
-    while all(len(parts) > depth + 1 and parts[depth] == parents[0][depth] for parts in parents):
-        if parents[0][depth].lower() in SPLIT_NAMES:
-            break
-        depth += 1
-    return depth
-
-
-def _split_of(file: PurePosixPath, root: int) -> str:
-    return SPLIT_NAMES.get(file.parts[root].lower(), "") if len(file.parts) > root + 1 else ""
-
-
-def _is_litter(name: PurePosixPath) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
-
-
 def _is_grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "LA", "I", "I;16", "F")
 
 
 def _spread(values: np.ndarray) -> dict[str, int]:
     return {"least": int(values.min()), "median": int(np.median(values)), "most": int(values.max())}
-
-
-def _no_folders(message: str) -> CompressionError:
-    return CompressionError(
-        "no_class_folders", message, "Put the images into one folder per class, with or without train/ and test/ above."
-    )
