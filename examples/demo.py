@@ -39,9 +39,8 @@ def main() -> int:
         server.terminate()
         server.wait(timeout=30)
     if done.returncode == 0:
-        print(
-            f"\n{(time.monotonic() - started) / 60:.1f} minutes; report.json, the plot and the .tflite files: {args.out}"
-        )
+        minutes = (time.monotonic() - started) / 60
+        print(f"\n{minutes:.1f} minutes; report.json, the plot and the .tflite files: {args.out}")
     return done.returncode
 
 

@@ -38,20 +38,18 @@ class Exported:
         return tf.reshape(self.conv(x, name, classes, 1, relu=False), (-1, classes))
 
 
-def graph(student: Student, network: Network) -> Callable[[Any], Any]:
-    """The quantized student as a function: scaled images (N, height, width, channels) to probabilities (N, classes)."""
-
-    def infer(images: Any) -> Any:
-        logits = network(Exported(student), _ranged(images, INPUT_LOW, INPUT_HIGH), student.plan)
-        return _ranged(tf.nn.softmax(logits), 0.0, 255 / 256)
-
-    return infer
+def logits(student: Student, network: Network) -> Callable[[Any], Any]:
+    """The quantized student as a function: scaled images (N, height, width, channels) to logits (N, classes)."""
+    return lambda images: network(Exported(student), _ranged(images, INPUT_LOW, INPUT_HIGH), student.plan)
 
 
 def export(student: Student, network: Network, folder: Path) -> Artifact:
     """Write ``folder``/VARIANT.tflite; the graph's fake quantization decides every scale, so no data is needed."""
     spec = tf.TensorSpec([1, *student.plan.input_shape], tf.float32, name="image")
-    function = tf.function(graph(student, network)).get_concrete_function(spec)
+    infer = logits(student, network)
+    function = tf.function(lambda image: _ranged(tf.nn.softmax(infer(image)), 0.0, 255 / 256)).get_concrete_function(
+        spec
+    )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
