@@ -54,6 +54,7 @@ def main() -> None:
         "mib": options.mib,
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
+        "load_before": round(busy, 1),
         "python": sys.version.split()[0],
     }
     RESULTS.write_text(json.dumps({**about, "rows": rows}, indent=2) + "\n")
