@@ -85,7 +85,7 @@ def emit(value: BaseModel | dict[str, Any] | Iterable[BaseModel]) -> None:
 
 
 def show_table(columns: list[str], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:
-    table = Table(*columns, title=title)
+    table = Table(*columns, title=title, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*("-" if cell is None else str(cell) for cell in row))
     Console(soft_wrap=True).print(table)

@@ -12,8 +12,7 @@ from service.contract.job import JobState
 from service.schemas import JobView
 from service.transport import ClientError, Refused
 
-FIGURES = ["top-1", "top-5", "agreement", "bytes", "parameters", "MACs", "p50 ms"]
-RATIOS = ["smaller", "faster", "fewer MACs"]
+COLUMNS = ["variant", "top-1", "agrees", "kB", "M MACs", "p50 ms", "smaller", "faster", "fewer MACs"]
 
 
 def fetch(client: Client, job: JobView, folder: Path, bars: Progress) -> list[Path]:
@@ -30,9 +29,10 @@ def fetch(client: Client, job: JobView, folder: Path, bars: Progress) -> list[Pa
 
 
 def show(job: JobView) -> None:
+    """The figures that decide, in 80 columns; report.json has them all."""
     rows = [variant.metrics | {"name": variant.name, "bytes": variant.bytes} for variant in job.variants]
     rows.sort(key=lambda row: -int(row["bytes"]))
-    show_table(["variant", *FIGURES, *RATIOS], [_row((job.baseline or {}) | {"name": "teacher"}), *map(_row, rows)])
+    show_table(COLUMNS, [_row((job.baseline or {}) | {"name": "teacher"}), *map(_row, rows)])
 
 
 def demand_success(job: JobView) -> None:
@@ -60,10 +60,14 @@ def _plots(client: Client, job: JobView, folder: Path) -> list[Path]:
 
 def _row(figures: dict[str, Any]) -> list[str]:
     latency = (figures.get("latency_ms") or {}).get("p50")
-    percent = [_shown(figures.get(name), ".1%") for name in ("top1", "top5", "agreement")]
-    counts = [_shown(figures.get(name), ",") for name in ("bytes", "parameters", "macs")]
+    percent = [_shown(figures.get(name), ".1%") for name in ("top1", "agreement")]
+    counts = [_shown(_per(figures.get("bytes"), 1e3), ",.1f"), _shown(_per(figures.get("macs"), 1e6), ",.2f")]
     ratios = [_shown(figures.get(name), ".1f", "x") for name in ("smaller_x", "faster_x", "fewer_macs_x")]
     return [str(figures["name"]), *percent, *counts, _shown(latency, ".2f"), *ratios]
+
+
+def _per(value: Any, unit: float) -> Any:
+    return value / unit if isinstance(value, (int, float)) else None
 
 
 def _shown(value: Any, form: str, unit: str = "") -> str:
