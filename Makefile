@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-uploads clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-uploads clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with every dependency, by hash, from requirements.lock
 
@@ -28,6 +28,12 @@ serve: $(READY) ## start the embedded service; prints its address and a key
 lock: $(READY) ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra service --extra worker --extra dev --universal --python-version 3.11 \
 		--generate-hashes --upgrade --no-header --no-annotate --quiet --output-file requirements.lock
+
+bench-teachers: $(READY) ## load teachers that others trained and find their accuracy
+	$(BIN)/python -m benchmarks.teachers
+
+bench-cifar10: $(READY) ## CIFAR-10 with a ResNet-32 teacher at effort standard (about an hour on 2 cores)
+	$(BIN)/python -m benchmarks.cifar10
 
 bench-uploads: $(READY) ## measure uploads beside a plain copy on the same disk
 	$(BIN)/python -m benchmarks.uploads
