@@ -4,11 +4,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from workers.compression.errors import CompressionError
 from workers.compression.teacher_files import identify
@@ -81,16 +81,21 @@ def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
 
 
 def _predictor(path: Path, about: dict[str, Any], batch: int = 128) -> Callable[[np.ndarray], np.ndarray]:
-    graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
-    names = about["input"]["name"], about["output"]["name"]
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
-    run = wrapped.prune(*(wrapped.graph.as_graph_element(name) for name in names))
-    shape, dtype = about["input"]["shape"][1:], tf.as_dtype(about["input"]["dtype"])
+    """The frozen graph as a function; TensorFlow is imported at its first call, since an inspection makes none."""
+    shape, dtype = about["input"]["shape"][1:], about["input"]["dtype"]
+
+    @cache
+    def graph() -> Callable[[Any], Any]:
+        import tensorflow as tf
+
+        definition = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+        wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(definition, name=""), [])
+        ends = [wrapped.graph.as_graph_element(about[end]["name"]) for end in ("input", "output")]
+        run = wrapped.prune(*ends)
+        return lambda images: run(tf.cast(images, dtype)).numpy()
 
     def predict(images: np.ndarray) -> np.ndarray:
-        parts = [
-            run(tf.cast(images[i : i + batch].reshape(-1, *shape), dtype)).numpy() for i in range(0, len(images), batch)
-        ]
+        parts = [graph()(images[i : i + batch].reshape(-1, *shape)) for i in range(0, len(images), batch)]
         return np.concatenate(parts).astype(np.float32)
 
     return predict

@@ -60,7 +60,7 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stripe_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained .keras teacher for ``stripes`` that expects pixels / 255 and returns probabilities."""
+    """A trained .keras teacher for ``stripes`` that expects pixels / 255 (others saturate its tanh) and returns probabilities."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -70,8 +70,8 @@ def stripe_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = keras.Sequential(
         [
             keras.Input((SIDE, SIDE, 3)),
-            keras.layers.Conv2D(16, 3, activation="relu"),
-            keras.layers.Conv2D(64, 3, activation="relu"),
+            keras.layers.Conv2D(16, 3, activation="tanh"),
+            keras.layers.Conv2D(64, 3, activation="tanh"),
             keras.layers.GlobalAveragePooling2D(),
             keras.layers.Dense(3, activation="softmax"),
         ]

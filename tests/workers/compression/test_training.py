@@ -18,14 +18,14 @@ def data(count=96):
     return split, TeacherOutputs(np.stack([8.0 * np.eye(3, dtype=np.float32)[labels]] * 2))
 
 
-def joint():
+def joint(recipe=RECIPE):
     keras.utils.set_random_seed(0)
-    built = networks.build(students.plan(RECIPE, 3))
-    return training.Joint({name: network for name, (network, _) in built.items()}, RECIPE), built
+    built = networks.build(students.plan(recipe, 3))
+    return training.Joint({name: network for name, (network, _) in built.items()}, recipe), built
 
 
 def trained(epochs, recipe=RECIPE, saved=None):
-    model, _ = joint()
+    model, _ = joint(recipe)
     training.fit(model, replace(recipe.phases[0], epochs=4), *data(), saved, Stop(epochs))
     return model
 
@@ -48,9 +48,10 @@ def test_all_students_learn_in_one_fit():
 
 
 def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
-    whole = training.state(trained(4))
-    half = training.state(trained(2))
-    resumed = training.state(trained(4, saved=Checkpoint("train", 2, {}, half)))
+    pair = replace(RECIPE, names=("large", "small"), widths=(6, 2))
+    whole = training.state(trained(4, pair))
+    half = training.state(trained(2, pair))
+    resumed = training.state(trained(4, pair, Checkpoint("train", 2, {}, half)))
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-4)
