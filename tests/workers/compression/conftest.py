@@ -60,7 +60,7 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stripe_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained .keras teacher for ``stripes`` that expects pixels / 255 (others saturate its tanh) and returns probabilities."""
+    """A trained .keras teacher for ``stripes`` that was trained on pixels / 255 and returns probabilities."""
     import keras
 
     keras.utils.set_random_seed(0)
