@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from service import health, schema
 from service.api import datasets, jobs, keys, models, problems, uploads, variants
 from service.api import health as health_route
+from service.api.small_bodies import SmallBodies
 from service.bell import open_bell
 from service.contract.errors import Malformed, Unauthorized, Unavailable
 from service.contract.records import connect, sessions
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(v1)
     app.include_router(health_route.router)
     problems.install(app)
+    app.add_middleware(SmallBodies)
     _describe_problems(app)
     return app
 

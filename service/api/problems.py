@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from service.contract.errors import (
+    BodyTooLarge,
     Learn2CompressError,
     Malformed,
     MethodNotAllowed,
@@ -110,6 +111,8 @@ def _of_status(error: HTTPException) -> Learn2CompressError:
         return NotFound("There is nothing at this address.", "The API lives under /v1; /docs lists its routes.")
     if error.status_code == 405:
         return MethodNotAllowed("This address does not know this method.", "The Allow header lists those it knows.")
+    if error.status_code == 413:
+        return BodyTooLarge()
     known = Malformed(str(error.detail))
     known.status = Malformed.status if error.status_code == 400 else error.status_code
     return known

@@ -9,7 +9,8 @@ Learn2CompressError
 │   ├── HashMismatch      422 sha256_mismatch
 │   └── BodyIncomplete    400 body_incomplete
 ├── TooLarge              413 upload_too_large
-│   └── PartTooLong       413 part_too_long
+│   ├── PartTooLong       413 part_too_long
+│   └── BodyTooLarge      413 body_too_large
 ├── Conflict              409 conflict
 │   ├── UploadIncomplete  409 upload_incomplete
 │   ├── NotReady          409 not_ready
@@ -66,11 +67,20 @@ class BodyIncomplete(Malformed):
 
 class TooLarge(Learn2CompressError):
     status, code = 413, "upload_too_large"
+    hint = "Send a smaller file, or ask the server's operator to raise L2C_MAX_UPLOAD_BYTES."
 
 
 class PartTooLong(TooLarge):
     code = "part_too_long"
     hint = "Cut the file into parts of exactly part_size bytes; only the last one may be shorter."
+
+
+class BodyTooLarge(TooLarge):
+    code = "body_too_large"
+    hint = "Only models, datasets and parts of uploads may be large; anything else is a few lines of JSON."
+
+    def __init__(self, message: str = "The body is too large for this address."):
+        super().__init__(message)
 
 
 class Conflict(Learn2CompressError):

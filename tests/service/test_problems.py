@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from httpx import Client
 from sqlalchemy.exc import OperationalError
 
@@ -66,6 +67,17 @@ def test_malformed_input_says_where_and_does_not_repeat_the_input(api: Client) -
     problem(api.post("/v1/uploads", content=b"{", headers={"Content-Type": "application/json"}), 422, "malformed")
     problem(api.post("/v1/jobs", content=b"&\xff", headers={"Content-Type": "application/json"}), 422, "malformed")
     problem(api.get("/v1/jobs/UPPER"), 422, "malformed")
+
+
+@pytest.mark.parametrize("path", ["/v1/uploads", "/v1/uploads/parts/complete", "/v1/jobs", "/v1/keys"])
+@pytest.mark.parametrize("announced", [True, False])
+def test_json_larger_than_any_request_needs_is_refused_without_a_key(
+    embedded_api: Client, path: str, announced: bool
+) -> None:
+    pieces = [bytes(1024 * 1024)] * 5
+    headers = {"Content-Type": "application/json", "Authorization": ""}
+    answer = embedded_api.post(path, content=b"".join(pieces) if announced else iter(pieces), headers=headers)
+    problem(answer, 413, "body_too_large")
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(api: Client, house: House) -> None:
