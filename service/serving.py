@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import uvicorn
@@ -19,6 +20,7 @@ from service.contract.settings import Settings
 ACCOUNT = "default"
 SECONDS_TO_END = 10.0
 SECONDS_BETWEEN_RESTARTS = 1.0
+SECONDS_TO_SETTLE = 30.0
 log = logging.getLogger(__name__)
 
 
@@ -59,10 +61,16 @@ def first_key(settings: Settings) -> str:
 
 
 class LoopKeeper:
-    """Keeps one ``python -m workers.loop`` running; the loop itself ends when this process does."""
+    """Keeps one ``python -m workers.loop`` running; the loop itself ends when this process does.
 
-    def __init__(self, settings: Settings):
+    A loop that exits with an error soon after its start would do so every time: it stays down, ``failed`` is true and
+    ``give_up`` is called, from another thread.
+    """
+
+    def __init__(self, settings: Settings, give_up: Callable[[], None]):
+        self.failed = False
         self._settings = settings
+        self._give_up = give_up
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="loop-keeper", daemon=True)
 
@@ -77,12 +85,15 @@ class LoopKeeper:
     def _keep(self) -> None:
         # One thread starts every loop and waits for it: a loop dies with the thread that started it.
         while not self._stop.is_set():
-            command = [sys.executable, "-m", "workers.loop"]
+            command, started = [sys.executable, "-m", "workers.loop", str(os.getpid())], time.monotonic()
             process = subprocess.Popen(command, env=self._settings.environment(), start_new_session=True)
             while process.poll() is None and not self._stop.wait(0.2):
                 pass
             if self._stop.is_set():
                 return _end(process)
+            if process.returncode > 0 and time.monotonic() - started < SECONDS_TO_SETTLE:
+                self.failed = True
+                return self._give_up()
             log.warning("the worker loop ended with %s and is started again", process.returncode)
             self._stop.wait(SECONDS_BETWEEN_RESTARTS)
 
@@ -99,16 +110,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _serve(settings: Settings, listener: socket.socket) -> None:
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
-    keeper = None if settings.redis_url else LoopKeeper(settings)
+    server = uvicorn.Server(config)
+    keeper = None if settings.redis_url else LoopKeeper(settings, lambda: setattr(server, "should_exit", True))
     try:
         if keeper:
             keeper.start()
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     except KeyboardInterrupt:
         log.info("stopped")
     finally:
         if keeper:
             keeper.stop()
+    if keeper and keeper.failed:
+        raise SystemExit("Stopped, because the worker loop cannot run here; it says why above.")
 
 
 def _url(host: str, port: int) -> str:

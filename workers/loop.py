@@ -1,16 +1,22 @@
-"""The embedded mode's worker, ``python -m workers.loop``: it takes jobs straight from the table, one at a time."""
+"""The embedded mode's worker: it takes jobs straight from the table, one at a time.
+
+    python -m workers.loop [PARENT]
+
+It ends with the process PARENT, by default whatever started it.
+"""
 
 import ctypes
 import logging
 import os
 import signal
+import sys
 import threading
 
 from service.contract.settings import Settings
 from workers.lease import oldest_claimable
 from workers.reaper import sweep_work_folders
 from workers.supervisor import supervise
-from workers.workshop import ENGINE, Workshop, open_workshop
+from workers.workshop import ENGINE, Workshop, open_workshop, refuse_unfit_machine
 
 LOG = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -49,13 +55,16 @@ def work(shop: Workshop) -> None:
 def main(command: tuple[str, ...] = ENGINE) -> None:
     """Work until SIGTERM or the end of the process that started this one, and give a running job back then."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
-    stop, parent = Stop(), os.getppid()
+    # Told rather than asked for: by now the starter may be gone, and another process the parent.
+    stop, parent = Stop(), int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
     signal.signal(signal.SIGTERM, stop.ask)
     signal.signal(signal.SIGINT, stop.ask)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         return
-    shop = open_workshop(Settings(), stopping=stop, command=command)
+    settings = Settings()
+    refuse_unfit_machine(settings)
+    shop = open_workshop(settings, stopping=stop, command=command)
     sweep_work_folders(shop)
     work(shop)
 

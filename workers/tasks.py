@@ -21,7 +21,7 @@ from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
 from workers import reaper
 from workers.supervisor import supervise
-from workers.workshop import Workshop, open_workshop
+from workers.workshop import Workshop, open_workshop, refuse_unfit_machine
 
 LOG = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -87,9 +87,11 @@ def waiting_messages() -> int:
 
 
 @worker_init.connect
-def _refuse_without_broker(**_: Any) -> None:
+def _refuse_to_start(**_: Any) -> None:
+    """Here, since in the pool or in a thread an exit would only look like a crash, and the message would be lost."""
     if not settings.redis_url:
         raise SystemExit("L2C_REDIS_URL is not set; without Redis, run `python -m workers.loop`.")
+    refuse_unfit_machine(settings)
 
 
 @worker_process_init.connect
@@ -109,10 +111,11 @@ def _start_reaper(**_: Any) -> None:
 
 def _reap() -> None:
     """In the main process of every worker: no beat to run, and several reapers only ring twice."""
-    own = open_workshop(settings)
+    own = None
     pause = threading.Event()
     while not stop.value:
         try:
+            own = own or open_workshop(settings)
             for job_id in reaper.silent(own.sessions, waiting_messages(), settings.reap_seconds):
                 LOG.info("%s: ringing again", job_id)
                 reaper.ring(own.sessions, send, job_id)

@@ -45,14 +45,18 @@ class Workshop:
         )
 
 
+def refuse_unfit_machine(settings: Settings) -> None:
+    """Exit with what this machine lacks, where it cannot confine a child that it must."""
+    lacks = sandbox.missing()
+    if lacks and settings.require_sandbox:
+        raise SystemExit(f"This machine lacks {lacks}; L2C_REQUIRE_SANDBOX=false runs users' models without it.")
+
+
 def open_workshop(
     settings: Settings,
     ring: Callable[[str], None] = silence,
     stopping: Callable[[], bool] = never,
     command: tuple[str, ...] = ENGINE,
 ) -> Workshop:
-    """Connect to the database and the store. Exits when this machine cannot confine a child that it must."""
-    lacks = sandbox.missing()
-    if lacks and settings.require_sandbox:
-        raise SystemExit(f"This machine lacks {lacks}; L2C_REQUIRE_SANDBOX=false runs users' models without it.")
+    """Connect to the database and the store."""
     return Workshop(settings, sessions(connect(settings.database)), open_store(settings), ring, stopping, command)

@@ -6,14 +6,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import redis
 from celery import Celery
 
+from migrations import upgrade
 from service.contract.job import QUEUE, RUN_JOB
 from service.contract.records import Variant
+from service.contract.settings import Settings
 from tests.workers.conftest import Stage, alive, open_stage, settings_of, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -28,9 +32,9 @@ def stage(tmp_path: Path, redis_url: str, postgres_database: str) -> Iterator[St
 
 
 @contextmanager
-def worker(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
+def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, *WORKER, "--loglevel", "info", "--without-mingle", "--without-gossip"]
-    process = subprocess.Popen(command, cwd=ROOT, env=stage.shop.settings.environment(), start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=settings.environment(), start_new_session=True)
     try:
         yield process
     finally:
@@ -49,7 +53,7 @@ def state(stage: Stage, job_id: str) -> str:
 
 def test_a_bell_starts_a_job(stage: Stage) -> None:
     job_id = stage.job()
-    with worker(stage):
+    with worker(stage.shop.settings):
         ring(stage, job_id)
         wait_for(lambda: state(stage, job_id) == "succeeded")
     assert len(stage.rows(Variant, job_id)) == 3
@@ -57,13 +61,13 @@ def test_a_bell_starts_a_job(stage: Stage) -> None:
 
 def test_a_job_whose_bell_was_lost_is_found(stage: Stage) -> None:
     job_id = stage.job()
-    with worker(stage):
+    with worker(stage.shop.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
 
 
 def test_a_child_that_dies_is_tried_again(stage: Stage) -> None:
     job_id = stage.job(epochs=3, die_at=2)
-    with worker(stage):
+    with worker(stage.shop.settings):
         ring(stage, job_id)
         wait_for(lambda: state(stage, job_id) == "succeeded")
     assert stage.row(job_id).attempts == 2
@@ -71,24 +75,24 @@ def test_a_child_that_dies_is_tried_again(stage: Stage) -> None:
 
 def test_sigterm_gives_the_running_job_back(stage: Stage) -> None:
     job_id = stage.job(hold_at=2)
-    with worker(stage) as process:
+    with worker(stage.shop.settings) as process:
         ring(stage, job_id)
         pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
         process.terminate()
         assert process.wait(15) == 0
     assert (state(stage, job_id), stage.row(job_id).attempts, alive(pids["child"])) == ("queued", 0, False)
-    with worker(stage):
+    with worker(stage.shop.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
 
 
 def test_after_kill_9_of_the_whole_worker_another_goes_on(stage: Stage) -> None:
     job_id = stage.job(hold_at=2)
-    with worker(stage) as process:
+    with worker(stage.shop.settings) as process:
         ring(stage, job_id)
         pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
         process.kill()
         wait_for(lambda: not alive(pids["child"]), 5)
-    with worker(stage):
+    with worker(stage.shop.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
     report = stage.row(job_id).report
     assert report is not None and report["data"]["run"] == [2]
@@ -99,9 +103,60 @@ def test_the_worker_never_imports_tensorflow() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_without_a_broker_the_worker_says_what_to_do(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path)
-    done = subprocess.run(
-        [sys.executable, *WORKER], cwd=ROOT, env=settings.environment(), capture_output=True, text=True, timeout=30
+@contextmanager
+def s3_that_fails(times: int) -> Iterator[tuple[str, list[str]]]:
+    """An address where every request fails that often before it succeeds; and the requests so far."""
+    seen = list[str]()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            seen.append(self.path)
+            self.send_response(403 if len(seen) <= times else 200)
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_the_reaper_outlives_a_store_that_fails_while_the_worker_starts(
+    tmp_path: Path, redis_url: str, postgres_database: str
+) -> None:
+    with s3_that_fails(times=2) as (address, seen):
+        bucket = {"s3_bucket": "b", "s3_endpoint_url": address, "s3_access_key_id": "a", "s3_secret_access_key": "s"}
+        settings = settings_of(tmp_path, database_url=postgres_database, redis_url=redis_url, **bucket)
+        upgrade(settings.database)
+        settings.work_dir.mkdir()
+        leftover = settings.work_dir / "job_gone.token"
+        leftover.mkdir()
+        with worker(settings):
+            wait_for(lambda: not leftover.exists())
+        assert len(seen) == 3
+
+
+def started(settings: Settings, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = settings.environment()
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30
     )
+
+
+def test_without_a_broker_the_worker_says_what_to_do(tmp_path: Path) -> None:
+    done = started(settings_of(tmp_path), *WORKER)
     assert done.returncode != 0 and "L2C_REDIS_URL is not set" in done.stderr
+
+
+def test_without_the_sandbox_no_worker_starts(tmp_path: Path, redis_url: str) -> None:
+    done = started(settings_of(tmp_path, redis_url=redis_url), "tests/without_landlock.py", *WORKER)
+    assert done.returncode != 0 and "This machine lacks Landlock" in done.stderr
+
+
+def test_without_the_sandbox_no_loop_starts(tmp_path: Path) -> None:
+    done = started(settings_of(tmp_path), "tests/without_landlock.py", "-m", "workers.loop")
+    assert done.returncode != 0 and "This machine lacks Landlock" in done.stderr

@@ -16,6 +16,8 @@ import pytest
 from service.client import Client
 from tests.service.client_of import eventually
 
+ROOT = Path(__file__).parents[3]
+
 
 @contextmanager
 def served(data: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
@@ -90,6 +92,14 @@ def test_a_worker_loop_that_dies_is_started_again_and_none_survives_a_kill(tmp_p
         process.kill()
         process.wait()
         eventually(lambda: gone(second))
+
+
+def test_where_the_worker_loop_cannot_run_it_ends_and_says_why(tmp_path: Path) -> None:
+    serve = ["-c", "from service.cli import app; app()", "serve", "--port", "0", "--data", str(tmp_path)]
+    command = [sys.executable, "tests/without_landlock.py", *serve]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "This machine lacks Landlock" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_address_in_use_is_an_error_without_a_trace(tmp_path: Path) -> None:
