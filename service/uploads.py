@@ -1,24 +1,18 @@
-"""A file's way in: announced, sent in parts of one size in any order, completed once its hash is right, used once."""
+"""A file's way in: announced, sent in parts, completed once its hash is right, used once."""
 
-import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import filenames
-from service.contract.errors import Conflict, HashMismatch, Malformed, NotFound, PartTooLong, TooLarge, UploadIncomplete
+from service.contract.errors import Conflict, HashMismatch, NotFound, TooLarge, UploadIncomplete
 from service.contract.records import Upload, UploadPart, now
 from service.contract.storage import part_key, upload_prefix
 from service.house import House
-from service.receiving import Body, Spooled, spool
 from service.schemas import NewUpload
-
-INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True)
@@ -50,44 +44,8 @@ def check_size(house: House, size: int) -> None:
 
 def read(house: House, account_id: str, upload_id: str) -> UploadWithParts:
     with house.sessions() as session:
-        upload = _owned(session, account_id, upload_id)
+        upload = owned(session, account_id, upload_id)
         return UploadWithParts(upload, _parts(session, upload_id))
-
-
-async def put_part(
-    house: House, account_id: str, upload_id: str, number: int, body: Body, sha256: str | None
-) -> UploadPart:
-    """Receive one part. Sending the same part again replaces it; a part that does not fit leaves nothing behind."""
-    expected = await asyncio.to_thread(_expected_size, house, account_id, upload_id, number)
-    spooled = await spool(body, house.settings.work_dir, expected)
-    try:
-        if await body.read(1):
-            raise PartTooLong(f"Part {number} must be exactly {expected:,} bytes long.")
-        if spooled.size < expected:
-            raise Malformed(f"Part {number} must be exactly {expected:,} bytes long, {spooled.size:,} came.")
-        if sha256 not in (None, spooled.sha256):
-            raise HashMismatch(f"Part {number} has SHA-256 {spooled.sha256}.")
-        return await asyncio.to_thread(keep_part, house, upload_id, number, spooled)
-    finally:
-        spooled.path.unlink(missing_ok=True)
-
-
-def keep_part(house: House, upload_id: str, number: int, spooled: Spooled) -> UploadPart:
-    """Row first, bytes before the commit: the row's lock keeps ``complete`` from trusting bytes that change."""
-    part = UploadPart(upload_id=upload_id, number=number, size=spooled.size, sha256=spooled.sha256)
-    values = {"size": part.size, "sha256": part.sha256}
-    with house.sessions() as session:
-        insert = INSERT[session.get_bind().dialect.name](UploadPart)
-        new = insert.values(upload_id=upload_id, number=number, **values)
-        try:
-            session.execute(new.on_conflict_do_update(index_elements=["upload_id", "number"], set_=values))
-        except IntegrityError as error:
-            raise NotFound(f"Upload {upload_id} was deleted meanwhile.") from error
-        if session.scalar(select(Upload.completed_at).where(Upload.id == upload_id)) is not None:
-            raise Conflict(f"Upload {upload_id} is complete; its parts cannot change any more.")
-        house.store.put(part_key(upload_id, number), spooled.path)
-        session.commit()
-    return part
 
 
 def complete(house: House, account_id: str, upload_id: str, sha256: str | None) -> UploadWithParts:
@@ -101,7 +59,11 @@ def complete(house: House, account_id: str, upload_id: str, sha256: str | None) 
     missing = part_count(found.upload) - len(found.parts)
     if missing:
         raise UploadIncomplete(f"{missing} of {part_count(found.upload)} parts are missing.")
-    actual = _whole_sha256(house, found)
+    try:
+        actual = _whole_sha256(house, found)
+    except FileNotFoundError as error:
+        read(house, account_id, upload_id)
+        raise Conflict("A part is not in the store any more.", "Send the parts again, then complete.") from error
     if announced - {actual}:
         raise HashMismatch(f"The file that arrived has SHA-256 {actual}.")
     with house.sessions.begin() as session:
@@ -110,7 +72,7 @@ def complete(house: House, account_id: str, upload_id: str, sha256: str | None) 
 
 def delete_upload(house: House, account_id: str, upload_id: str) -> None:
     with house.sessions() as session:
-        _owned(session, account_id, upload_id)
+        owned(session, account_id, upload_id)
     if not discard(house, upload_id):
         raise Conflict(f"Upload {upload_id} is in use.", "Delete the model or dataset that was made of it.")
 
@@ -130,21 +92,10 @@ def part_count(upload: Upload) -> int:
     return -(-upload.size // upload.part_size)
 
 
-def _expected_size(house: House, account_id: str, upload_id: str, number: int) -> int:
-    with house.sessions() as session:
-        upload = _owned(session, account_id, upload_id)
-    if upload.completed_at:
-        raise Conflict(f"Upload {upload_id} is complete; its parts cannot change any more.")
-    count = part_count(upload)
-    if not 1 <= number <= count:
-        raise Malformed(f"Upload {upload_id} has parts 1 to {count}, not {number}.")
-    return upload.part_size if number < count else upload.size - (count - 1) * upload.part_size
-
-
 def _whole_sha256(house: House, found: UploadWithParts) -> str:
     digest = hashlib.sha256()
     for part in found.parts:
-        for chunk in house.store.read(part_key(part.upload_id, part.number)):
+        for chunk in house.store.read(part_key(part.upload_id, part.number, part.sha256)):
             digest.update(chunk)
     return digest.hexdigest()
 
@@ -167,7 +118,7 @@ def _parts(session: Session, upload_id: str, lock: bool = False) -> list[UploadP
     return list(session.scalars(query.with_for_update() if lock else query))
 
 
-def _owned(session: Session, account_id: str, upload_id: str) -> Upload:
+def owned(session: Session, account_id: str, upload_id: str) -> Upload:
     upload = session.get(Upload, upload_id)
     if upload is None or upload.account_id != account_id:
         raise NotFound(f"There is no upload {upload_id}.")

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import update
 
-from service import filenames
+from service import filenames, parts
 from service.contract.errors import HashMismatch, Malformed, TooLarge
 from service.contract.records import Upload, now
 from service.house import House
 from service.receiving import Body, Spooled, spool
-from service.uploads import check_size, discard, keep_part
+from service.uploads import check_size, discard
 
 
 async def receive(
@@ -64,7 +64,7 @@ def _most(house: House, received: int) -> int:
 
 async def _store(house: House, upload_id: str, number: int, part: Spooled) -> None:
     try:
-        await asyncio.to_thread(keep_part, house, upload_id, number, part)
+        await asyncio.to_thread(parts.keep, house, upload_id, number, part)
     finally:
         part.path.unlink(missing_ok=True)
 

@@ -87,12 +87,12 @@ def _fetch(upload: Upload, sessions: Sessions, store: Store, box: Path, name: st
     target = box / relative
     target.parent.mkdir(parents=True)
     digest = hashlib.sha256()
-    wanted = select(UploadPart.number).where(UploadPart.upload_id == upload.id).order_by(UploadPart.number)
+    wanted = select(UploadPart).where(UploadPart.upload_id == upload.id).order_by(UploadPart.number)
     with sessions() as session:
-        numbers = session.scalars(wanted).all()
+        parts = session.scalars(wanted).all()
     with target.open("wb") as file:
-        for number in numbers:
-            for chunk in store.read(part_key(upload.id, number)):
+        for part in parts:
+            for chunk in store.read(part_key(upload.id, part.number, part.sha256)):
                 check()
                 digest.update(chunk)
                 file.write(chunk)

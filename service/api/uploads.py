@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from service import uploads
+from service import parts, uploads
 from service.api.problems import responses
 from service.contract.errors import (
     BodyIncomplete,
@@ -52,7 +52,7 @@ def read(house: House, account_id: AccountId, upload_id: RowId) -> UploadView:
 async def put_part(
     house: House, account_id: AccountId, upload_id: RowId, number: PartNumber, sha256: ContentSha256, body: RawBody
 ) -> UploadPart:
-    return await uploads.put_part(house, account_id, upload_id, number, body, sha256)
+    return await parts.put(house, account_id, upload_id, number, body, sha256)
 
 
 @router.post(
@@ -73,5 +73,5 @@ def delete(house: House, account_id: AccountId, upload_id: RowId) -> None:
 
 def view(found: UploadWithParts) -> UploadView:
     fields: dict[str, Any] = {name: getattr(found.upload, name, None) for name in UploadView.model_fields}
-    parts = [PartView.model_validate(part) for part in found.parts]
-    return UploadView(**{**fields, "parts": parts, "part_count": uploads.part_count(found.upload)})
+    shown = [PartView.model_validate(part) for part in found.parts]
+    return UploadView(**{**fields, "parts": shown, "part_count": uploads.part_count(found.upload)})

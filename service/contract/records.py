@@ -71,7 +71,7 @@ class ApiKey(Base):
 
 
 class Upload(Base):
-    """A file on its way in. It stays in parts, ``storage.part_key(id, n)``; nothing ever joins them in the store."""
+    """A file on its way in. It stays in parts, ``storage.part_key``, and nothing ever joins them in the store."""
 
     __tablename__ = "uploads"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("upl"))

@@ -23,9 +23,9 @@ def upload_prefix(upload_id: str) -> str:
     return f"uploads/{upload_id}/"
 
 
-def part_key(upload_id: str, number: int) -> str:
-    """Parts count from 1."""
-    return f"{upload_prefix(upload_id)}{number:06d}"
+def part_key(upload_id: str, number: int, sha256: str) -> str:
+    """Parts count from 1. Other bytes have another key, so nothing is ever replaced while someone reads it."""
+    return f"{upload_prefix(upload_id)}{number:06d}-{sha256}"
 
 
 def attempt_prefix(job_id: str, attempt: int) -> str:

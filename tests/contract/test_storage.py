@@ -132,7 +132,7 @@ def test_a_bucket_is_made_once(s3: dict[str, Any], file: Path) -> None:
 
 
 def test_parts_sort_by_their_number() -> None:
-    assert part_key("upl_1", 9) < part_key("upl_1", 10) < part_key("upl_1", 100_000)
+    assert part_key("upl_1", 9, "f") < part_key("upl_1", 10, "e") < part_key("upl_1", 100_000, "d")
 
 
 def test_attempts_never_share_a_key() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from service.contract.job import JobState, ReviewState
 from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Variant, now
-from service.contract.storage import attempt_prefix
+from service.contract.storage import S3Store, attempt_prefix, upload_prefix
 from service.house import House
 
 BASELINE = {"top1": 0.93, "top5": 0.99, "bytes": 1_996_240, "parameters": 467_946, "macs": 69_000_000}
@@ -35,6 +35,14 @@ def inspected(house: House, record_id: str, error: dict[str, str] | None = None)
         change = update(table).where(table.id == record_id)
         session.execute(change.values(state=state, error=error, description=description))
         session.execute(update(Job).where(job_column == record_id).values(state=JobState.SUCCEEDED))
+
+
+def stored(house: House, upload_id: str) -> int:
+    """How many objects lie below the upload's prefix."""
+    if isinstance(house.store, S3Store):
+        listed = house.store.client.list_objects_v2(Bucket=house.store.bucket, Prefix=upload_prefix(upload_id))
+        return int(listed["KeyCount"])
+    return sum(file.is_file() for file in house.settings.data_dir.glob(f"store/{upload_prefix(upload_id)}*"))
 
 
 def submit(api: httpx.Client, house: House, **spec: Any) -> Any:

@@ -7,7 +7,6 @@ from httpx import Client
 from sqlalchemy import update
 
 from service.contract.records import Upload, now
-from service.contract.storage import part_key
 from service.house import House
 from service.sweeping import sweep
 from tests.service import stand_in
@@ -22,9 +21,9 @@ def test_uploads_that_were_given_up_go_and_used_ones_stay(api: Client, house: Ho
     fresh = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
     assert sweep(house) == 1
     assert api.get(f"/v1/uploads/{given_up}").status_code == 404
-    assert not list(house.settings.data_dir.glob(f"store/{part_key(given_up, 1)}"))
+    assert stand_in.stored(house, given_up) == 0
     assert api.get(f"/v1/uploads/{fresh}").status_code == 200
-    assert house.store.size(part_key(used["upload_id"], 1)) == 16
+    assert stand_in.stored(house, used["upload_id"]) == 1
 
 
 def test_spool_files_of_a_killed_process_go_after_a_day(api: Client, house: House) -> None:

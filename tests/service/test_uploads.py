@@ -2,6 +2,9 @@
 
 import hashlib
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,9 @@ from httpx import Client, Response
 from sqlalchemy import func, select
 
 from service.contract.records import Upload, UploadPart
-from service.contract.storage import part_key
+from service.contract.storage import Store, part_key
 from service.house import House
+from tests.service import stand_in
 
 PART = 64 * 1024
 FILE = random.Random(1).randbytes(2 * PART + 100)
@@ -46,8 +50,7 @@ def nothing_left(house: House) -> None:
     with house.sessions() as session:
         assert session.scalar(select(func.count()).select_from(UploadPart)) == 0
         for upload_id in session.scalars(select(Upload.id)):
-            with pytest.raises(FileNotFoundError):
-                house.store.size(part_key(upload_id, 1))
+            assert stand_in.stored(house, upload_id) == 0
 
 
 def test_parts_come_in_any_order_and_twice_and_are_listed(api: Client, house: House, tmp_path: Path) -> None:
@@ -60,16 +63,56 @@ def test_parts_come_in_any_order_and_twice_and_are_listed(api: Client, house: Ho
     assert put(api, upload, 2, PARTS[2]).json()["sha256"] == hashlib.sha256(PARTS[2]).hexdigest()
     done = complete(api, upload)
     assert done.status_code == 200 and done.json()["sha256"] == SHA256 and done.json()["completed_at"]
-    assert b"".join(b"".join(house.store.read(part_key(upload["id"], n))) for n in (1, 2, 3)) == FILE
+    keys = [part_key(upload["id"], part["number"], part["sha256"]) for part in done.json()["parts"]]
+    assert b"".join(b"".join(house.store.read(key)) for key in keys) == FILE
     assert list(house.settings.work_dir.iterdir()) == []
 
 
-def test_a_part_sent_again_with_other_bytes_replaces_the_first(api: Client) -> None:
+def test_a_part_sent_again_with_other_bytes_replaces_the_first(api: Client, house: House) -> None:
     upload = announce(api, sha256=SHA256)
     put(api, upload, 1, bytes(PART))
     for number, content in PARTS.items():
         put(api, upload, number, content)
     assert complete(api, upload).status_code == 200
+    assert stand_in.stored(house, upload["id"]) == 3
+
+
+class SlowStore:
+    """A store that takes bytes only once it is told to."""
+
+    def __init__(self, store: Store):
+        self._store, self.waiting, self.go_on = store, threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, key: str, path: Path) -> None:
+        self.waiting.set()
+        assert self.go_on.wait(20)
+        self._store.put(key, path)
+
+
+def test_a_store_that_is_slow_keeps_nobody_from_the_database(api: Any, house: House) -> None:
+    upload, slow = announce(api), SlowStore(house.store)
+    api.app.state.house = replace(house, store=slow)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(put, api, upload, 1, PARTS[1])
+        assert slow.waiting.wait(20)
+        announce(api)
+        assert house.sessions.kw["bind"].pool.checkedout() == 0
+        slow.go_on.set()
+        assert answer.result(20).status_code == 200
+
+
+def test_one_part_sent_many_times_at_once_leaves_exactly_what_its_row_names(api: Client, house: House) -> None:
+    upload = announce(api)
+    with ThreadPoolExecutor(6) as pool:
+        contents = [bytes([number % 3]) * PART for number in range(18)]
+        answers = [answer.status_code for answer in pool.map(lambda content: put(api, upload, 1, content), contents)]
+    assert set(answers) <= {200, 409} and 200 in answers
+    (part,) = api.get(f"/v1/uploads/{upload['id']}").json()["parts"]
+    assert house.store.size(part_key(upload["id"], 1, part["sha256"])) == PART
+    assert stand_in.stored(house, upload["id"]) == 1
 
 
 def test_completing_twice_is_harmless_and_parts_are_fixed_afterwards(api: Client) -> None:

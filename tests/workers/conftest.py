@@ -50,8 +50,8 @@ class Stage:
         for number, part in enumerate(PARTS, 1):
             file = self.shop.settings.data_dir / "part"
             file.write_bytes(part)
-            self.shop.store.put(part_key(upload.id, number), file)
             digest = hashlib.sha256(part).hexdigest()
+            self.shop.store.put(part_key(upload.id, number, digest), file)
             session.add(UploadPart(upload_id=upload.id, number=number, size=len(part), sha256=digest))
         record = table(account_id=account_id, upload_id=upload.id, name=name)
         session.add(record)
