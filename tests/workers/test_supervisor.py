@@ -9,6 +9,7 @@ import pytest
 
 from service.contract.job import JobKind
 from service.contract.records import DatasetRecord, ModelRecord, Variant
+from service.contract.storage import part_key
 from tests.workers.conftest import PARTS, Stage, open_stage, settings_of
 from workers.supervisor import supervise
 
@@ -138,7 +139,7 @@ def test_a_part_that_was_changed_fails_the_job(stage: Stage, tmp_path: Path) -> 
     job_id = stage.job()
     upload = stage.record(ModelRecord, stage.row(job_id).model_id).upload_id
     (tmp_path / "other").write_bytes(b"Second part")
-    stage.shop.store.put(f"uploads/{upload}/000002", tmp_path / "other")
+    stage.shop.store.put(part_key(upload, 2, hashlib.sha256(PARTS[1]).hexdigest()), tmp_path / "other")
     supervise(job_id, stage.shop)
     job = stage.row(job_id)
     assert job.error is not None and job.error["code"] == "storage_lost"
