@@ -5,6 +5,8 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -33,6 +35,9 @@ EXPECTED: tuple[type[Exception], ...] = (
     OSError,
     OperationalError,
     PoolTimeout,
+    BotoCoreError,
+    Boto3Error,
+    ClientError,
 )
 log = logging.getLogger(__name__)
 
@@ -78,6 +83,9 @@ def translate(error: Exception) -> Learn2CompressError:
         case OperationalError() | PoolTimeout():
             log.warning("the database does not answer: %s", error)
             return Unavailable("The database does not answer.")
+        case BotoCoreError() | Boto3Error() | ClientError():
+            log.warning("the object store does not answer as it should: %s", error)
+            return Unavailable("The object store does not answer.")
     return Learn2CompressError("Something went wrong that nobody expected.", "The server's log has the details.")
 
 

@@ -34,7 +34,7 @@ def attempt_prefix(job_id: str, attempt: int) -> str:
 
 
 def checkpoint_key(job_id: str, attempt: int, epoch: int) -> str:
-    return f"jobs/{job_id}/checkpoints/{attempt}-{epoch}"
+    return f"jobs/{job_id}/checkpoints/{attempt}-{epoch}.npz"
 
 
 class Store(Protocol):
@@ -166,13 +166,14 @@ class S3Store:
 
 
 def _s3_client(settings: Settings, endpoint: str) -> Any:
+    patience = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 5}}
     return boto3.client(
         "s3",
         endpoint_url=endpoint or None,
         region_name=settings.s3_region,
         aws_access_key_id=settings.s3_access_key_id or None,
         aws_secret_access_key=settings.s3_secret_access_key.get_secret_value() or None,
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 5}),
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, **patience),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from httpx import Client
 from sqlalchemy.exc import OperationalError
 
-from service.contract.storage import Store
+from service.contract.settings import Settings
+from service.contract.storage import S3Store, Store
 from service.house import House
 from tests.service import stand_in
 
@@ -103,6 +104,23 @@ def test_a_database_that_does_not_answer_is_unavailable(api: Client) -> None:
     break_store(api, OperationalError("SELECT 1", {}, Exception("connection refused")))
     upload = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
     problem(api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc"), 503, "unavailable")
+
+
+@pytest.fixture
+def dead_store(tmp_path: Path) -> Store:
+    """The S3 store of an address where nobody listens."""
+    address = {"s3_bucket": "b", "s3_endpoint_url": "http://127.0.0.1:1"}
+    return S3Store(Settings(data_dir=tmp_path, s3_access_key_id="a", s3_secret_access_key="b", **address))
+
+
+def test_an_object_store_that_does_not_answer_is_unavailable(embedded_api: Any, dead_store: Store) -> None:
+    upload = embedded_api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
+    done = embedded_api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
+    embedded_api.put(f"/v1/uploads/{done}/parts/1", content=b"abc")
+    embedded_api.app.state.house = replace(embedded_api.app.state.house, store=dead_store)
+    problem(embedded_api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc"), 503, "unavailable")
+    problem(embedded_api.post(f"/v1/uploads/{done}/complete", json={}), 503, "unavailable")
+    problem(embedded_api.get("/healthz"), 503, "unavailable")
 
 
 def test_health_is_the_database_s_and_the_store_s(api: Client) -> None:
