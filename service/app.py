@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from service import health, schema
+from service import schema
 from service.api import datasets, jobs, keys, models, problems, uploads, variants
 from service.api import health as health_route
 from service.api.small_bodies import SmallBodies
@@ -20,6 +20,7 @@ from service.events import Tailer
 from service.house import House
 from service.schemas import Problem
 from service.sweeping import sweep_until
+from service.version import installed_version
 
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students, each with measured
 figures. Every error is `application/problem+json` with a stable `code` and a `hint`."""
@@ -29,7 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The ASGI app. Its lifespan opens the database, which it migrates in the embedded mode, and the store."""
     app = FastAPI(
         title="learn2compress",
-        version=health.installed_version(),
+        version=installed_version(),
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, settings),
     )

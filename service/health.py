@@ -3,21 +3,14 @@
 import contextlib
 import logging
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 
 from sqlalchemy import text
 
 from service.contract.errors import Unavailable
 from service.house import House
+from service.version import installed_version
 
 log = logging.getLogger(__name__)
-
-
-def installed_version() -> str:
-    try:
-        return version("learn2compress")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def check(house: House) -> str:

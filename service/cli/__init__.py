@@ -7,7 +7,7 @@ import typer
 
 from service.cli import compress, jobs, keys, records, serve, variants
 from service.cli.console import PoliteGroup
-from service.health import installed_version
+from service.version import installed_version
 
 app = typer.Typer(
     cls=PoliteGroup,

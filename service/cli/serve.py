@@ -8,8 +8,8 @@ import typer
 
 from service.cli.console import ExitCode, explain
 from service.contract.settings import Settings
-from service.health import installed_version
 from service.transport import ClientError
+from service.version import installed_version
 
 
 def serve(
