@@ -3,7 +3,6 @@
 What lies in the child's folder may be anything by the time it is read: only regular files count, no links.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -33,11 +32,6 @@ STORAGE_LOST = JobError(
     message="A part of the uploaded file is no longer in the store, or differs from what was uploaded.",
     hint="Upload the file again.",
 )
-DISK_FULL = JobError(
-    code="disk_full",
-    message="The worker's disk is full.",
-    hint="Ask the operator to free space, then submit the job again.",
-)
 
 
 @dataclass(frozen=True)
@@ -55,30 +49,27 @@ class Published:
 def fetch_inputs(job: Job, sessions: Sessions, store: Store, box: Path, check: Callable[[], None]) -> None:
     """Write task.json and the job's files below ``box``; ``check`` is called now and then and may raise.
 
-    Raises Refused (storage_lost, disk_full).
+    Raises Refused (storage_lost).
     """
     task: dict[str, Any] = {"kind": job.kind, "model": None, "dataset": None, "spec": job.spec}
     try:
-        for name, upload in _uploads(job, sessions).items():
+        for name, upload in uploads(job, sessions).items():
             task[name] = _fetch(upload, sessions, store, box, name, check)
     except FileNotFoundError as error:
         raise Refused(STORAGE_LOST) from error
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise Refused(DISK_FULL) from error
     (box / "task.json").write_text(json.dumps(task))
 
 
-def _uploads(job: Job, sessions: Sessions) -> dict[str, Upload]:
-    uploads: dict[str, Upload] = {}
+def uploads(job: Job, sessions: Sessions) -> dict[str, Upload]:
+    """What the job is about: of its model, its dataset or both."""
+    found: dict[str, Upload] = {}
     wanted = (("model", ModelRecord, job.model_id), ("dataset", DatasetRecord, job.dataset_id))
     with sessions() as session:
         for name, record, record_id in wanted:
             if record_id:
                 query = select(Upload).join(record, record.upload_id == Upload.id).where(record.id == record_id)
-                uploads[name] = session.scalars(query).one()
-    return uploads
+                found[name] = session.scalars(query).one()
+    return found
 
 
 def _fetch(upload: Upload, sessions: Sessions, store: Store, box: Path, name: str, check: Callable[[], None]) -> str:
@@ -143,7 +134,6 @@ def publish(report: dict[str, Any], box: Path, store: Store, prefix: str) -> Pub
     for name in EXTRAS:
         with suppress(Crashed):
             _move(box, name, store, prefix + name, LARGEST_EXTRA)
-    _put_report(report, box, store, prefix)
     return Published(prefix, report, tuple(variants))
 
 
@@ -167,12 +157,6 @@ def _move(folder: Path, name: str, store: Store, key: str, most: int | None) -> 
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     store.put(key, folder / name)
     return size, sha256
-
-
-def _put_report(report: dict[str, Any], box: Path, store: Store, prefix: str) -> None:
-    spooled = box.parent / "report.json"
-    spooled.write_text(json.dumps(report, indent=2))
-    store.put(f"{prefix}report.json", spooled)
 
 
 def _open_plain(folder: Path, name: str) -> BufferedReader:

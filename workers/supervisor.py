@@ -1,6 +1,7 @@
 """One attempt at one job, from the claim to its end. Celery's task and the embedded loop both call ``supervise``."""
 
 import contextlib
+import errno
 import logging
 import shutil
 import signal
@@ -8,9 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.contract.job import JobError, JobKind
+from service.contract.job import JobError, JobKind, JobState
 from service.contract.records import Job
-from service.contract.storage import attempt_prefix, checkpoint_key
+from service.contract.storage import attempt_prefix, checkpoint_key, upload_prefix
 from workers import delivery, sandbox, settlement
 from workers.child import Child
 from workers.endings import Cancelled, Crashed, LeaseLost, Refused, Stopping
@@ -24,11 +25,17 @@ LOG = logging.getLogger(__name__)
 TICK_SECONDS = 0.1
 LINGER_SECONDS = 10.0
 REFUSED_STATUS = 2
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 TIMED_OUT = JobError(
     code="timed_out",
     message="The job took longer than this service allows.",
     hint="Choose a lower effort or fewer images, or ask the operator to raise L2C_JOB_TIMEOUT_SECONDS.",
+)
+DISK_FULL = JobError(
+    code="disk_full",
+    message="The worker's disk is full.",
+    hint="Ask the operator to free space, then submit the job again.",
 )
 
 
@@ -40,13 +47,13 @@ def supervise(job_id: str, shop: Workshop) -> None:
         return
     lease, job = claimed
     LOG.info("%s: attempt %d", job_id, lease.attempt)
-    with contextlib.suppress(LeaseLost), _work_folder(lease, shop) as box, Watch(lease, shop.stopping) as watch:
-        _settle(lease, job, box, watch, shop)
+    with contextlib.suppress(LeaseLost), Watch(lease, shop.stopping) as watch:
+        _settle(lease, job, watch, shop)
 
 
-def _settle(lease: Lease, job: Job, box: Path, watch: Watch, shop: Workshop) -> None:
+def _settle(lease: Lease, job: Job, watch: Watch, shop: Workshop) -> None:
     try:
-        _attempt(lease, job, box, watch, shop)
+        _attempt(lease, job, watch, shop)
     except Cancelled:
         settlement.cancel(lease, job)
     except Refused as refusal:
@@ -63,14 +70,24 @@ def _settle(lease: Lease, job: Job, box: Path, watch: Watch, shop: Workshop) -> 
             shop.ring(job.id)
             return
         settlement.fail(lease, job, crash.error)
-    _tidy_store(lease, shop)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        LOG.error("%s: %s", job.id, error)
+        settlement.fail(lease, job, DISK_FULL)
+    _tidy_store(lease, job, shop)
 
 
-def _attempt(lease: Lease, job: Job, box: Path, watch: Watch, shop: Workshop) -> None:
+def _attempt(lease: Lease, job: Job, watch: Watch, shop: Workshop) -> None:
     if job.cancel_requested:
         raise Cancelled
     if lease.attempt > shop.settings.max_attempts:
         raise Refused(Crashed("no worker survived it").error)
+    with _work_folder(lease, shop) as box:
+        _work(lease, job, box, watch, shop)
+
+
+def _work(lease: Lease, job: Job, box: Path, watch: Watch, shop: Workshop) -> None:
     delivery.fetch_inputs(job, shop.sessions, shop.store, box, watch.check)
     if delivery.restore_checkpoint(job, shop.store, box):
         LOG.info("%s: goes on from %s", job.id, job.checkpoint_key)
@@ -142,12 +159,12 @@ class Checkpoints:
             with self.lease.fenced(checkpoint_key=key):
                 old, self.newest = self.newest, key
         except LeaseLost:
+            self.shop.store.delete(key)
             raise
         except Exception:
             LOG.exception("%s: checkpoint of epoch %d not stored", self.lease.job_id, epoch)
             return
-        # Deletion is by prefix: 1-1 would take 1-10 with it.
-        if old and not key.startswith(old):
+        if old and old != key:
             self.shop.store.delete(old)
 
 
@@ -173,11 +190,15 @@ def _work_folder(lease: Lease, shop: Workshop) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _tidy_store(lease: Lease, shop: Workshop) -> None:
-    """Once a job is over, only what its row names may stay in the store."""
+def _tidy_store(lease: Lease, job: Job, shop: Workshop) -> None:
+    """Once a job is over, only what its row names may stay in the store, and of a rejected upload nothing."""
     with shop.sessions() as session:
-        kept = session.get_one(Job, lease.job_id).artifacts_prefix
+        over = session.get_one(Job, lease.job_id)
+    kept = over.artifacts_prefix
     attempts = [attempt_prefix(lease.job_id, number) for number in range(1, lease.attempt + 1)]
     for prefix in (f"jobs/{lease.job_id}/checkpoints/", *attempts):
         if prefix != kept:
             shop.store.delete(prefix)
+    if job.kind != JobKind.COMPRESSION and over.state != JobState.SUCCEEDED:
+        for upload in delivery.uploads(job, shop.sessions).values():
+            shop.store.delete(upload_prefix(upload.id))

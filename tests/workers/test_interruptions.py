@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from service.contract.records import Variant, now
+from service.contract.storage import DirectoryStore
 from tests.workers.conftest import Stage, alive, open_stage, settings_of, wait_for
 from workers.loop import Stop
 from workers.supervisor import supervise
@@ -78,6 +79,22 @@ def test_whoever_loses_the_lease_stops_and_writes_nothing(stage: Stage) -> None:
     assert [event["state"] for event in stage.events(job_id, "state")] == ["running"]
 
 
+class Thief(DirectoryStore):
+    """Gives the job to another worker at the moment when a file of it arrives."""
+
+    def put(self, key: str, path: Path) -> None:
+        super().put(key, path)
+        self.steal()
+
+
+def test_a_checkpoint_that_comes_after_the_lease_does_not_stay(stage: Stage) -> None:
+    job_id, store = stage.job(), Thief(stage.shop.settings.data_dir / "store")
+    store.steal = lambda: stage.change(job_id, lease_token="another", lease_expires_at=now() + timedelta(hours=1))
+    supervise(job_id, replace(stage.shop, store=store))
+    assert (stage.row(job_id).state, stage.row(job_id).checkpoint_key) == ("running", None)
+    assert stage.stored(job_id) == []
+
+
 def test_the_heartbeat_keeps_a_long_job(tmp_path: Path) -> None:
     stage = open_stage(settings_of(tmp_path, lease_seconds=0.6))
     job_id = stage.job(hold_at=1)
@@ -115,7 +132,7 @@ def test_after_kill_9_of_the_supervisor_another_finishes_the_job_once(
     stage = open_stage(settings)
     job_id = stage.job(hold_at=3, epochs=4)
     first = subprocess.Popen([sys.executable, "-c", SUPERVISE, job_id], cwd=ROOT, env=settings.environment())
-    pids = wait_for(lambda: (stage.row(job_id).checkpoint_key or "").endswith("-2") and stage.pids(job_id))
+    pids = wait_for(lambda: (stage.row(job_id).checkpoint_key or "").endswith("-2.npz") and stage.pids(job_id))
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     wait_for(gone(pids), 2)

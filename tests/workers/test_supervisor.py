@@ -1,7 +1,9 @@
 """Attempts with a real child process: what is in the row, the store and the work folder afterwards."""
 
+import errno
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from service.contract.job import JobKind
 from service.contract.records import DatasetRecord, ModelRecord, Variant
-from service.contract.storage import part_key
+from service.contract.storage import DirectoryStore, part_key
 from tests.workers.conftest import PARTS, Stage, open_stage, settings_of
 from workers.supervisor import supervise
 
@@ -54,11 +56,37 @@ def test_a_child_that_dies_is_tried_again_from_its_checkpoint(either_stage: Stag
         stage.shop.store.size(waiting.checkpoint_key)
 
 
+class FullDisk(DirectoryStore):
+    """Nothing that is fetched to this worker finds room."""
+
+    def get(self, key: str, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_worker_whose_disk_is_full_fails_the_job_at_once(stage: Stage) -> None:
+    job_id = stage.job()
+    stage.change(job_id, checkpoint_key=f"jobs/{job_id}/checkpoints/1-1.npz")
+    supervise(job_id, replace(stage.shop, store=FullDisk(stage.shop.settings.data_dir / "store")))
+    job = stage.row(job_id)
+    assert job.error is not None and (job.state, job.error["code"], job.attempts) == ("failed", "disk_full", 1)
+    assert stage.work_folders() == [] and stage.stored(job_id) == []
+
+
+def test_the_cap_holds_where_no_work_folder_can_be_made(stage: Stage) -> None:
+    job_id = stage.job()
+    stage.change(job_id, attempts=stage.shop.settings.max_attempts)
+    stage.shop.settings.work_dir.rmdir()
+    stage.shop.settings.work_dir.touch()
+    supervise(job_id, stage.shop)
+    job = stage.row(job_id)
+    assert job.error is not None and (job.state, job.error["code"]) == ("failed", "engine_crashed")
+
+
 def test_nothing_else_is_left_behind(stage: Stage) -> None:
     job_id = stage.job(epochs=3)
     supervise(job_id, stage.shop)
     prefix = f"jobs/{job_id}/attempt-1"
-    files = ["accuracy_over_bytes.svg", "large.tflite", "medium.tflite", "report.json", "small.tflite"]
+    files = ["accuracy_over_bytes.svg", "large.tflite", "medium.tflite", "small.tflite"]
     assert stage.stored(job_id) == [f"{prefix}/{file}" for file in files]
     assert stage.work_folders() == []
 
@@ -97,6 +125,7 @@ def test_an_inspection_makes_the_record_ready(stage: Stage, kind: str, table: An
     record = stage.record(table, getattr(stage.row(job_id), f"{kind}_id"))
     assert (record.state, record.description, record.error) == ("ready", {"format": "keras"}, None)
     assert stage.row(job_id).state == "succeeded"
+    assert len(list((stage.shop.settings.data_dir / "store" / "uploads").rglob("0*"))) == len(PARTS)
 
 
 @pytest.mark.parametrize(("kind", "table"), [("model", ModelRecord), ("dataset", DatasetRecord)])
@@ -106,6 +135,7 @@ def test_an_inspection_that_refuses_rejects_the_record(stage: Stage, kind: str, 
     supervise(job_id, stage.shop)
     record = stage.record(table, getattr(stage.row(job_id), f"{kind}_id"))
     assert (record.state, record.error) == ("rejected", error)
+    assert not list((stage.shop.settings.data_dir / "store" / "uploads").rglob("0*"))
 
 
 def test_an_inspection_that_always_crashes_rejects_the_record_at_the_cap(stage: Stage) -> None:
@@ -147,7 +177,7 @@ def test_a_part_that_was_changed_fails_the_job(stage: Stage, tmp_path: Path) -> 
 
 def test_a_checkpoint_that_is_gone_only_costs_its_epochs(stage: Stage) -> None:
     job_id = stage.job(epochs=3)
-    stage.change(job_id, checkpoint_key=f"jobs/{job_id}/checkpoints/1-2")
+    stage.change(job_id, checkpoint_key=f"jobs/{job_id}/checkpoints/1-2.npz")
     supervise(job_id, stage.shop)
     report = stage.row(job_id).report
     assert report is not None and report["data"]["run"] == [1, 2, 3]

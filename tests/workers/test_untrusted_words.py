@@ -72,7 +72,7 @@ def test_a_checkpoint_that_is_a_link_is_never_read(stage: Stage) -> None:
     tamper = "checkpoint.unlink(); checkpoint.symlink_to('/etc/hostname'); say(type='checkpoint', epoch=9); sys.exit(1)"
     job_id = stage.job(epochs=1, tamper=tamper)
     supervise(job_id, stage.shop)
-    assert stage.row(job_id).checkpoint_key == f"jobs/{job_id}/checkpoints/1-1"
+    assert stage.row(job_id).checkpoint_key == f"jobs/{job_id}/checkpoints/1-1.npz"
 
 
 def test_a_refusal_counts_only_with_its_exit_status(stage: Stage) -> None:
