@@ -4,6 +4,7 @@ client = Client("http://127.0.0.1:8000", key)
 model = client.create("models", client.upload(Path("net.keras")).id)
 """
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +35,8 @@ SECONDS_BETWEEN_LOOKS = 0.3
 
 class Client:
     """Safe to share between threads. Every method raises Refused (the service said no; it carries code, message and
-    hint) or ConnectionFailed (nobody answered, after all retries)."""
+    hint) or ConnectionFailed (nobody answered, after all retries). Waiting for an inspection or a job, and a single
+    look that is ``patient``, outlast a service that restarts: up to five minutes without an answer."""
 
     def __init__(self, url: str, key: str, *, timeout: float = 60.0, attempts: int = 6):
         self.transport = Transport(url, key, timeout, attempts)
@@ -76,17 +78,18 @@ class Client:
         wanted = {"upload_id": upload_id} | ({"name": name} if name else {})
         return VIEWS[kind].model_validate(self.transport.json("POST", f"/v1/{kind}", json=wanted))
 
-    def record(self, kind: Kind, record_id: str) -> ModelView | DatasetView:
-        return VIEWS[kind].model_validate(self.transport.json("GET", f"/v1/{kind}/{record_id}"))
+    def record(self, kind: Kind, record_id: str, patient: bool = False) -> ModelView | DatasetView:
+        return VIEWS[kind].model_validate(self.transport.json("GET", f"/v1/{kind}/{record_id}", patient=patient))
 
     def records(self, kind: Kind) -> Iterator[ModelView | DatasetView]:
         """All of them, newest first, fetched a page at a time."""
         return (VIEWS[kind].model_validate(item) for item in self._pages(f"/v1/{kind}"))
 
-    def inspected(self, kind: Kind, record_id: str, timeout: float = 3600.0) -> ModelView | DatasetView:
-        """Wait up to ``timeout`` seconds until the record is ready or rejected; raises TimeoutError."""
-        for _ in range(int(timeout / SECONDS_BETWEEN_LOOKS) + 1):
-            record = self.record(kind, record_id)
+    def inspected(self, kind: Kind, record_id: str, timeout: float | None = None) -> ModelView | DatasetView:
+        """Wait until the record is ready or rejected, after others' jobs if need be; raises TimeoutError when that
+        takes more than ``timeout`` seconds."""
+        for _ in itertools.count() if timeout is None else range(int(timeout / SECONDS_BETWEEN_LOOKS) + 1):
+            record = self.record(kind, record_id, patient=True)
             if record.state != ReviewState.VALIDATING:
                 return record
             threading.Event().wait(SECONDS_BETWEEN_LOOKS)
@@ -101,8 +104,8 @@ class Client:
             wanted["spec"] = spec.model_dump(mode="json")
         return JobView.model_validate(self.transport.json("POST", "/v1/jobs", json=wanted))
 
-    def job(self, job_id: str) -> JobView:
-        return JobView.model_validate(self.transport.json("GET", f"/v1/jobs/{job_id}"))
+    def job(self, job_id: str, patient: bool = False) -> JobView:
+        return JobView.model_validate(self.transport.json("GET", f"/v1/jobs/{job_id}", patient=patient))
 
     def jobs(self) -> Iterator[JobSummary]:
         """All of them, newest first, fetched a page at a time."""
@@ -120,14 +123,14 @@ class Client:
                 after = event.id
                 if event.data.get("state") in FINISHED:
                     return
-            if self.job(job_id).state in FINISHED:
+            if self.job(job_id, patient=True).state in FINISHED:
                 return
 
     def wait(self, job_id: str) -> JobView:
         """The job once it has ended."""
         for _ in self.events(job_id):
             pass
-        return self.job(job_id)
+        return self.job(job_id, patient=True)
 
     def report(self, job_id: str) -> dict[str, Any]:
         report: dict[str, Any] = self.transport.json("GET", f"/v1/jobs/{job_id}/report")

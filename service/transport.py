@@ -3,8 +3,10 @@
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ from service.schemas import EventView
 
 LONGEST_PAUSE_SECONDS = 5.0
 SILENCE_SECONDS = 60.0
+SECONDS_OF_PATIENCE = 300.0
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 TEMPORARY = frozenset({502, 503, 504})
 
@@ -43,6 +46,7 @@ class Transport:
     def __init__(self, url: str, key: str, timeout: float, attempts: int):
         self.url = url.rstrip("/")
         self._attempts = attempts
+        self._heard = float("-inf")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=False)
@@ -55,13 +59,15 @@ class Transport:
     def json(self, method: str, path: str, **how: Any) -> Any:
         return self.request(method, path, **how).json()
 
-    def request(self, method: str, path: str, *, repeatable: bool = False, **how: Any) -> httpx.Response:
+    def request(
+        self, method: str, path: str, *, repeatable: bool = False, patient: bool = False, **how: Any
+    ) -> httpx.Response:
         """The answer, when it is a good one. A request that may have had effects is not sent twice unless
-        ``repeatable``; one that never reached the service always is."""
-        for attempt in range(self._attempts):
+        ``repeatable``; one that never reached the service always is. A ``patient`` one outlasts an outage."""
+        for attempt in count():
             if attempt:
                 pause(attempt)
-            last = attempt == self._attempts - 1
+            last = self._gives_up(attempt + 1, patient)
             try:
                 answer = self._http.request(method, path, **how)
             except httpx.TransportError as error:
@@ -70,22 +76,29 @@ class Transport:
                     raise self._failed(error) from error
                 continue
             if last or answer.status_code not in TEMPORARY or not (repeatable or method in REPEATABLE):
+                self._heard = time.monotonic()
                 return checked(answer)
-        raise AssertionError("attempts is at least 1")
+        raise AssertionError("counting does not end")
 
     @contextmanager
     def stream(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """A good answer whose body is still to come; raises ConnectionFailed where the line breaks."""
+        """A good answer whose body is still to come; raises ConnectionFailed where there is none or the line breaks."""
         try:
             with self._http.stream("GET", path, headers=headers, timeout=SILENCE_SECONDS) as answer:
+                if answer.status_code in TEMPORARY:
+                    raise self._failed(f"{answer.status_code} {answer.reason_phrase}")
                 if answer.is_error:
                     answer.read()
-                yield checked(answer)
+                checked(answer)
+                try:
+                    yield answer
+                finally:
+                    self._heard = time.monotonic()
         except httpx.TransportError as error:
             raise self._failed(error) from error
 
     def events(self, path: str, after: int) -> Iterator[EventView]:
-        """The events behind ``after`` until the stream ends; a broken line is taken up where it broke."""
+        """The events behind ``after`` until the stream ends; taken up where the line broke, also after an outage."""
         failures = 0
         while True:
             try:
@@ -96,11 +109,16 @@ class Transport:
                 return
             except ConnectionFailed:
                 failures += 1
-                if failures >= self._attempts:
+                if self._gives_up(failures, patient=True):
                     raise
                 pause(failures)
 
-    def _failed(self, error: httpx.TransportError) -> ConnectionFailed:
+    def _gives_up(self, failures: int, patient: bool) -> bool:
+        """A service that has answered in the last minutes is most likely being restarted."""
+        restarting = patient and time.monotonic() < self._heard + SECONDS_OF_PATIENCE
+        return failures >= self._attempts and not restarting
+
+    def _failed(self, error: object) -> ConnectionFailed:
         hint = "Is the service running there? `l2c serve` starts one; --url or L2C_URL names another."
         return ConnectionFailed("cannot_connect", f"{self.url} does not answer: {error}", hint)
 

@@ -33,7 +33,7 @@ def _follow(client: Client, job_id: str, quiet: bool) -> JobView:
                 bars.update(task, completed=done, description=stage, note=_note(event))
             else:
                 bars.update(task, description=str(event.data.get("state", "")), note="")
-    return client.job(job_id)
+    return client.job(job_id, patient=True)
 
 
 def _note(event: EventView) -> str:

@@ -34,9 +34,10 @@ def file(tmp_path: Path) -> Path:
 
 
 class Line:
-    """A TCP relay that cuts each connection, in both directions, once so many bytes have come back."""
+    """A TCP relay that cuts each connection, in both directions, once so many bytes have come back; or, given bytes,
+    answers with them itself."""
 
-    def __init__(self, target: tuple[str, int], cuts: list[int]):
+    def __init__(self, target: tuple[str, int], cuts: list[int | bytes]):
         self._target, self._cuts = target, cuts
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -45,8 +46,13 @@ class Line:
     def _accept(self) -> None:
         while True:
             near, _ = self._listener.accept()
-            far = socket.create_connection(self._target)
             budget = self._cuts.pop(0) if self._cuts else None
+            if isinstance(budget, bytes):
+                near.recv(65536)
+                near.sendall(budget)
+                near.close()
+                continue
+            far = socket.create_connection(self._target)
             threading.Thread(target=self._relay, args=(near, far, None), daemon=True).start()
             threading.Thread(target=self._relay, args=(far, near, budget), daemon=True).start()
 
@@ -62,9 +68,9 @@ class Line:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-def through(live: Any, *cuts: int) -> Client:
+def through(live: Any, *cuts: int | bytes, attempts: int = 6) -> Client:
     line = Line((live.base_url.host, live.base_url.port), list(cuts))
-    return Client(line.url, live.headers["Authorization"].removeprefix("Bearer "))
+    return Client(line.url, live.headers["Authorization"].removeprefix("Bearer "), attempts=attempts)
 
 
 def test_the_whole_way_of_a_user(sdk: Client, live: Any, file: Path, tmp_path: Path) -> None:
@@ -128,6 +134,16 @@ def test_events_are_told_once_each_over_a_line_that_breaks(live: Any, tmp_path: 
         events = list(client.events(job["id"]))
     assert [event.data.get("progress") for event in events[1:-1]] == [step / 20 for step in range(20)]
     assert events[-1].data["state"] == "succeeded"
+
+
+def test_waiting_outlasts_a_service_that_is_down_for_longer_than_all_retries(live: Any, tmp_path: Path) -> None:
+    job = stand_in.submit(live, live.house)
+    stand_in.succeed(live.house, job["id"], tmp_path)
+    down = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with through(live, 600, 0, down, 0, attempts=2) as client:
+        assert client.wait(job["id"]).state == "succeeded"
+    with through(live, down, down, attempts=2) as client, pytest.raises(ConnectionFailed, match="503"):
+        client.wait(job["id"])
 
 
 def test_events_of_a_job_that_ended_long_ago_end(sdk: Client, live: Any, tmp_path: Path) -> None:
