@@ -1,7 +1,7 @@
 """The right to work on one job: taken by compare-and-set, kept by a heartbeat, and asked for again at every write."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.contract.job import JobState
+from service.contract.job import JobKind, JobState
 from service.contract.records import Job, JobEvent, Sessions, now
 from workers.endings import LeaseLost
 
@@ -73,6 +73,15 @@ def claimable(moment: datetime) -> ColumnElement[bool]:
     return or_(Job.state == JobState.QUEUED, orphaned)
 
 
-def oldest_claimable(sessions: Sessions) -> str | None:
+def next_claimable(sessions: Sessions) -> str | None:
+    """The oldest inspection, since it takes seconds and somebody waits for it; else the oldest compression."""
+    urgent_first = (Job.kind == JobKind.COMPRESSION, Job.created_at)
     with sessions() as session:
-        return session.scalars(select(Job.id).where(claimable(now())).order_by(Job.created_at).limit(1)).first()
+        return session.scalars(select(Job.id).where(claimable(now())).order_by(*urgent_first).limit(1)).first()
+
+
+def claimable_inspections(sessions: Sessions) -> Sequence[str]:
+    """Oldest first."""
+    wanted = select(Job.id).where(claimable(now()), Job.kind != JobKind.COMPRESSION).order_by(Job.created_at)
+    with sessions() as session:
+        return session.scalars(wanted).all()

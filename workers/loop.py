@@ -13,7 +13,7 @@ import sys
 import threading
 
 from service.contract.settings import Settings
-from workers.lease import oldest_claimable
+from workers.lease import next_claimable
 from workers.reaper import sweep_work_folders
 from workers.supervisor import supervise
 from workers.workshop import ENGINE, Workshop, open_workshop, refuse_unfit_machine
@@ -37,11 +37,11 @@ class Stop:
 
 
 def work(shop: Workshop) -> None:
-    """Supervise the oldest claimable job, again and again, until the workshop says that it is stopping."""
+    """Supervise the next claimable job, again and again, until the workshop says that it is stopping."""
     pause = threading.Event()
     while not shop.stopping():
         try:
-            job_id = oldest_claimable(shop.sessions)
+            job_id = next_claimable(shop.sessions)
             if job_id:
                 supervise(job_id, shop)
                 continue

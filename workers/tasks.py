@@ -20,6 +20,7 @@ from kombu.exceptions import ChannelError, OperationalError
 from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
 from workers import reaper
+from workers.lease import claimable_inspections
 from workers.supervisor import supervise
 from workers.workshop import Workshop, open_workshop, refuse_unfit_machine
 
@@ -57,7 +58,9 @@ app.conf.update(
 
 @app.task(name=RUN_JOB)
 def run_job(job_id: str) -> None:
-    supervise(job_id, workshop())
+    """Inspections first, as in the embedded loop; their own messages will find them done."""
+    for each in (*claimable_inspections(workshop().sessions), job_id):
+        supervise(each, workshop())
 
 
 @functools.cache

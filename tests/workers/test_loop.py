@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from service.contract.job import JobKind
 from service.contract.records import Job
 from tests.workers.conftest import Stage, alive, wait_for
 
@@ -40,6 +41,14 @@ def test_it_does_all_queued_jobs_oldest_first(stage: Stage) -> None:
         wait_for(lambda: all(state(stage, job_id) == "succeeded" for job_id in jobs))
     finished = [stage.row(job_id).finished_at for job_id in jobs]
     assert finished == sorted(finished, key=str)
+
+
+def test_inspections_go_before_compressions_that_came_earlier(stage: Stage) -> None:
+    compression, inspection = stage.job(), stage.job(JobKind.DATASET_INSPECTION)
+    with loop_process(stage):
+        wait_for(lambda: state(stage, compression) == "succeeded")
+    first, second = stage.row(inspection).finished_at, stage.row(compression).started_at
+    assert first and second and first <= second
 
 
 def test_sigterm_gives_the_running_job_back_and_the_next_worker_goes_on_at_once(stage: Stage) -> None:

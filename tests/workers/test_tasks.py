@@ -15,7 +15,7 @@ import redis
 from celery import Celery
 
 from migrations import upgrade
-from service.contract.job import QUEUE, RUN_JOB
+from service.contract.job import QUEUE, RUN_JOB, JobKind
 from service.contract.records import Variant
 from service.contract.settings import Settings
 from tests.workers.conftest import Stage, alive, open_stage, settings_of, wait_for
@@ -63,6 +63,17 @@ def test_a_job_whose_bell_was_lost_is_found(stage: Stage) -> None:
     job_id = stage.job()
     with worker(stage.shop.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
+
+
+def test_inspections_go_before_compressions_whose_bell_came_earlier(stage: Stage) -> None:
+    compressions = [stage.job(), stage.job()]
+    inspection = stage.job(JobKind.MODEL_INSPECTION)
+    for job_id in (*compressions, inspection):
+        ring(stage, job_id)
+    with worker(stage.shop.settings):
+        wait_for(lambda: all(state(stage, job_id) == "succeeded" for job_id in compressions))
+    first, seconds = stage.row(inspection).finished_at, [stage.row(job_id).started_at for job_id in compressions]
+    assert first and all(second and first <= second for second in seconds)
 
 
 def test_a_child_that_dies_is_tried_again(stage: Stage) -> None:
