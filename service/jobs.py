@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import paging
@@ -27,18 +28,11 @@ class JobWithVariants:
 
 def submit(house: House, account_id: str, wanted: NewJob) -> JobWithVariants:
     """Queue a compression; raises NotReady while the model or the dataset is being inspected or was rejected."""
-    with house.sessions.begin() as session:
-        _check_ready(owned(session, MODELS, account_id, wanted.model_id), MODELS.noun)
-        _check_ready(owned(session, DATASETS, account_id, wanted.dataset_id), DATASETS.noun)
-        job = Job(
-            account_id=account_id,
-            model_id=wanted.model_id,
-            dataset_id=wanted.dataset_id,
-            spec=wanted.spec.model_dump(mode="json"),
-        )
-        session.add(job)
-        session.flush()
-        session.add(_state_event(job.id, JobState.QUEUED))
+    try:
+        with house.sessions.begin() as session:
+            job = _queue(session, account_id, wanted)
+    except IntegrityError as error:
+        raise NotFound("The model or the dataset was deleted meanwhile.") from error
     house.bell.ring(job.id)
     return JobWithVariants(job, [])
 
@@ -80,6 +74,21 @@ def finished(house: House, account_id: str, job_id: str) -> Job:
         raise NotReady(f"Job {job_id} is {job.state}, so it has no results.", "GET the job to see why it ended.")
     if job.state != JobState.SUCCEEDED:
         raise NotReady(f"Job {job_id} is {job.state}.", "Watch its events and ask again when it has succeeded.")
+    return job
+
+
+def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
+    _check_ready(owned(session, MODELS, account_id, wanted.model_id), MODELS.noun)
+    _check_ready(owned(session, DATASETS, account_id, wanted.dataset_id), DATASETS.noun)
+    job = Job(
+        account_id=account_id,
+        model_id=wanted.model_id,
+        dataset_id=wanted.dataset_id,
+        spec=wanted.spec.model_dump(mode="json"),
+    )
+    session.add(job)
+    session.flush()
+    session.add(_state_event(job.id, JobState.QUEUED))
     return job
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from httpx import Client
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from service.contract.job import JobState
 from service.contract.records import Job, now
@@ -73,6 +73,19 @@ def test_a_job_needs_a_model_and_a_dataset_that_are_ready(api: Client, house: Ho
     assert "one_class: Only cats." in refusal()
     with house.sessions() as session:
         assert list(session.scalars(select(Job).where(Job.kind == "compression"))) == []
+
+
+def test_a_job_whose_model_is_deleted_while_it_is_submitted_is_refused(api: Client, house: House) -> None:
+    ids = {f"{kind}_id": stand_in.upload(api, f"{kind}s")["id"] for kind in ("model", "dataset")}
+    for record_id in ids.values():
+        stand_in.inspected(house, record_id)
+
+    def delete_first(*_: object) -> None:
+        assert api.delete(f"/v1/models/{ids['model_id']}").status_code == 204
+
+    event.listen(house.sessions, "before_flush", delete_first, once=True)
+    answer = api.post("/v1/jobs", json={**ids, "spec": {}})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +173,29 @@ def test_a_deleted_upload_is_gone_with_its_bytes(api: Client, house: House) -> N
     refused(api.get(f"/v1/uploads/{upload['id']}"), 404, "not_found")
     refused(put(api, upload, 2, PARTS[2]), 404, "not_found")
     nothing_left(house)
+
+
+class ForgetfulStore:
+    """A store from which the upload is deleted the moment someone reads it."""
+
+    def __init__(self, store: Store, delete: Callable[[], object]):
+        self._store, self._delete = store, delete
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        self._delete()
+        return self._store.read(key)
+
+
+def test_an_upload_that_is_deleted_while_it_is_completed_is_gone(api: Any, house: House) -> None:
+    upload = announce(api)
+    for number, content in PARTS.items():
+        put(api, upload, number, content)
+    forgetful = ForgetfulStore(house.store, lambda: api.delete(f"/v1/uploads/{upload['id']}"))
+    api.app.state.house = replace(house, store=forgetful)
+    refused(complete(api, upload), 404, "not_found")
 
 
 @pytest.mark.parametrize("size", [0, -1, 1.5, "many", 2**70, None])
