@@ -42,7 +42,7 @@ def delete_key(sessions: Sessions, account_id: str, key_id: str) -> None:
             raise NotFound(f"There is no key {key_id}.")
 
 
-def open_account(sessions: Sessions, name: str) -> str | None:
+def open_account(sessions: Sessions, name: str, key_name: str = "first key") -> str | None:
     """Create the account with its first key and return the secret; None when the account was there already."""
     try:
         with sessions.begin() as session:
@@ -51,7 +51,7 @@ def open_account(sessions: Sessions, name: str) -> str | None:
             account = Account(name=name)
             session.add(account)
             session.flush()
-            return _add_key(session, account.id, "first key")[1]
+            return _add_key(session, account.id, key_name)[1]
     except IntegrityError:
         return None
 

@@ -12,12 +12,11 @@ from collections.abc import Callable
 
 import uvicorn
 
-from service import accounts, schema
+from service import schema
 from service.app import create_app
-from service.contract.records import connect, sessions
 from service.contract.settings import Settings
+from service.local_keys import first_key
 
-ACCOUNT = "default"
 SECONDS_TO_END = 10.0
 SECONDS_BETWEEN_RESTARTS = 1.0
 SECONDS_TO_SETTLE = 30.0
@@ -35,29 +34,6 @@ def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
     with socket.create_server((settings.host, settings.port), family=_family(settings.host)) as listener:
         announce(_url(settings.host, listener.getsockname()[1]), key)
         _serve(settings, listener)
-
-
-def first_key(settings: Settings) -> str:
-    """The account's key, made and written to ``data_dir/key`` at the first start; empty when it is not to be read.
-
-    Embedded, a lost key file gets a new key: whoever can write the folder owns everything in it anyway.
-    """
-    file = settings.data_dir / "key"
-    if file.is_file():
-        return file.read_text().strip()
-    engine = connect(settings.database)
-    try:
-        factory = sessions(engine)
-        key = accounts.open_account(factory, ACCOUNT)
-        if key is None and not settings.redis_url:
-            key = accounts.another_key(factory, ACCOUNT, "after the key file was lost")
-    finally:
-        engine.dispose()
-    if key is None:
-        return ""
-    with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as written:
-        written.write(key + "\n")
-    return key
 
 
 class LoopKeeper:

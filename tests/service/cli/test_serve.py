@@ -9,10 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from service.cli import app
 from service.client import Client
 from tests.service.client_of import eventually
 
@@ -73,7 +76,7 @@ def test_the_first_start_makes_a_key_and_the_end_is_clean(tmp_path: Path, last_s
         httpx.get(url)
 
 
-def test_a_second_start_keeps_the_key_and_a_lost_key_file_is_replaced(tmp_path: Path) -> None:
+def test_a_second_start_keeps_the_key_and_a_lost_or_revoked_key_is_replaced(tmp_path: Path) -> None:
     with served(tmp_path / "data") as (_, _, first):
         pass
     with served(tmp_path / "data") as (_, _, second):
@@ -81,6 +84,26 @@ def test_a_second_start_keeps_the_key_and_a_lost_key_file_is_replaced(tmp_path: 
     (tmp_path / "data" / "key").unlink()
     with served(tmp_path / "data") as (_, url, third), Client(url, third) as client:
         assert third != first and len(client.api_keys()) == 2
+        for each in reversed(client.api_keys()):
+            client.delete_key(each.id)
+    with served(tmp_path / "data") as (_, url, fourth), Client(url, fourth) as client:
+        assert len(client.api_keys()) == 1
+
+
+def test_an_operator_makes_keys_and_accounts_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("L2C_DATA_DIR", str(tmp_path / "data"))
+
+    def create(*arguments: str) -> Any:
+        return CliRunner().invoke(app, ["keys", "create", *arguments])
+
+    secrets = [create("laptop", "--account", account, "--local").stdout.strip() for account in ("ann", "ann", "bob")]
+    with served(tmp_path / "data") as (_, url, key):
+        names = []
+        for secret in (*secrets, key):
+            with Client(url, secret) as client:
+                names.append([each.name for each in client.api_keys()])
+    assert names == [["laptop", "laptop"]] * 2 + [["laptop"], ["first key"]]
+    assert create("laptop", "--account", "ann").exit_code == 2
 
 
 def test_a_worker_loop_that_dies_is_started_again_and_none_survives_a_kill(tmp_path: Path) -> None:
