@@ -11,6 +11,7 @@ from service import paging
 from service.contract.errors import IllegalMove, NotFound, NotReady
 from service.contract.job import FINISHED, JobKind, JobState, ReviewState
 from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Variant, now
+from service.contract.storage import job_prefix
 from service.house import House
 from service.reviews import DATASETS, MODELS, owned
 from service.schemas import NewJob
@@ -54,7 +55,10 @@ def cancel(house: House, account_id: str, job_id: str) -> JobWithVariants:
     with house.sessions.begin() as session:
         if _owned(session, account_id, job_id).state != JobState.CANCELLED:
             _request_cancel(session, job_id)
-    return read(house, account_id, job_id)
+    found = read(house, account_id, job_id)
+    if found.job.state == JobState.CANCELLED:
+        house.store.delete(job_prefix(job_id))
+    return found
 
 
 def plot(house: House, account_id: str, job_id: str, suffix: str) -> Iterator[bytes]:
@@ -98,6 +102,7 @@ def _request_cancel(session: Session, job_id: str) -> None:
     if session.scalar(unfinished) is None:
         raise IllegalMove(f"Job {job_id} has ended already.", "Only queued and running jobs can be cancelled.")
     ended = {"state": JobState.CANCELLED, "stage": JobState.CANCELLED, "eta_seconds": None, "finished_at": now()}
+    ended |= {"checkpoint_key": None}
     queued = update(Job).where(this, Job.state == JobState.QUEUED).values(**ended).returning(Job.attempts)
     if (attempts := session.scalar(queued)) is not None:
         session.add(_state_event(job_id, JobState.CANCELLED, attempts))

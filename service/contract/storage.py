@@ -28,13 +28,17 @@ def part_key(upload_id: str, number: int, sha256: str) -> str:
     return f"{upload_prefix(upload_id)}{number:06d}-{sha256}"
 
 
+def job_prefix(job_id: str) -> str:
+    return f"jobs/{job_id}/"
+
+
 def attempt_prefix(job_id: str, attempt: int) -> str:
     """What one attempt publishes; a lost attempt can never overwrite what another one published."""
-    return f"jobs/{job_id}/attempt-{attempt}/"
+    return f"{job_prefix(job_id)}attempt-{attempt}/"
 
 
 def checkpoint_key(job_id: str, attempt: int, epoch: int) -> str:
-    return f"jobs/{job_id}/checkpoints/{attempt}-{epoch}.npz"
+    return f"{job_prefix(job_id)}checkpoints/{attempt}-{epoch}.npz"
 
 
 class Store(Protocol):

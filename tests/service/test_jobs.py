@@ -9,6 +9,7 @@ from sqlalchemy import event, select
 
 from service.contract.job import JobState
 from service.contract.records import Job, now
+from service.contract.storage import checkpoint_key
 from service.house import House
 from tests.service import stand_in
 
@@ -116,6 +117,21 @@ def test_cancelling_ends_a_queued_job_at_once_and_asks_a_running_one_to_end(api:
     assert api.post(f"/v1/jobs/{queued['id']}/cancel").json() == ended
     asked = api.post(f"/v1/jobs/{running['id']}/cancel").json()
     assert (asked["state"], asked["cancel_requested"]) == ("running", True)
+
+
+def test_cancelling_a_job_that_waits_to_be_resumed_deletes_its_checkpoint(
+    api: Client, house: House, tmp_path: Path
+) -> None:
+    job_id = stand_in.submit(api, house)["id"]
+    key = checkpoint_key(job_id, 1, 7)
+    (tmp_path / "checkpoint").write_bytes(b"weights")
+    house.store.put(key, tmp_path / "checkpoint")
+    stand_in.move(house, job_id, JobState.QUEUED, attempts=1, checkpoint_key=key)
+    assert api.post(f"/v1/jobs/{job_id}/cancel").json()["state"] == "cancelled"
+    with pytest.raises(FileNotFoundError):
+        house.store.size(key)
+    with house.sessions() as session:
+        assert session.get_one(Job, job_id).checkpoint_key is None
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled(api: Client, house: House, tmp_path: Path) -> None:
