@@ -46,11 +46,11 @@ class PoliteGroup(TyperGroup):
             raise explain(error, ExitCode.REFUSED) from None
         except ClientError as error:
             raise explain(error, ExitCode.UNEXPECTED) from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except ValidationError as error:
             raise explain(_bad_value(error), ExitCode.USAGE) from None
-        except (typer.Exit, typer.Abort):
+        except typer.Exit:
             raise
         except Exception as error:
             if hasattr(error, "exit_code"):  # a usage error, which says by itself what is wrong

@@ -16,11 +16,19 @@ def watch(client: Client, job_id: str, quiet: bool) -> JobView:
     try:
         return _follow(client, job_id, quiet)
     except KeyboardInterrupt:
-        if not sys.stdin.isatty() or not typer.confirm(f"\nCancel job {job_id} on the server as well?", err=True):
+        if not sys.stdin.isatty() or not _confirmed(f"\nCancel job {job_id} on the server as well?"):
             typer.echo(f"Job {job_id} goes on. `l2c jobs watch {job_id}` shows it.", err=True)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
     client.cancel(job_id)
     return client.wait(job_id)
+
+
+def _confirmed(question: str) -> bool:
+    """A second Ctrl-C means no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
 
 
 def _follow(client: Client, job_id: str, quiet: bool) -> JobView:

@@ -189,7 +189,9 @@ def test_the_key_comes_from_a_local_data_folder(l2c: Any, monkeypatch: pytest.Mo
     assert ok(l2c("keys", "list", "--json"))[0]["name"] == "first key"
 
 
-@pytest.mark.parametrize(("answer", "exit_code", "state"), [("y", 6, "cancelled"), ("n", 130, "queued")])
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "state"), [("y", 6, "cancelled"), ("n", 130, "queued"), ("^C", 130, "queued")]
+)
 def test_ctrl_c_asks_whether_to_cancel(l2c: Any, live: Any, answer: str, exit_code: int, state: JobState) -> None:
     job_id = stand_in.submit(live, live.house)["id"]
     ours, theirs = pty.openpty()
@@ -204,7 +206,7 @@ def test_ctrl_c_asks_whether_to_cancel(l2c: Any, live: Any, answer: str, exit_co
     eventually(lambda: says(b"queued"))
     process.send_signal(signal.SIGINT)
     eventually(lambda: says(b"Cancel job"))
-    os.write(ours, f"{answer}\n".encode())
+    process.send_signal(signal.SIGINT) if answer == "^C" else os.write(ours, f"{answer}\n".encode())
     assert process.wait(20) == exit_code, said
     os.close(theirs)
     os.close(ours)
