@@ -16,7 +16,7 @@ Effort = Literal["draft", "standard", "thorough"]
 def compress(
     model: Annotated[Path, File],
     data: Annotated[Path, File],
-    out: Annotated[Path, typer.Option(help="Folder for the .tflite files, report.json and the plots.")],
+    out: results.Out,
     effort: Annotated[Effort, typer.Option(help="How long to train.")] = "standard",
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the split, the weights and the batches.")] = 0,
     input_scaling: Annotated[
@@ -39,6 +39,7 @@ def compress(
     spec: dict[str, Any] = {"effort": effort, "seed": seed, "input_scaling": input_scaling}
     spec |= {"teacher_output": teacher_output, "class_names": class_name or None}
     wanted = JobSpec.model_validate(spec)
+    results.make_folder(out)
     with connect(url, key) as client:
         with uploading.transfer_bars(quiet=json) as bars:
             teacher = uploading.send(client, "models", model, bars)

@@ -1,8 +1,5 @@
 """``l2c jobs``."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from service.cli import results, uploading, watching
@@ -57,12 +54,13 @@ def cancel(job_id: str, url: Url = None, key: Key = None, json: Json = False) ->
 @app.command()
 def download(
     job_id: str,
-    out: Annotated[Path, typer.Option(help="Folder for the .tflite files, report.json and the plots.")],
+    out: results.Out,
     url: Url = None,
     key: Key = None,
     json: Json = False,
 ) -> None:
     """Fetch everything that one made."""
+    results.make_folder(out)
     with connect(url, key) as client:
         client.report(job_id)
         with uploading.transfer_bars(quiet=json) as bars:

@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.progress import Progress
 
 from service.cli.console import ExitCode, explain, show_table
@@ -15,9 +16,19 @@ from service.transport import ClientError, Refused
 COLUMNS = ["variant", "top-1", "agrees", "kB", "M MACs", "p50 ms", "smaller", "faster", "fewer MACs"]
 
 
+Out = Annotated[Path, typer.Option(file_okay=False, help="Folder for the .tflite files, report.json and the plots.")]
+
+
+def make_folder(folder: Path) -> None:
+    """At once, so that nobody trains for hours for a folder that cannot be made; a usage error when it cannot."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{folder} cannot be made: {error.strerror}", param_hint="--out") from None
+
+
 def fetch(client: Client, job: JobView, folder: Path, bars: Progress) -> list[Path]:
-    """Variants, report.json and both plots, in ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Variants, report.json and both plots, in ``folder``, which is there."""
     files = []
     task = bars.add_task("download", total=sum(variant.bytes for variant in job.variants))
     for variant in job.variants:

@@ -116,7 +116,15 @@ def test_a_rejected_model_ends_compress_with_the_inspection_s_words(
     with stand_in.worker(live.house, tmp_path, rejects=REFUSAL):
         result = l2c("compress", *files, "--out", str(tmp_path / "out"))
     refused(result, 4, "lambda_layer", "It has a Lambda layer.", "Replace it by a layer of Keras.")
-    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_out_that_cannot_be_a_folder_is_refused_before_anything_is_sent(
+    l2c: Any, live: Any, files: list[str], tmp_path: Path
+) -> None:
+    for out in (files[0], files[0] + "/below"):
+        assert l2c("compress", *files, "--out", out).exit_code == 2
+    assert live.get("/v1/models").json()["items"] == []
 
 
 def test_a_failed_job_has_an_exit_code_of_its_own(l2c: Any, live: Any, files: list[str], tmp_path: Path) -> None:
