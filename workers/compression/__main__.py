@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,7 @@ from workers.compression.progress import Bars, JsonLines
 from workers.compression.values import Report
 
 DONE, REFUSED = 0, 2
-HINTS = {"disk_full": "Free space on the worker's disk, or compress with fewer or smaller images.",
-         "out_of_memory": "Give the worker more memory, or compress with fewer or smaller images."}  # fmt: skip
+LESS = "compress with fewer or smaller images"
 
 
 def main() -> int:
@@ -58,6 +58,7 @@ def _compress(args: argparse.Namespace) -> None:
     with Bars() as report:
         result = pipeline.compress(args.model, args.data, args.out, spec, report)
     _write(args.out / "report.json", result)
+    (args.out / "checkpoint.npz").unlink(missing_ok=True)
     for row in [result["baseline"], *result["variants"]]:
         print(f"{row['name']:8} {row['bytes']:>12,} bytes  top-1 {row['top1']:.2%}  {row.get('file', '')}")
 
@@ -74,39 +75,44 @@ def _inspect(args: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _guarded(run: Any, as_json: bool) -> int:
+def _guarded(run: Callable[[], None], as_json: bool) -> int:
     try:
         run()
         return DONE
-    except CompressionError as error:
-        refusal = {"type": "error", "code": error.code, "message": error.message[:1000], "hint": error.hint}
-    except MemoryError:
-        refusal = {
-            "type": "error",
-            "code": "out_of_memory",
-            "message": "The machine's memory is used up.",
-            "hint": HINTS["out_of_memory"],
-        }
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except (CompressionError, MemoryError, OSError) as error:
+        refusal = _refusal(error)
+        if refusal is None:
             raise
-        refusal = {
-            "type": "error",
-            "code": "disk_full",
-            "message": "The worker's disk is full.",
-            "hint": HINTS["disk_full"],
-        }
     if as_json:
-        print(json.dumps(refusal), flush=True)
+        line = {"type": "error", "code": refusal.code, "message": refusal.message[:1000], "hint": refusal.hint}
+        print(json.dumps(line), flush=True)
     else:
-        print(f"{refusal['code']}: {refusal['message']}\n{refusal['hint']}", file=sys.stderr)
+        print(f"{refusal.code}: {refusal.message}\n{refusal.hint}", file=sys.stderr)
     return REFUSED
+
+
+def _refusal(error: Exception) -> CompressionError | None:
+    """What the user is told, or None where nobody foresaw it."""
+    if isinstance(error, CompressionError):
+        return error
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return CompressionError("out_of_memory", "The worker's memory is used up.", f"Give it more memory, or {LESS}.")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return CompressionError("disk_full", "The worker's disk is full.", f"Free space on it, or {LESS}.")
+    return None
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:
     staged = path.with_suffix(".staged")
     staged.write_text(json.dumps(result, indent=2))
     os.replace(staged, path)
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 2**31:
+        raise ValueError(text)
+    return seed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     compress.add_argument(
         "--effort", choices=["draft", "standard", "thorough"], default="standard", help="how long to train"
     )
-    compress.add_argument("--seed", type=int, default=0)
+    compress.add_argument("--seed", type=_seed, default=0, help="of the split, the weights and the batches")
     compress.add_argument("--input-scaling", choices=["raw", "unit", "symmetric", "imagenet", "caffe", "standardized"])
     compress.add_argument("--teacher-output", choices=["logits", "softmax", "sigmoid"])
     compress.add_argument("--class-names", nargs="+", help="folder names in the order of the teacher's outputs")

@@ -1,7 +1,10 @@
 """Reading archives that strangers made: .zip, .tar and .tar.gz, every name, count and size checked before use."""
 
 import contextlib
+import errno
+import gzip
 import io
+import lzma
 import os
 import shutil
 import struct
@@ -22,13 +25,45 @@ MAX_RATIO = 200
 RATIO_GRACE_BYTES = 64 * 1024**2
 CHUNK = 1024 * 1024
 
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, zlib.error, NotImplementedError, RuntimeError)
+MAX_HEADER_BYTES = 1024**2
+ZIP_ENTRY_BYTES = 46
+BLOCK = 512
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    RuntimeError,
+)
 
 Opener = Callable[[], contextlib.AbstractContextManager[IO[bytes]]]
 
 
+class CautiousTarInfo(tarfile.TarInfo):
+    """Refuses extended headers of more than 1 MiB, which tarfile would read into memory whole."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type not in tarfile.REGULAR_TYPES and self.size > MAX_HEADER_BYTES:
+            raise _unsafe(self.name, "has a header of more than 1 MiB")
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
+
+
 def is_archive(path: Path) -> bool:
-    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    return zipfile.is_zipfile(path) or _is_tar(path)
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        with tarfile.open(path, tarinfo=CautiousTarInfo):
+            return True
+    except (*DAMAGE, OSError):
+        return False
 
 
 def members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
@@ -40,7 +75,7 @@ def members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
     with _damage_named():
         if zipfile.is_zipfile(path):
             yield from _zip_members(path)
-        elif tarfile.is_tarfile(path):
+        elif _is_tar(path):
             yield from _tar_members(path)
         else:
             hint = "Upload an archive of class folders."
@@ -52,8 +87,16 @@ def _damage_named() -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        hint = "Make the archive again and upload it again."
-        raise CompressionError("not_an_archive", f"The archive is damaged: {error}.", hint) from error
+        raise _damaged(str(error)) from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise _damaged(str(error)) from error
+
+
+def _damaged(what: str) -> CompressionError:
+    hint = "Make the archive again and upload it again."
+    return CompressionError("not_an_archive", f"The archive is damaged: {what}.", hint)
 
 
 @contextlib.contextmanager
@@ -82,20 +125,22 @@ def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
 
 
 def _zip_entries(path: Path) -> int:
-    """The entry count that the end-of-central-directory record states; read before the directory itself is."""
+    """The entries that the end-of-central-directory record states, or has room for; read before the directory is."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 65_557 - 76))
         tail = file.read()
-    zip64 = tail.rfind(b"PK\x06\x06")
-    if zip64 >= 0 and len(tail) >= zip64 + 40:
-        return int(struct.unpack_from("<Q", tail, zip64 + 32)[0])
     end = tail.rfind(b"PK\x05\x06")
-    return int(struct.unpack_from("<H", tail, end + 10)[0]) if end >= 0 else 0
+    zip64 = tail.rfind(b"PK\x06\x06") if tail[max(0, end - 20) : end].startswith(b"PK\x06\x07") else -1
+    if zip64 >= 0 and len(tail) >= zip64 + 48:
+        count, directory = struct.unpack_from("<2Q", tail, zip64 + 32)
+    else:
+        count, directory = struct.unpack_from("<HI", tail, end + 10) if end >= 0 else (0, 0)
+    return max(int(count), int(directory) // ZIP_ENTRY_BYTES // 4)
 
 
 def _tar_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
     packed, total = path.stat().st_size, 0
-    with tarfile.open(path) as archive:
+    with tarfile.open(path, tarinfo=CautiousTarInfo) as archive:
         for count, info in enumerate(archive):
             if count >= MAX_ENTRIES:
                 raise _too_many()
@@ -106,18 +151,36 @@ def _tar_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
             _check_total(total, packed)
             yield _safe_name(info.name), info.isdir(), partial(_opened, partial(archive.extractfile, info))
             archive.members.clear()  # type: ignore[attr-defined]  # else every header stays in memory
+        _check_tar_end(archive)
+
+
+def _check_tar_end(archive: tarfile.TarFile) -> None:
+    """tarfile takes a damaged header for the end; the real end is a block of zeros, and the rest must unpack."""
+    file = archive.fileobj
+    assert file is not None
+    file.seek(archive.offset)
+    end = file.read(BLOCK)
+    if len(end) < BLOCK or end.strip(b"\0"):
+        raise _damaged("it ends early, or a header is broken")
+    rest = 0
+    while chunk := file.read(CHUNK):
+        rest += len(chunk)
+        _check_total(rest, RATIO_GRACE_BYTES)
 
 
 def unpack(path: Path, folder: Path) -> None:
     """Unpack every member below ``folder``; raises what ``members`` raises."""
     for name, is_folder, opened in members(path):
         target = folder / name
-        if is_folder:
-            target.mkdir(parents=True, exist_ok=True)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with opened() as source, target.open("xb") as sink:
-            shutil.copyfileobj(source, sink, CHUNK)
+        try:
+            (target if is_folder else target.parent).mkdir(parents=True, exist_ok=True)
+            if not is_folder:
+                with opened() as source, target.open("xb") as sink:
+                    shutil.copyfileobj(source, sink, CHUNK)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise _unsafe(str(name), "collides with another name or is too long") from error
 
 
 def _safe_name(name: str) -> PurePosixPath:

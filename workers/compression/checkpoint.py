@@ -1,17 +1,28 @@
 """The one checkpoint of a training: replaced whole after every epoch, so that a killed job loses at most one."""
 
+import hashlib
 import json
 import os
+import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from workers.compression.recipe import Recipe
 from workers.compression.values import Checkpoint
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at ``path``, whole or not at all."""
-    about = {"phase": checkpoint.phase, "epochs": checkpoint.epochs, "float32_top1": checkpoint.float32_top1}
+    about = {
+        "job": checkpoint.job,
+        "phase": checkpoint.phase,
+        "epochs": checkpoint.epochs,
+        "float32_top1": checkpoint.float32_top1,
+    }
     staged = path.with_suffix(".staged")
     with staged.open("wb") as file:
         np.savez(file, about=np.array(json.dumps(about)), **checkpoint.values)  # type: ignore[arg-type]
@@ -20,11 +31,22 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     os.replace(staged, path)
 
 
-def load(path: Path) -> Checkpoint | None:
-    """The checkpoint at ``path``, or None where there is none; nothing in it is ever unpickled."""
-    if not path.exists():
+def load(path: Path, job: str) -> Checkpoint | None:
+    """The checkpoint at ``path`` if it is whole and of this very job, else None; nothing in it is ever unpickled."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            values = {name: stored[name] for name in stored.files if name != "about"}
+        found = Checkpoint(about["job"], about["phase"], about["epochs"], about["float32_top1"], values)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
-    with np.load(path, allow_pickle=False) as stored:
-        about = json.loads(str(stored["about"]))
-        values = {name: stored[name] for name in stored.files if name != "about"}
-    return Checkpoint(about["phase"], about["epochs"], about["float32_top1"], values)
+    return found if found.job == job else None
+
+
+def fingerprint(model: Path, dataset: Path, recipe: Recipe, spec: Mapping[str, Any]) -> str:
+    """SHA-256 over everything that decides a training: a checkpoint of another job is of no use."""
+    digest = hashlib.sha256(json.dumps([recipe.row(), dict(spec)], sort_keys=True).encode())
+    for path in (model, dataset):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps
 
 from workers.compression.archives import Opener, members
 from workers.compression.class_folders import Entry, Index, index
+from workers.compression.disk_arrays import allocate
 from workers.compression.errors import CompressionError
 from workers.compression.values import SPLITS, Dataset, Split
 
@@ -20,7 +22,9 @@ MAX_UNREADABLE = 0.05
 LEAST_PER_CLASS = 5
 TEST_SHARE, VAL_SHARE, MOST_VAL = 0.15, 0.05, 2_000
 
-Image.MAX_IMAGE_PIXELS = 100_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+
+Image.MAX_IMAGE_PIXELS = 50_000_000  # Pillow refuses twice as many
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -70,7 +74,7 @@ def load(
     classes = _ordered(found.classes, spec.get("class_names"))
     relabel = np.array([classes.index(name) for name in found.classes])
     total = len(found.entries)
-    store = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=(total, *shape))
+    store = allocate(folder / "images.npy", np.uint8, (total, *shape))
     labels, given, digests, unreadable = np.zeros(total, np.int32), [""] * total, [b""] * total, []
     row = 0
     for number, (entry, image) in enumerate(_decoded(path, found)):
@@ -89,7 +93,7 @@ def load(
     splits = {name: _take(store, labels, np.flatnonzero(assigned == name), folder / f"{name}.npy") for name in SPLITS}
     del store
     (folder / "images.npy").unlink()
-    _check_counts(splits, classes)
+    _check_counts(splits, classes, sum(dropped.values()))
     description = {
         "classes": list(classes),
         "counts": {name: len(split) for name, split in splits.items()},
@@ -102,20 +106,19 @@ def load(
     return Dataset(classes, splits["train"], splits["val"], splits["test"], description)
 
 
-def resized(dataset: Dataset, shape: tuple[int, int, int]) -> Dataset:
+def resized(dataset: Dataset, shape: tuple[int, int, int], folder: Path) -> Dataset:
     """The same data at the students' (height, width, channels); the very same arrays where nothing changes."""
     if dataset.train.images.shape[1:] == shape:
         return dataset
 
-    def smaller(split: Split) -> Split:
-        out = np.empty((len(split), *shape), np.uint8)
+    def smaller(name: str, split: Split) -> Split:
+        out = allocate(folder / f"{name}_small.npy", np.uint8, (len(split), *shape))
         for i, image in enumerate(split.images):
-            out[i] = _pixels(Image.fromarray(image.squeeze()), shape)
+            out[i] = _pixels(Image.fromarray(image[..., 0] if shape[2] == 1 else image), shape)
         return Split(out, split.labels)
 
-    return Dataset(
-        dataset.classes, smaller(dataset.train), smaller(dataset.val), smaller(dataset.test), dataset.description
-    )
+    train, val, test = (smaller(name, getattr(dataset, name)) for name in SPLITS)
+    return replace(dataset, train=train, val=val, test=test)
 
 
 def _decoded(path: Path, found: Index) -> Iterator[tuple[Entry, Image.Image | None]]:
@@ -130,7 +133,7 @@ def _decode(opened: Opener) -> Image.Image | None:
     if len(raw) > MAX_IMAGE_BYTES:
         return None
     try:
-        image = Image.open(io.BytesIO(raw))
+        image = Image.open(io.BytesIO(raw), formats=FORMATS)
         image.load()
         return ImageOps.exif_transpose(image)
     except MemoryError:
@@ -141,6 +144,8 @@ def _decode(opened: Opener) -> Image.Image | None:
 
 def _pixels(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
     height, width, channels = shape
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     if image.mode == "P" or "transparency" in image.info:
         image = image.convert("RGBA")
     image = image.convert("L" if channels == 1 else "RGB")
@@ -183,19 +188,19 @@ def _drop_duplicates(assigned: np.ndarray, digests: list[bytes]) -> dict[str, in
 
 
 def _take(store: np.ndarray, labels: np.ndarray, rows: np.ndarray, path: Path) -> Split:
-    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(rows), *store.shape[1:]))
+    images = allocate(path, np.uint8, (len(rows), *store.shape[1:]))
     for start in range(0, len(rows), 1024):
         images[start : start + 1024] = store[rows[start : start + 1024]]
     return Split(images, labels[rows])
 
 
-def _check_counts(splits: dict[str, Split], classes: tuple[str, ...]) -> None:
+def _check_counts(splits: dict[str, Split], classes: tuple[str, ...], dropped: int) -> None:
     per_class = np.bincount(splits["train"].labels, minlength=len(classes))
     if per_class.min() < LEAST_PER_CLASS or not len(splits["test"]) or not len(splits["val"]):
         name = classes[int(per_class.argmin())]
         raise CompressionError(
             "too_few_images",
-            f"Class {name!r} has {per_class.min()} training images after the split.",
+            f"Class {name!r} has {per_class.min()} training images after the split, with {dropped} duplicates dropped.",
             f"Give each class {LEAST_PER_CLASS} training images or more, and some to test on.",
         )
 

@@ -33,6 +33,11 @@ def macs(path: Path) -> int:
             kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
             outputs = int(np.prod(graph.Tensors(operator.Outputs(0)).ShapeAsNumpy()))
             total += outputs * KERNEL_SIZES[kind](kernel)
+        elif kind == schema.BuiltinOperator.BATCH_MATMUL:
+            left = graph.Tensors(operator.Inputs(0)).ShapeAsNumpy()
+            outputs = graph.Tensors(operator.Outputs(0)).ShapeAsNumpy()
+            shared = int(np.prod(left[-2:])) // int(outputs[-2])
+            total += int(np.prod(outputs)) * shared
         elif kind == schema.BuiltinOperator.TRANSPOSE_CONV:
             kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
             positions = int(np.prod(graph.Tensors(operator.Inputs(2)).ShapeAsNumpy()[:3]))

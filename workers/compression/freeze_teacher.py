@@ -11,16 +11,14 @@ import ctypes
 import json
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from workers.compression.errors import CompressionError
+from workers.compression.model_safety import check_operations
+
 REFUSED, FAILED = 2, 1
-
-
-class Refused(Exception):
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.code = code
 
 
 def main(loader: str, path: Path, out: Path, fallback_size: int) -> int:
@@ -29,8 +27,8 @@ def main(loader: str, path: Path, out: Path, fallback_size: int) -> int:
             path, fallback_size
         )
         _freeze(function, input_spec, out, about)
-    except Refused as error:
-        (out / "error.json").write_text(json.dumps({"code": error.code, "message": str(error)}))
+    except CompressionError as error:
+        (out / "error.json").write_text(json.dumps({"code": error.code, "message": error.message}))
         return REFUSED
     except Exception as error:
         (out / "error.json").write_text(
@@ -69,7 +67,7 @@ def _saved_model(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, An
     _check_operations(path / "saved_model.pb")
     loaded = tf.saved_model.load(path)
     if not loaded.signatures:
-        raise Refused("model_not_loadable", "The SavedModel has no serving signature.")
+        raise CompressionError("model_not_loadable", "The SavedModel has no serving signature.")
     signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()))
     inputs = signature.structured_input_signature[1]
     _check_single(len(inputs), len(signature.structured_outputs))
@@ -85,15 +83,15 @@ def _saved_model(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, An
 
 def _check_single(inputs: int, outputs: int) -> None:
     if inputs != 1:
-        raise Refused("several_inputs", f"The model takes {inputs} inputs.")
+        raise CompressionError("several_inputs", f"The model takes {inputs} inputs.")
     if outputs != 1:
-        raise Refused("several_outputs", f"The model returns {outputs} outputs.")
+        raise CompressionError("several_outputs", f"The model returns {outputs} outputs.")
 
 
 def _filled(shape: tuple[int | None, ...], fallback_size: int) -> list[int | None]:
     """Batch left open, unknown height and width set to the data's size."""
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)):
-        raise Refused(
+        raise CompressionError(
             "unsupported_input",
             f"The model takes {shape}, not images (N, height, width, 1 or 3) or (N, height, width).",
         )
@@ -103,17 +101,13 @@ def _filled(shape: tuple[int | None, ...], fallback_size: int) -> list[int | Non
 def _check_operations(path: Path) -> None:
     from tensorflow.core.protobuf import saved_model_pb2
 
-    from workers.compression.teacher_files import FILE_OPS
+    for meta in saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs:
+        check_operations(_operations(meta.graph_def), saver=True)
 
-    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    for meta in saved.meta_graphs:
-        graphs = [meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function)]
-        for nodes in graphs:
-            if found := {node.op for node in nodes} & FILE_OPS:
-                raise Refused(
-                    "unsafe_operation",
-                    f"The SavedModel holds {', '.join(sorted(found))}, which reach outside the model.",
-                )
+
+def _operations(graph: Any) -> Iterator[str]:
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        yield from (node.op for node in nodes)
 
 
 def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
@@ -121,12 +115,16 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     if not spec.dtype.is_floating and spec.dtype not in (tf.uint8, tf.int32):
-        raise Refused("unsupported_input", f"The model takes {spec.dtype.name}, not images.")
+        raise CompressionError("unsupported_input", f"The model takes {spec.dtype.name}, not images.")
     frozen = convert_variables_to_constants_v2(function.get_concrete_function(spec))
     output = frozen.outputs[0]
     if output.shape.rank != 2 or output.shape[1] is None:
-        raise Refused("unsupported_input", f"The model returns {output.shape}, not one score per class (N, classes).")
-    (out / "graph.pb").write_bytes(frozen.graph.as_graph_def().SerializeToString())
+        raise CompressionError(
+            "unsupported_input", f"The model returns {output.shape}, not one score per class (N, classes)."
+        )
+    definition = frozen.graph.as_graph_def()
+    check_operations(_operations(definition))
+    (out / "graph.pb").write_bytes(definition.SerializeToString())
     about |= {
         "input": {"name": frozen.inputs[0].name, "shape": list(spec.shape), "dtype": spec.dtype.name},
         "output": {"name": output.name, "shape": list(output.shape), "dtype": output.dtype.name},

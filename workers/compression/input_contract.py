@@ -12,7 +12,10 @@ IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 SAMPLE = 2_000
 NEAR = 0.005
-LEAST_MARGIN = 1.5
+SAMPLE_BYTES = 512 * 1024**2
+CHUNK = 256
+LEAST_MARGIN = 0.1
+LEAST_GAIN = 0.2
 SMALLEST_PROBABILITY = 1e-7
 
 Scaling = Callable[[np.ndarray], np.ndarray]
@@ -41,36 +44,37 @@ def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mappin
     What ``spec`` states as input_scaling and teacher_output is believed, but still measured.
 
     Raises:
-        CompressionError: output_width_mismatch, or teacher_near_chance with what is likely wrong.
+        CompressionError: output_width_mismatch, teacher_not_finite, or teacher_near_chance with what is likely wrong.
     """
     scaling, output = spec.get("input_scaling"), spec.get("teacher_output")
     _check_width(teacher.outputs, len(classes))
-    sample = _first(sample, SAMPLE)
-    pixels = sample.images.reshape(-1, sample.images.shape[-1]).astype(np.float64)
-    mean, std = (part.astype(np.float32) for part in (pixels.mean(0), pixels.std(0) + 1e-6))
+    sample = _first(sample, min(SAMPLE, max(100, SAMPLE_BYTES // sample.images[0].nbytes)))
+    mean, std = _statistics(sample.images)
     ways = scalings(mean, std, teacher.input_shape[2])
     if scaling is not None and scaling not in ways:
         raise CompressionError(
             "unsupported_input", f"Scaling {scaling!r} needs colour images.", f"State one of {', '.join(ways)}."
         )
-    raw = {
-        name: teacher.predict(ways[name](sample.images.astype(np.float32))) for name in ([scaling] if scaling else ways)
-    }
+    raw = {name: _outputs(teacher, ways[name], sample.images) for name in ([scaling] if scaling else ways)}
+    raw = {name: values for name, values in raw.items() if np.isfinite(values).all()}
+    if not raw:
+        hint = "Check the model's weights; as it is, it cannot teach."
+        raise CompressionError("teacher_not_finite", "The teacher's outputs are not finite with any scaling.", hint)
     kinds = {name: output or output_kind(values) for name, values in raw.items()}
     scores = {name: as_logits(values, kinds[name]) for name, values in raw.items()}
     accuracies = {name: accuracy(values, sample.labels) for name, values in scores.items()}
     near = [name for name in scores if accuracies[name] >= max(accuracies.values()) - NEAR]
     best = min(near, key=lambda name: _cross_entropy(scores[name], sample.labels))
-    if accuracies[best] < LEAST_MARGIN / len(classes) or not np.isfinite(scores[best]).all():
+    if _balanced(scores[best], sample.labels) < 1 / len(classes) + LEAST_MARGIN * (1 - 1 / len(classes)):
         raise _near_chance(accuracies, scores[best], sample.labels, classes)
     return InputContract(best, kinds[best], accuracies, tuple(mean.tolist()), tuple(std.tolist()), scaling is not None)
 
 
-def logits(teacher: Teacher, contract: InputContract, images: np.ndarray, chunk: int = 1024) -> np.ndarray:
+def logits(teacher: Teacher, contract: InputContract, images: np.ndarray) -> np.ndarray:
     """The teacher's logits, float32 (N, classes), for uint8 images at its own input size."""
-    way = scalings(*_statistics(contract), teacher.input_shape[2])[contract.scaling]
-    parts = [teacher.predict(way(images[i : i + chunk].astype(np.float32))) for i in range(0, len(images), chunk)]
-    return as_logits(np.concatenate(parts), contract.output)
+    mean, std = (np.asarray(part, np.float32) for part in (contract.mean, contract.std))
+    way = scalings(mean, std, teacher.input_shape[2])[contract.scaling]
+    return as_logits(_outputs(teacher, way, images), contract.output)
 
 
 def output_kind(values: np.ndarray) -> str:
@@ -97,8 +101,24 @@ def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     return float((scores.argmax(1) == labels).mean())
 
 
-def _statistics(contract: InputContract) -> tuple[np.ndarray, np.ndarray]:
-    return np.asarray(contract.mean, np.float32), np.asarray(contract.std, np.float32)
+def _balanced(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over classes of the accuracy within each: a constant answer is at chance however uneven the classes."""
+    right = scores.argmax(1) == labels
+    return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def _outputs(teacher: Teacher, way: Scaling, images: np.ndarray) -> np.ndarray:
+    parts = (images[start : start + CHUNK].astype(np.float32) for start in range(0, len(images), CHUNK))
+    return np.concatenate([teacher.predict(way(part)) for part in parts])
+
+
+def _statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel of uint8 images (N, height, width, channels)."""
+    counts = [np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(images.shape[-1])]
+    levels, weights = np.arange(256.0), np.array(counts) / counts[0].sum()
+    mean = weights @ levels
+    std = np.sqrt(weights @ levels**2 - mean**2) + 1e-6
+    return mean.astype(np.float32), std.astype(np.float32)
 
 
 def _first(split: Split, count: int) -> Split:
@@ -129,7 +149,7 @@ def _near_chance(
     tried = ", ".join(f"{name} {value:.1%}" for name, value in accuracies.items())
     message = f"The teacher is near chance ({1 / len(classes):.1%}) with every scaling tried: {tried}."
     order = _likely_order(scores, labels, classes)
-    if order:
+    if order and order[1] >= accuracy(scores, labels) + LEAST_GAIN:
         permuted, gain = order
         names = ", ".join(permuted[:20]) + (", .." if len(permuted) > 20 else "")
         return CompressionError(
@@ -151,7 +171,7 @@ def _near_chance(
 
 
 def _likely_order(scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> tuple[list[str], float] | None:
-    """The folder behind each output, where one permutation makes the teacher right for half of the images or more."""
+    """The folder behind each output, where one permutation makes it right for half of the images or more."""
     count = len(classes)
     confusion = np.zeros((count, count), int)
     np.add.at(confusion, (scores.argmax(1), labels), 1)
@@ -161,4 +181,4 @@ def _likely_order(scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ..
         order[int(output)] = int(label)
         left[output, :] = left[:, label] = -1
     gain = confusion[np.arange(count), order].sum() / len(labels)
-    return ([classes[i] for i in order], float(gain)) if gain >= max(0.5, 2 * LEAST_MARGIN / count) else None
+    return ([classes[i] for i in order], float(gain)) if gain >= 0.5 else None

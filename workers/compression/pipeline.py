@@ -51,8 +51,9 @@ def compress(
     recipe = recipe or Recipe.derive(spec, found.parameters, found.input_shape, len(images.train), harmless)
     plans = students.plan(recipe, len(images.classes))
     soft = soft_targets.cache(logits, images.train, recipe.mirrored, scratch, partial(report, "teach"))
-    small = data.resized(images, recipe.input_shape)
-    trained = _train(plans, recipe, small, soft, folder / "checkpoint.npz", report)
+    small = data.resized(images, recipe.input_shape, scratch)
+    job = checkpoint.fingerprint(model, dataset, recipe, spec)
+    trained = _train(plans, recipe, small, soft, folder / "checkpoint.npz", job, report)
     report("export", 0.0)
     artifacts = [export.export(student, networks.resnet, variants) for student in trained]
     for artifact in artifacts:
@@ -73,11 +74,17 @@ def compress(
 
 
 def _train(
-    plans: tuple[StudentPlan, ...], recipe: Recipe, images: Dataset, soft: TeacherOutputs, path: Path, report: Report
+    plans: tuple[StudentPlan, ...],
+    recipe: Recipe,
+    images: Dataset,
+    soft: TeacherOutputs,
+    path: Path,
+    job: str,
+    report: Report,
 ) -> list[Student]:
     """Train all students together in float, then quantization-aware; a checkpoint after every epoch."""
     keras.utils.set_random_seed(recipe.seed)
-    saved = checkpoint.load(path)
+    saved = checkpoint.load(path, job)
     built = networks.build(plans)
     layers = [vocabulary for _, vocabulary in built.values()]
     joint = training.Joint({name: network for name, (network, _) in built.items()}, recipe)
@@ -85,7 +92,7 @@ def _train(
 
     def fit(phase: Phase) -> None:
         def save(epochs: int) -> None:
-            checkpoint.save(path, Checkpoint(phase.name, epochs, float32_top1, training.state(joint)))
+            checkpoint.save(path, Checkpoint(job, phase.name, epochs, float32_top1, training.state(joint)))
 
         accuracies = partial(training.accuracies, joint, images.val)
         own = saved if saved and saved.phase == phase.name else None

@@ -6,9 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from workers.compression.errors import CompressionError
 from workers.compression.values import Folded, Student, StudentPlan
 
 CALIBRATION_BATCHES = 20
+LEAST_RANGE = 1e-3
 
 
 def set_mode(layers: Iterable[Any], mode: str) -> None:
@@ -35,8 +37,13 @@ def quantized(plan: StudentPlan, layers: Any, float32_top1: float) -> Student:
 
 def _folded(unit: Any) -> Folded:
     kernel, bias = (np.asarray(part, np.float32) for part in unit.folded())
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        hint = "Check the labels, state another seed, or try a longer effort."
+        raise CompressionError("training_diverged", "The training diverged: a weight is not finite.", hint)
     return Folded(kernel, bias, *_range(unit.quantizer))
 
 
 def _range(quantizer: Any) -> tuple[float, float]:
-    return float(np.asarray(quantizer.low)), float(np.asarray(quantizer.high))
+    """The tracked range; that of a tensor which is always zero is widened, since a scale cannot be zero."""
+    low, high = float(np.asarray(quantizer.low)), float(np.asarray(quantizer.high))
+    return low, max(high, low + LEAST_RANGE)

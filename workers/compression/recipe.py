@@ -122,14 +122,15 @@ class Recipe:
         )
 
     def row(self) -> dict[str, Any]:
-        return asdict(self)
+        """As it stands in report.json: tuples are lists there."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 def student_input(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     """The students' (height, width, channels): the teacher's, its longer side at most 128 pixels."""
     height, width, channels = shape
     scale = min(1.0, LARGEST_INPUT / max(height, width))
-    return round(height * scale), round(width * scale), channels
+    return max(1, round(height * scale)), max(1, round(width * scale)), channels
 
 
 def third_of_width(parameters: float, depth: int) -> int:

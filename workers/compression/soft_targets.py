@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from workers.compression.disk_arrays import allocate
 from workers.compression.values import Augmentation, Split, TeacherOutputs
 
 MOST_LOSS = 0.02
@@ -40,7 +41,7 @@ def cache(
     """Logits float32 (views, N, classes) in a memory map below ``folder``; the second view is the mirror image."""
     views = [slice(None), slice(None, None, -1)][: 1 + mirrored]
     shape = (len(views), len(train), logits(train.images[:1]).shape[1])
-    stored = np.lib.format.open_memmap(folder / "teacher_logits.npy", mode="w+", dtype=np.float32, shape=shape)
+    stored = allocate(folder / "teacher_logits.npy", np.float32, shape)
     for start in range(0, len(train), CHUNK):
         rows = slice(start, start + CHUNK)
         for view, columns in enumerate(views):

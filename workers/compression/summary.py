@@ -62,8 +62,25 @@ def report(
         "variants": [variant(artifact, card, base) for artifact, card in zip(artifacts, cards, strict=True)],
         "recipe": recipe.row(),
         "data": data.description,
+        "warnings": _warnings(base, cards, contract, data),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }
+
+
+def _warnings(base: dict[str, Any], cards: list[Scorecard], contract: InputContract, data: Dataset) -> list[str]:
+    """What the user should know although the job succeeded."""
+    found = []
+    if base["macs"] is None:
+        found.append("The teacher could not be converted to .tflite: its bytes are the upload's, its speed is unknown.")
+    if max(card.bytes for card in cards) >= base["bytes"]:
+        found.append("The teacher is so small already that a student is larger.")
+    if dropped := sum(data.description["duplicates_dropped"].values()):
+        found.append(f"{dropped} images equal a held-out image and were not trained on.")
+    if unreadable := data.description["unreadable_count"]:
+        found.append(f"{unreadable} images could not be read and were left out.")
+    if base["top1"] < max(contract.accuracies.values()) / 2:
+        found.append("The teacher is far less accurate on held-out images than on those it was tried on.")
+    return found
 
 
 def _ratio(base: float | None, own: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """The teacher: opened by the loader that can, each in a process of its own, and frozen into one graph."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,18 +32,20 @@ def load(path: Path, folder: Path, fallback_size: int = FALLBACK_SIZE) -> Teache
     Raises:
         CompressionError: what ``identify`` raises, or why no loader could open it.
     """
-    kind, target = identify(path, folder / "upload")
+    kind, target = identify(path.resolve(), folder.resolve() / "upload")
     refusals = {}
     for loader in LOADERS[kind]:
-        out = folder / f"frozen-{loader}"
-        out.mkdir(parents=True, exist_ok=True)
+        out = folder.resolve() / f"frozen-{loader}"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
         if (error := _freeze(loader, target, out, fallback_size)) is None:
             return _teacher(kind, loader, path, out)
         refusals[loader] = error
-    decisive = next((e for e in refusals.values() if e["code"] != "model_not_loadable"), None)
-    code = decisive["code"] if decisive else "model_not_loadable"
-    message = decisive["message"] if decisive else "; ".join(f"{name}: {e['message']}" for name, e in refusals.items())
-    raise CompressionError(code, message, HINTS[code])
+        if error["code"] != "model_not_loadable":
+            break
+    last = list(refusals.values())[-1]
+    code, every = last["code"], "; ".join(f"{name}: {each['message']}" for name, each in refusals.items())
+    raise CompressionError(code, every if code == "model_not_loadable" else last["message"], HINTS[code])
 
 
 def _freeze(loader: str, target: Path, out: Path, fallback_size: int) -> dict[str, str] | None:
@@ -55,7 +58,8 @@ def _freeze(loader: str, target: Path, out: Path, fallback_size: int) -> dict[st
         str(out),
         str(fallback_size),
     ]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    # Not from the work folder: Python would look for modules among the uploads.
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, cwd=Path(__file__).parents[2])
     if done.returncode == 0:
         return None
     if (out / "error.json").exists():

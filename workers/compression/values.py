@@ -163,8 +163,9 @@ class Scorecard:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Which phase and how many of its epochs are done, the float students' top-1 once known, every variable by name."""
+    """Of which job, which phase, how many of its epochs are done; the float students' top-1 once known; variables."""
 
+    job: str
     phase: str
     epochs: int
     float32_top1: dict[str, float]

@@ -112,3 +112,29 @@ def test_each_kind_of_archive_is_read(tmp_path, kind):
     path = Path(shutil.make_archive(str(tmp_path / "out"), kind, tmp_path / "in"))
     found = {str(name): read(opened) for name, is_folder, opened in members(path) if not is_folder}
     assert found == {"a/1.png": b"content"}
+
+
+def test_a_tar_with_a_broken_header_is_refused_not_shortened(tmp_path):
+    with tarfile.open(tmp_path / "broken.tar", "w") as archive:
+        for i in range(6):
+            info = tarfile.TarInfo(f"a/{i}.png")
+            info.size = 100
+            archive.addfile(info, io.BytesIO(bytes(100)))
+    raw = bytearray((tmp_path / "broken.tar").read_bytes())
+    raw[3 * 1024 + 148 : 3 * 1024 + 156] = b"garbage!"
+    (tmp_path / "broken.tar").write_bytes(raw)
+    assert refusal(tmp_path / "broken.tar") == "not_an_archive"
+
+
+def test_a_huge_tar_header_is_refused_before_it_is_read(tmp_path):
+    info = tarfile.TarInfo("a/1.png")
+    info.pax_headers = {"comment": "x" * 5 * 1024**2}
+    with tarfile.open(tmp_path / "pax.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info)
+    assert refusal(tmp_path / "pax.tar.gz") == "unsafe_archive"
+
+
+def test_names_that_collide_are_refused(zipped, tmp_path):
+    with pytest.raises(CompressionError) as caught:
+        unpack(zipped({"a": b"file", "a/b": b"below it"}), tmp_path / "out")
+    assert caught.value.code == "unsafe_archive"

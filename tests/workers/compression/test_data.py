@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,6 +73,7 @@ def test_more_unreadable_images_are_refused(zipped, tmp_path):
         ({"1.png": b"", "2.png": b""}, "no_class_folders"),
         ({"readme.txt": b"hello"}, "no_class_folders"),
         (class_folders(3), "too_few_images"),
+        ({f"a\nb/{i}.png": b"x" for i in range(9)} | {f"c/{i}.png": b"x" for i in range(9)}, "unsafe_archive"),
     ],
 )
 def test_folders_that_make_no_dataset_are_refused(zipped, tmp_path, files, code):
@@ -106,3 +111,46 @@ def test_inspection_tells_classes_counts_sizes_and_what_is_unreadable(zipped):
     assert found["counts"]["train"] == {"blue": 20, "green": 20, "red": 20}
     assert found["image_sizes"]["width"] == {"least": 16, "median": 16, "most": 16}
     assert found["unreadable"] == ["train/red/bad.png"]
+
+
+def test_a_stray_picture_beside_the_splits_is_no_class(zipped):
+    files = class_folders(10, "train/") | class_folders(5, "test/")
+    stray = png(striped(0, np.random.default_rng(9)))
+    found = data.inspect(zipped(files | {"docs/preview.png": stray, "cover.png": stray}))
+    assert found["classes"] == list(CLASSES)
+    assert found["ignored_files"] == 2
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive, pytest.warns(UserWarning):
+        for _ in range(2):
+            for name, content in class_folders(10).items():
+                archive.writestr(name, content)
+    assert code_of(tmp_path / "twice.zip", tmp_path) == "unsafe_archive"
+
+
+def test_sixteen_bit_grey_keeps_its_levels():
+    levels = np.array([[0, 10_000, 20_000, 40_000, 65_535]], np.uint16)
+    assert data._pixels(Image.fromarray(levels), (1, 5, 1)).ravel().tolist() == [0, 39, 78, 156, 255]
+
+
+def test_a_full_disk_is_an_error_before_anything_is_written(tmp_path):
+    script = "import resource, pathlib, sys, numpy as np; from workers.compression.disk_arrays import allocate\n"
+    script += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    script += "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+    script += "allocate(pathlib.Path(sys.argv[1]), np.uint8, (100_000, 16, 16, 3))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "x.npy"], capture_output=True, text=True, check=False
+    )
+    assert "OSError: [Errno 27]" in done.stderr
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (8, 8, 1), (1, 8, 3)])
+def test_students_may_see_smaller_images(zipped, tmp_path, shape):
+    found = load(zipped(class_folders(12)), tmp_path, shape=(16, 16, shape[2]))
+    small = data.resized(found, shape, tmp_path)
+    assert small.train.images.shape == (len(found.train), *shape)
+    expected = np.asarray(
+        Image.fromarray(found.train.images[0].squeeze()).resize((8, shape[0]), Image.Resampling.BILINEAR)
+    )
+    assert np.abs(small.train.images[0].squeeze().astype(int) - expected.squeeze()).max() <= 16

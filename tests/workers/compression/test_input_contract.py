@@ -52,6 +52,31 @@ def test_a_permuted_class_order_is_named():
     assert "b, c, d, a" in caught.value.hint
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_swapped_classes_are_named_however_few(count):
+    keep = count > LABELS
+    teacher = brightness_teacher(lambda x: x / 255, order=(1, 0, 2, 3) if count == 2 else (1, 2, 0, 3))
+    teacher = replace(teacher, outputs=count, predict=lambda images, whole=teacher.predict: whole(images)[:, :count])
+    with pytest.raises(CompressionError) as caught:
+        input_contract.find(teacher, Split(IMAGES[keep], LABELS[keep]), CLASSES[:count], {"input_scaling": "unit"})
+    assert ("b, a" if count == 2 else "b, c, a") in caught.value.hint
+
+
+def test_a_constant_answer_is_at_chance_however_uneven_the_classes():
+    rows = np.concatenate([np.flatnonzero(LABELS == 0), np.flatnonzero(LABELS == 1)[:8]])
+    teacher = replace(brightness_teacher(lambda x: x), outputs=2, predict=lambda x: np.tile([0.9, 0.1], (len(x), 1)))
+    with pytest.raises(CompressionError) as caught:
+        input_contract.find(teacher, Split(IMAGES[rows], LABELS[rows]), ("a", "b"), {})
+    assert caught.value.code == "teacher_near_chance"
+
+
+def test_a_teacher_of_nan_is_named():
+    teacher = replace(brightness_teacher(lambda x: x), predict=lambda x: np.full((len(x), 4), np.nan))
+    with pytest.raises(CompressionError) as caught:
+        input_contract.find(teacher, SAMPLE, CLASSES, {})
+    assert caught.value.code == "teacher_not_finite"
+
+
 def test_a_wrong_scaling_is_named():
     with pytest.raises(CompressionError) as caught:
         input_contract.find(brightness_teacher(lambda x: x * 1e4), SAMPLE, CLASSES, {})

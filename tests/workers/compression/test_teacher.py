@@ -55,9 +55,18 @@ class Reader(tf.Module):
         return tf.reduce_mean(x, axis=(1, 2)) + size
 
 
-def test_a_saved_model_that_reads_files_is_refused(tmp_path):
-    reader = Reader()
-    tf.saved_model.save(reader, str(tmp_path / "saved"), signatures=reader.serve)
+class Writer(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
+    def serve(self, x):
+        written = tf.raw_ops.SaveV2(prefix="written", tensor_names=["x"], shape_and_slices=[""], tensors=[x])
+        with tf.control_dependencies([written]):
+            return tf.reduce_mean(x, axis=(1, 2))
+
+
+@pytest.mark.parametrize("kind", [Reader, Writer])
+def test_a_saved_model_that_reads_or_writes_files_is_refused(tmp_path, kind):
+    module = kind()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
     path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
     assert code_of(path, tmp_path) == "unsafe_operation"
 

@@ -8,6 +8,8 @@ import pytest
 from workers.compression.errors import CompressionError
 from workers.compression.teacher_files import identify
 
+LAMBDA_CELL = {"class_name": "GRUCell", "config": {"residual_fn": ["code"], "residual_fn_type": "lambda"}}
+
 
 def code_of(path: Path, tmp_path: Path) -> str:
     with pytest.raises(CompressionError) as caught:
@@ -70,6 +72,13 @@ def test_a_file_of_weights_only_is_named(tmp_path):
             "lambda_layer",
         ),
         ({"class_name": "Sequential", "config": {"layers": [{"class_name": "Lambda"}]}}, "lambda_layer"),
+        (
+            {
+                "class_name": "RNN",
+                "config": {"cell": {"class_name": "StackedRNNCells", "config": {"cells": [LAMBDA_CELL]}}},
+            },
+            "lambda_layer",
+        ),
         ({"class_name": "MyAttention", "config": {}}, "custom_layer"),
         ({"class_name": "Dense", "module": "os", "config": {}}, "custom_layer"),
     ],
@@ -104,3 +113,33 @@ def test_the_format_is_told_by_content_not_by_name(stripe_teacher, tmp_path):
 
 def test_an_archive_without_a_saved_model_is_refused(zipped, tmp_path):
     assert code_of(zipped({"readme.txt": b"hello"}), tmp_path) == "not_a_model"
+
+
+def test_a_keras_file_whose_root_names_another_module_is_refused(tmp_path):
+    config = {"module": "inputs.dataset.data", "class_name": "Sequential", "config": {"layers": []}}
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    assert code_of(tmp_path / "m.keras", tmp_path) == "custom_layer"
+
+
+@pytest.mark.parametrize("link", [h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/elsewhere")])
+def test_weights_that_lie_elsewhere_are_refused(tmp_path, link):
+    path = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}})
+    with h5py.File(path, "a") as file:
+        file["link"] = link
+    assert code_of(path, tmp_path) == "unsafe_operation"
+
+
+def test_weights_stored_in_another_file_are_refused(tmp_path):
+    path = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}})
+    with h5py.File(path, "a") as file:
+        file.create_dataset("stolen", (64,), "u1", external=[("/etc/passwd", 0, 64)])
+    assert code_of(path, tmp_path) == "unsafe_operation"
+
+
+@pytest.mark.parametrize("config", ["[]", "{" * 5000, '{"config": ' * 5000 + "0" + "}" * 5000])
+def test_a_configuration_of_another_shape_is_refused(tmp_path, config):
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", b"no hdf5")
+    assert code_of(tmp_path / "m.keras", tmp_path) == "truncated_model"
