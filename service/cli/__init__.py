@@ -20,7 +20,7 @@ app.command()(serve.serve)
 app.command()(compress.compress)
 app.add_typer(records.commands("models"), name="models", help="Teachers that you uploaded.")
 app.add_typer(records.commands("datasets"), name="datasets", help="Data that you uploaded.")
-app.add_typer(jobs.app, name="jobs", help="Compressions: list, show, watch, cancel, download.")
+app.add_typer(jobs.app, name="jobs", help="Compressions: submit, list, show, watch, cancel, download.")
 app.add_typer(variants.app, name="variants", help="What jobs made: figures and files.")
 app.add_typer(keys.app, name="keys", help="The keys that open your account.")
 

@@ -1,33 +1,25 @@
 """``l2c compress MODEL DATA --out DIR``: the whole way in one command."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
-from service.cli import results, uploading, watching
+from service.cli import results, specs, uploading, watching
 from service.cli.console import Json, Key, Url, connect, emit
-from service.contract.job import InputScaling, JobSpec, TeacherOutput
 
 File = typer.Argument(exists=True, dir_okay=False, readable=True)
-Effort = Literal["draft", "standard", "thorough"]
 
 
 def compress(
     model: Annotated[Path, File],
     data: Annotated[Path, File],
     out: results.Out,
-    effort: Annotated[Effort, typer.Option(help="How long to train.")] = "standard",
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the split, the weights and the batches.")] = 0,
-    input_scaling: Annotated[
-        InputScaling | None, typer.Option(help="What the teacher expects; found out when left out.")
-    ] = None,
-    teacher_output: Annotated[
-        TeacherOutput | None, typer.Option(help="What the teacher returns; found out when left out.")
-    ] = None,
-    class_name: Annotated[
-        list[str] | None, typer.Option(help="Folder name of the next output of the teacher; repeat for each.")
-    ] = None,
+    effort: specs.Effort = "standard",
+    seed: specs.Seed = 0,
+    input_scaling: specs.InputScaling = None,
+    teacher_output: specs.TeacherOutput = None,
+    class_names: specs.ClassNames = None,
     url: Url = None,
     key: Key = None,
     json: Json = False,
@@ -36,9 +28,7 @@ def compress(
 
     MODEL is a .keras, a .h5, or a SavedModel as .zip or .tar.gz; DATA an archive of class folders.
     """
-    spec: dict[str, Any] = {"effort": effort, "seed": seed, "input_scaling": input_scaling}
-    spec |= {"teacher_output": teacher_output, "class_names": class_name or None}
-    wanted = JobSpec.model_validate(spec)
+    wanted = specs.spec(effort, seed, input_scaling, teacher_output, class_names)
     results.make_folder(out)
     with connect(url, key) as client:
         with uploading.transfer_bars(quiet=json) as bars:

@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli import results, uploading, watching
+from service.cli import results, specs, uploading, watching
 from service.cli.console import Json, Key, Url, connect, emit, show_fields, show_table
 
 app = typer.Typer(no_args_is_help=True)
@@ -29,6 +29,26 @@ def show(job_id: str, url: Url = None, key: Key = None, json: Json = False) -> N
     show_fields(job, "report", "variants", "baseline")
     if job.variants:
         results.show(job)
+
+
+@app.command()
+def submit(
+    model_id: str,
+    dataset_id: str,
+    effort: specs.Effort = "standard",
+    seed: specs.Seed = 0,
+    input_scaling: specs.InputScaling = None,
+    teacher_output: specs.TeacherOutput = None,
+    class_names: specs.ClassNames = None,
+    url: Url = None,
+    key: Key = None,
+    json: Json = False,
+) -> None:
+    """Compress a model that was uploaded with data that were; prints the job's id and does not wait for it."""
+    wanted = specs.spec(effort, seed, input_scaling, teacher_output, class_names)
+    with connect(url, key) as client:
+        job = client.submit(model_id, dataset_id, wanted)
+    emit(job) if json else typer.echo(job.id)
 
 
 @app.command()

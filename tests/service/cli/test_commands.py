@@ -147,6 +147,18 @@ def test_records_are_uploaded_listed_shown_and_deleted(l2c: Any, live: Any, file
     refused(l2c("models", "show", model["id"]), 4, "not_found")
 
 
+def test_a_job_is_submitted_over_records_that_are_there(l2c: Any, live: Any) -> None:
+    ids = [stand_in.upload(live, kind)["id"] for kind in ("models", "datasets")]
+    for record_id in ids:
+        stand_in.inspected(live.house, record_id)
+    job_id = l2c("jobs", "submit", *ids, "--effort", "draft", "--class-name", "a", "--class-name", "b").stdout.strip()
+    spec = live.get(f"/v1/jobs/{job_id}").json()["spec"]
+    assert (spec["effort"], spec["class_names"]) == ("draft", ["a", "b"])
+    assert ok(l2c("jobs", "submit", *ids, "--json"))["spec"]["effort"] == "standard"
+    refused(l2c("jobs", "submit", ids[0], "dat_0"), 4, "not_found")
+    refused(l2c("jobs", "submit", *ids, "--class-name", "a"), 2, "class_names")
+
+
 def test_jobs_are_listed_shown_watched_and_downloaded(l2c: Any, live: Any, tmp_path: Path) -> None:
     job_id = stand_in.submit(live, live.house)["id"]
     refused(l2c("jobs", "download", job_id, "--out", str(tmp_path / "out")), 4, "not_ready")
