@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import func, or_, select, update
 
-from service.contract.job import JobState
 from service.contract.records import Job, Sessions, now
+from workers.lease import claimable
 from workers.workshop import Workshop
 
 LOG = logging.getLogger(__name__)
@@ -22,20 +22,18 @@ def ring(sessions: Sessions, send: Callable[[str], None], job_id: str) -> None:
 
 
 def silent(sessions: Sessions, waiting_messages: int, patience_seconds: float) -> list[str]:
-    """Jobs to ring again: those whose lease ran out, and queued ones that no message stands for.
+    """Claimable jobs that no message stands for, to ring again; the longest unrung first.
 
-    A queued job that was rung is only rung again while fewer messages wait than jobs are queued, else a long queue
-    would fill with copies. A copy too many does no harm: whoever takes it finds the job claimed.
+    A job is only rung again while fewer messages wait than jobs, else every round while all workers are busy would add
+    copies. A copy too many does no harm: whoever takes it finds the job claimed.
     """
     patient = now() - timedelta(seconds=patience_seconds)
-    quiet = or_(Job.rung_at.is_(None), Job.rung_at < patient)
-    orphaned = select(Job.id).where(Job.state == JobState.RUNNING, Job.lease_expires_at < now(), quiet)
-    queued = select(func.count()).where(Job.state == JobState.QUEUED)
-    unheard = select(Job.id).where(Job.state == JobState.QUEUED, quiet, Job.created_at < patient)
+    unheard = (claimable(now()), Job.created_at < patient, or_(Job.rung_at.is_(None), Job.rung_at < patient))
+    longest_unrung = (Job.rung_at.is_not(None), Job.rung_at, Job.created_at)
     with sessions() as session:
-        missing = max(0, (session.scalar(queued) or 0) - waiting_messages)
-        oldest_bell_first = unheard.order_by(Job.rung_at.is_not(None), Job.rung_at, Job.created_at)
-        return [*session.scalars(orphaned), *session.scalars(oldest_bell_first.limit(missing))]
+        jobs = session.scalar(select(func.count()).where(claimable(now()))) or 0
+        missing = max(0, jobs - waiting_messages)
+        return list(session.scalars(select(Job.id).where(*unheard).order_by(*longest_unrung).limit(missing)))
 
 
 def sweep_work_folders(shop: Workshop) -> None:

@@ -27,10 +27,17 @@ def test_while_as_many_messages_wait_as_jobs_nothing_is_rung(stage: Stage) -> No
     assert len(silent(stage.shop.sessions, waiting_messages=2, patience_seconds=10)) == 1
 
 
-def test_a_lease_that_ran_out_is_found_whatever_waits(stage: Stage) -> None:
+def test_a_lease_that_ran_out_is_found(stage: Stage) -> None:
     job_id = stage.job()
-    stage.change(job_id, state="running", lease_expires_at=LONG_AGO)
-    assert silent(stage.shop.sessions, waiting_messages=9, patience_seconds=10) == [job_id]
+    stage.change(job_id, created_at=LONG_AGO, state="running", lease_expires_at=LONG_AGO)
+    assert silent(stage.shop.sessions, waiting_messages=0, patience_seconds=10) == [job_id]
+
+
+def test_a_lease_that_ran_out_is_rung_once_while_every_worker_is_busy(stage: Stage) -> None:
+    for state in ("running", "queued"):
+        stage.change(stage.job(), created_at=LONG_AGO, rung_at=LONG_AGO, state=state, lease_expires_at=LONG_AGO)
+    assert len(silent(stage.shop.sessions, waiting_messages=1, patience_seconds=10)) == 1
+    assert silent(stage.shop.sessions, waiting_messages=2, patience_seconds=10) == []
 
 
 def test_a_running_job_is_left_alone(stage: Stage) -> None:
