@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.contract.errors import NotFound
@@ -19,7 +19,7 @@ from service.contract.records import Job, JobEvent, Sessions
 
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LOOKS = 0.25
-MOST_EVENTS_PER_LOOK = 1000
+MOST_EVENTS_PER_LOOK = 1000  # of one job
 
 
 @dataclass(eq=False)
@@ -84,11 +84,10 @@ class Tailer:
             return
         with self._sessions() as session:
             ended = _ended(session, {watcher.job_id for watcher in hungry})
-            events = _after(session, hungry)
-        if len(events) == MOST_EVENTS_PER_LOOK:
-            ended = set()
+            events = {job_id: _after(session, job_id, cursor) for job_id, cursor in _cursors(hungry).items()}
+        ended -= {job_id for job_id, found in events.items() if len(found) == MOST_EVENTS_PER_LOOK}
         for watcher in hungry:
-            self._feed(watcher, [event for event in events if event.job_id == watcher.job_id], ended)
+            self._feed(watcher, events[watcher.job_id], ended)
 
     def _feed(self, watcher: Watcher, events: list[JobEvent], ended: set[str]) -> None:
         fresh = [event for event in events if event.id > watcher.cursor]
@@ -115,9 +114,15 @@ def _ended(session: Session, job_ids: set[str]) -> set[str]:
     return job_ids - running
 
 
-def _after(session: Session, watchers: list[Watcher]) -> list[JobEvent]:
+def _cursors(watchers: list[Watcher]) -> dict[str, int]:
+    """Of each job, how far the one who has seen least of it has come."""
     cursors: dict[str, int] = {}
     for watcher in watchers:
         cursors[watcher.job_id] = min(watcher.cursor, cursors.get(watcher.job_id, watcher.cursor))
-    wanted = or_(*(and_(JobEvent.job_id == job_id, JobEvent.id > cursor) for job_id, cursor in cursors.items()))
-    return list(session.scalars(select(JobEvent).where(wanted).order_by(JobEvent.id).limit(MOST_EVENTS_PER_LOOK)))
+    return cursors
+
+
+def _after(session: Session, job_id: str, cursor: int) -> list[JobEvent]:
+    """A query for each job: a long backlog of one must not hold up the others."""
+    wanted = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.id > cursor)
+    return list(session.scalars(wanted.order_by(JobEvent.id).limit(MOST_EVENTS_PER_LOOK)))

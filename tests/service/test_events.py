@@ -1,5 +1,6 @@
 """Server-sent events over a real socket: live, resumed, and over when the job is."""
 
+import asyncio
 import json
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from service.contract.job import JobState
 from service.contract.records import JobEvent
 from service.contract.settings import Settings
+from service.events import Tailer
 from tests.service import stand_in
 from tests.service.client_of import eventually, serving
 
@@ -68,12 +70,31 @@ def test_many_watchers_each_get_their_own_job_s_events(live: Any, tmp_path: Path
     assert heard[0] == heard[3] == heard[6] != heard[1]
 
 
+def say_much(house: Any, job_id: str) -> None:
+    with house.sessions.begin() as session:
+        data = {"stage": "train", "progress": 0.1}
+        session.add_all(JobEvent(job_id=job_id, attempt=1, type="progress", data=data) for _ in range(2500))
+
+
+def test_one_job_s_backlog_does_not_hold_up_another_s_events(embedded_api: Any) -> None:
+    house = embedded_api.app.state.house
+    chatty = stand_in.submit(embedded_api, house)["id"]
+    say_much(house, chatty)
+    quiet = stand_in.submit(embedded_api, house)["id"]
+
+    async def first_look() -> list[str]:
+        tailer = Tailer(house.sessions)
+        waiting = [asyncio.ensure_future(anext(tailer.watch(job_id, 0))) for job_id in (chatty, quiet)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(tailer._look)
+        return [(await asyncio.wait_for(event, 5)).job_id for event in waiting]
+
+    assert asyncio.run(first_look()) == [chatty, quiet]
+
+
 def test_a_backlog_longer_than_one_look_comes_whole(live: Any, tmp_path: Path) -> None:
     job = stand_in.submit(live, live.house)
-
-    with live.house.sessions.begin() as session:
-        data = {"stage": "train", "progress": 0.1}
-        session.add_all(JobEvent(job_id=job["id"], attempt=1, type="progress", data=data) for _ in range(2500))
+    say_much(live.house, job["id"])
     stand_in.succeed(live.house, job["id"], tmp_path)
     assert len(told(live, job["id"])) == 2502
 
