@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from service import paging
 from service.contract.errors import IllegalMove, NotFound, NotReady
@@ -47,7 +47,7 @@ def read(house: House, account_id: str, job_id: str) -> JobWithVariants:
 def browse(house: House, account_id: str, wanted: paging.Wanted) -> paging.Page[Job]:
     with house.sessions() as session:
         mine = select(Job).where(Job.account_id == account_id, Job.kind == JobKind.COMPRESSION)
-        return paging.page(session, mine, Job, wanted)
+        return paging.page(session, mine.options(defer(Job.report, raiseload=True)), Job, wanted)
 
 
 def cancel(house: House, account_id: str, job_id: str) -> JobWithVariants:

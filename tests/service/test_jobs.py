@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from httpx import Client
-from sqlalchemy import event, select
+from sqlalchemy import event, inspect, select
 
+from service import jobs, paging
 from service.contract.job import JobState
 from service.contract.records import Job, now
 from service.contract.storage import checkpoint_key
@@ -143,8 +144,18 @@ def test_a_job_that_has_ended_cannot_be_cancelled(api: Client, house: House, tmp
 
 
 def test_the_list_has_compressions_only_and_pages(api: Client, house: House) -> None:
-    jobs = [stand_in.submit(api, house)["id"] for _ in range(3)]
+    made = [stand_in.submit(api, house)["id"] for _ in range(3)]
     first = api.get("/v1/jobs", params={"limit": 2}).json()
     rest = api.get("/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
-    assert [job["id"] for job in first["items"] + rest["items"]] == jobs[::-1]
+    assert [job["id"] for job in first["items"] + rest["items"]] == made[::-1]
     assert rest["next_cursor"] is None
+
+
+def test_the_list_does_not_load_reports(api: Client, house: House, tmp_path: Path) -> None:
+    job = stand_in.submit(api, house)
+    stand_in.succeed(house, job["id"], tmp_path)
+    with house.sessions() as session:
+        account_id = session.get_one(Job, job["id"]).account_id
+    (row,) = jobs.browse(house, account_id, paging.Wanted()).items
+    assert inspect(row).unloaded == {"report"}
+    assert [item["state"] for item in api.get("/v1/jobs").json()["items"]] == ["succeeded"]
