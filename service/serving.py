@@ -23,15 +23,22 @@ SECONDS_TO_SETTLE = 30.0
 log = logging.getLogger(__name__)
 
 
+class AddressUnusable(OSError):
+    """Nothing can listen there; most likely something else does already."""
+
+
 def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; ``announce`` is told the URL and the key once the socket listens."""
+    """Serve until SIGINT or SIGTERM; ``announce`` is told the URL and the key once the socket listens.
+
+    Raises AddressUnusable.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s api %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings.work_dir.mkdir(parents=True, exist_ok=True)
     schema.prepare(settings)
     key = first_key(settings)
-    with socket.create_server((settings.host, settings.port), family=_family(settings.host)) as listener:
+    with _listen(settings) as listener:
         announce(_url(settings.host, listener.getsockname()[1]), key)
         _serve(settings, listener)
 
@@ -99,6 +106,13 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
             keeper.stop()
     if keeper and keeper.failed:
         raise SystemExit("Stopped, because the worker loop cannot run here; it says why above.")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port), family=_family(settings.host))
+    except OSError as error:
+        raise AddressUnusable(f"{_url(settings.host, settings.port)}: {error.strerror}") from error
 
 
 def _url(host: str, port: int) -> str:

@@ -21,11 +21,17 @@ def serve(
     given = {"host": host, "port": port, "data_dir": data}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     try:
-        from service.serving import run
+        from service.serving import AddressUnusable, run
     except ImportError as error:
         missing = ClientError("not_installed", f"Serving needs {error.name}.", "pip install 'learn2compress[service]'")
         raise explain(missing, ExitCode.USAGE) from None
-    run(settings, lambda address, key: _announce(settings, address, key))
+    try:
+        run(settings, lambda address, key: _announce(settings, address, key))
+    except AddressUnusable as error:
+        hint = "Perhaps a service runs there already; --port 0 takes a free port."
+        raise explain(
+            ClientError("address_unusable", f"Cannot listen on {error}.", hint), ExitCode.UNEXPECTED
+        ) from None
 
 
 def _announce(settings: Settings, address: str, key: str) -> None:

@@ -130,4 +130,5 @@ def test_an_address_in_use_is_an_error_without_a_trace(tmp_path: Path) -> None:
         command = [sys.executable, "-c", "from service.cli import app; app()", "serve", "--data", str(tmp_path / "two")]
         again = subprocess.run([*command, "--port", url.rsplit(":", 1)[1]], capture_output=True, text=True, timeout=40)
     assert again.returncode == 1
+    assert "address_unusable" in again.stderr and "--port 0" in again.stderr
     assert "Address already in use" in again.stderr and "Traceback" not in again.stderr
