@@ -46,7 +46,8 @@ def redis_server() -> Iterator[str]:
     """A Redis without persistence; yields its URL."""
     port = _free_ports(1)[0]
     url = f"redis://127.0.0.1:{port}/0"
-    command = [_program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    command: list[str | Path] = [_program("redis-server"), *options]
     with _folder() as folder, _running(command, folder, lambda: redis.Redis.from_url(url).ping()):
         yield url
 
@@ -59,9 +60,10 @@ def postgres_server() -> Iterator[str]:
     with _folder() as folder:
         binaries = _postgres_binaries(folder, user)
         data = folder / "data"
-        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"]
+        options = ["-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"]
         if user is not None:
             os.chown(folder, user, user)
+        initdb = [str(binaries / "initdb"), *options]
         subprocess.run(initdb, user=user, group=user, cwd=folder, check=True, capture_output=True)
         listen = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "fsync=off", "-c", "max_connections=200"]
         dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
@@ -95,8 +97,8 @@ def s3_server() -> Iterator[S3Server]:
     options += ["-master.telemetry=false", "-admin.ui=false"]
     with _folder() as folder:
         (folder / "identities.json").write_text(_identities(server))
-        command = [_program("weed"), "mini", f"-dir={folder}", f"-s3.config={folder}/identities.json", *options]
-        with _running(command, folder, lambda: _round_trip(server)):
+        options += [f"-dir={folder}", f"-s3.config={folder}/identities.json"]
+        with _running([_program("weed"), "mini", *options], folder, lambda: _round_trip(server)):
             yield server
 
 
