@@ -2,7 +2,7 @@
 # Two images from one file: --target service (the API, no TensorFlow) and --target worker.
 FROM python:3.12-slim AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 UV_SYSTEM_PYTHON=1 UV_NO_CACHE=1 L2C_DATA_DIR=/data
-RUN pip install --no-cache-dir uv && useradd --uid 10001 --create-home l2c && install -d -o l2c /data
+RUN pip install --no-cache-dir uv==0.13.8 && useradd --uid 10001 --create-home l2c && install -d -o l2c /data
 WORKDIR /app
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 VOLUME /data
@@ -22,7 +22,8 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
 CMD ["l2c", "serve"]
 
 FROM base AS worker
-# "gpu" adds NVIDIA's CUDA libraries (some 3 GB); --build-arg ACCELERATOR= leaves them out.
+# "gpu" adds NVIDIA's CUDA libraries (some 3 GB), in the newest versions that the locked TensorFlow allows: the lock is
+# also what developers install, so it leaves them out. --build-arg ACCELERATOR= leaves them out here too.
 ARG ACCELERATOR=gpu
 # libseccomp is half of the sandbox, and the worker refuses to start without it.
 RUN apt-get update && apt-get install --yes --no-install-recommends libseccomp2 && rm -rf /var/lib/apt/lists/*
