@@ -71,6 +71,10 @@ def translate(error: Exception) -> Learn2CompressError:
     match error:
         case Learn2CompressError():
             return error
+        case RequestValidationError(body=bytes()):
+            return Malformed(
+                "The body is not announced as JSON.", "Send Content-Type: application/json; curl --json does."
+            )
         case RequestValidationError():
             told = "; ".join(f"{place['loc']}: {place['msg']}" for place in places(error)[:5])
             return Malformed(told or "The request is malformed.", "The OpenAPI description at /docs has the types.")

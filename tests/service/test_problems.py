@@ -70,6 +70,12 @@ def test_malformed_input_says_where_and_does_not_repeat_the_input(api: Client) -
     problem(api.get("/v1/jobs/UPPER"), 422, "malformed")
 
 
+def test_json_that_is_not_announced_as_such_is_malformed_and_the_hint_says_how(embedded_api: Client) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl -d sends
+    answer = embedded_api.post("/v1/uploads", content=b'{"filename": "a", "size": 3}', headers=headers)
+    assert "Content-Type: application/json" in problem(answer, 422, "malformed")["hint"]
+
+
 @pytest.mark.parametrize("path", ["/v1/uploads", "/v1/uploads/parts/complete", "/v1/jobs", "/v1/keys"])
 @pytest.mark.parametrize("announced", [True, False])
 def test_json_larger_than_any_request_needs_is_refused_without_a_key(
