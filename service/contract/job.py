@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 QUEUE = "l2c.jobs"
 RUN_JOB = "l2c.run_job"
@@ -80,6 +80,13 @@ class JobSpec(BaseModel):
         max_length=10_000,
         description="Folder names in the order of the teacher's outputs; sorted folder names when left out.",
     )
+
+    @field_validator("class_names")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and len(set(names)) < len(names):
+            raise ValueError("a name stands twice")
+        return names
 
 
 class ProgressEvent(BaseModel):

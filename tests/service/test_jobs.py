@@ -99,6 +99,7 @@ def test_a_job_whose_model_is_deleted_while_it_is_submitted_is_refused(api: Clie
         {"epochs": 3},
         {"class_names": ["one"]},
         {"class_names": [""] * 2},
+        {"class_names": ["a", "b", "a"]},
         7,
     ],
 )
