@@ -8,6 +8,7 @@ from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.contract.job import QUEUE, RUN_JOB
 from service.contract.records import Job, Sessions, now
@@ -43,11 +44,10 @@ class CeleryBell:
     def ring(self, job_id: str) -> None:
         try:
             self._app.send_task(RUN_JOB, args=[job_id], queue=QUEUE, ignore_result=True, retry=False)
-        except (OperationalError, KombuError, CeleryError, RedisError, OSError) as error:
+            with self._sessions.begin() as session:
+                session.execute(update(Job).where(Job.id == job_id).values(rung_at=now()))
+        except (OperationalError, KombuError, CeleryError, RedisError, SQLAlchemyError, OSError) as error:
             log.warning("could not ring for %s, the reaper will: %s", job_id, error)
-            return
-        with self._sessions.begin() as session:
-            session.execute(update(Job).where(Job.id == job_id).values(rung_at=now()))
 
 
 def open_bell(redis_url: str, sessions: Sessions) -> Bell:

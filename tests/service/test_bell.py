@@ -57,6 +57,12 @@ def test_a_redis_that_is_down_costs_little_time_and_no_job(rooms: Sessions) -> N
     assert rung_at(rooms) is None
 
 
+def test_a_database_that_fails_after_the_commit_costs_no_request(tmp_path: Path, redis_url: str) -> None:
+    nowhere = sessions(connect(f"sqlite:///{tmp_path / 'missing' / 'l2c.sqlite'}"))
+    open_bell(redis_url, nowhere).ring("job_0")
+    redis.Redis.from_url(redis_url).delete(QUEUE)
+
+
 def test_embedded_the_bell_is_silent(rooms: Sessions) -> None:
     open_bell("", rooms).ring(queued_job(rooms).id)
     assert rung_at(rooms) is None
