@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from psycopg.errors import DiskFull
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -27,7 +28,7 @@ from service.contract.errors import (
 from service.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 EXPECTED: tuple[type[Exception], ...] = (
     Learn2CompressError,
     RequestValidationError,
@@ -80,9 +81,9 @@ def translate(error: Exception) -> Learn2CompressError:
             return Malformed(told or "The request is malformed.", "The OpenAPI description at /docs has the types.")
         case HTTPException():
             return _of_status(error)
-        case OSError() if error.errno in DISK_FULL:
+        case OSError() if error.errno in NO_SPACE:
             return StorageFull("There is no space left for this.")
-        case OperationalError() if "disk is full" in str(error.orig):
+        case OperationalError() if "disk is full" in str(error.orig) or isinstance(error.orig, DiskFull):
             return StorageFull("There is no space left for this.")
         case OperationalError() | PoolTimeout():
             log.warning("the database does not answer: %s", error)

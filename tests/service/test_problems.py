@@ -1,11 +1,13 @@
 """Every error is problem+json with a stable code, and an unexpected one tells nothing about the inside."""
 
 import errno
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from httpx import Client
 from sqlalchemy.exc import OperationalError
@@ -104,6 +106,13 @@ def test_the_unexpected_tells_nothing(api: Client, house: House) -> None:
         answer = api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc")
         problem(answer, 500, "internal")
         assert "swordfish" not in answer.text and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("cause", [sqlite3.OperationalError("database or disk is full"), psycopg.errors.DiskFull()])
+def test_a_database_whose_disk_is_full_says_so(embedded_api: Client, cause: Exception) -> None:
+    upload = embedded_api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
+    break_store(embedded_api, OperationalError("INSERT", {}, cause))
+    problem(embedded_api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc"), 507, "storage_full")
 
 
 def test_a_database_that_does_not_answer_is_unavailable(api: Client) -> None:
