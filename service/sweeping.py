@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -27,8 +28,9 @@ def sweep(house: House) -> int:
     with house.sessions() as session:
         abandoned = list(session.scalars(unused))
     for file in house.settings.work_dir.glob(f"{SPOOL_PREFIX}*"):
-        if file.stat().st_mtime < before.timestamp():
-            file.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # a part that has just arrived
+            if file.stat().st_mtime < before.timestamp():
+                file.unlink()
     return sum(discard(house, upload_id) for upload_id in abandoned)
 
 

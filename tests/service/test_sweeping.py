@@ -33,5 +33,6 @@ def test_spool_files_of_a_killed_process_go_after_a_day(api: Client, house: Hous
     yesterday = (now() - timedelta(hours=25)).timestamp()
     for file in (files[0], files[2]):
         os.utime(file, (yesterday, yesterday))
+    (house.settings.work_dir / "receiving-gone").symlink_to("nowhere")
     sweep(house)
     assert [file.exists() for file in files] == [False, True, True]
