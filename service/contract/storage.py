@@ -160,8 +160,10 @@ class S3Store:
 
     def delete(self, prefix: str) -> None:
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
-            for item in page.get("Contents", ()):
-                self.client.delete_object(Bucket=self.bucket, Key=item["Key"])
+            if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
+                done = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
+                for failure in done.get("Errors", ()):
+                    raise ClientError({"Error": failure}, "DeleteObjects")
 
     def url(self, key: str, filename: str) -> str | None:
         disposition = f'attachment; filename="{filename}"'
