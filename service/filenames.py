@@ -1,7 +1,6 @@
-"""Names that users choose, made harmless: they become file names in a worker's folder and in download headers."""
+"""Names that users choose, made harmless: they become file names in a worker's folder."""
 
 import unicodedata
-from urllib.parse import quote
 
 LONGEST_BYTES = 200
 
@@ -12,10 +11,3 @@ def safe(name: str) -> str:
     printable = "".join(character for character in base if unicodedata.category(character)[0] != "C")
     short = printable.encode()[-LONGEST_BYTES:].decode(errors="ignore").strip()
     return short if short.strip(". ") else "upload"
-
-
-def attachment(name: str) -> str:
-    """The Content-Disposition that saves a download under ``name`` (RFC 6266)."""
-    plain = name.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "_")
-    extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
-    return f'attachment; filename="{plain}"{extended}'

@@ -9,8 +9,8 @@ from service import variants
 from service.api.problems import responses
 from service.contract.errors import NotFound, RangeNotSatisfiable
 from service.contract.records import Variant
+from service.contract.storage import attachment
 from service.dependencies import AccountId, House, RowId
-from service.filenames import attachment
 from service.schemas import VariantView
 
 router = APIRouter(prefix="/variants", tags=["variants"])

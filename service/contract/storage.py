@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import boto3
 from botocore.client import Config
@@ -39,6 +40,13 @@ def attempt_prefix(job_id: str, attempt: int) -> str:
 
 def checkpoint_key(job_id: str, attempt: int, epoch: int) -> str:
     return f"{job_prefix(job_id)}checkpoints/{attempt}-{epoch}.npz"
+
+
+def attachment(filename: str) -> str:
+    """The Content-Disposition that saves a download under ``filename`` (RFC 6266)."""
+    plain = filename.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "_")
+    extended = "" if plain == filename else f"; filename*=UTF-8''{quote(filename, safe='')}"
+    return f'attachment; filename="{plain}"{extended}'
 
 
 class Store(Protocol):
@@ -166,8 +174,7 @@ class S3Store:
                     raise ClientError({"Error": failure}, "DeleteObjects")
 
     def url(self, key: str, filename: str) -> str | None:
-        disposition = f'attachment; filename="{filename}"'
-        params = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": disposition}
+        params = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": attachment(filename)}
         return str(self.public_client.generate_presigned_url("get_object", Params=params, ExpiresIn=3600))
 
 

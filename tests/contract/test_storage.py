@@ -104,6 +104,9 @@ def test_a_link_works_without_credentials_or_there_is_none(store: Store, file: P
     with urllib.request.urlopen(str(url), timeout=10) as answer:
         assert answer.read() == b"tflite"
         assert answer.headers["Content-Disposition"] == 'attachment; filename="small.tflite"'
+    with urllib.request.urlopen(str(store.url("key", 'kä"se.tflite')), timeout=10) as answer:
+        name = "filename=\"k?'se.tflite\"; filename*=UTF-8''k%C3%A4%22se.tflite"
+        assert answer.headers["Content-Disposition"] == f"attachment; {name}"
 
 
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside", "/etc/passwd"])
