@@ -33,6 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=installed_version(),
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, settings),
+        redirect_slashes=False,
     )
     v1 = APIRouter(prefix="/v1", responses=problems.responses(Unauthorized, Malformed, Unavailable))
     for part in (uploads, models, datasets, jobs, variants, keys):

@@ -14,6 +14,7 @@ from psycopg.errors import DiskFull
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from service.contract.errors import (
     BodyTooLarge,
@@ -48,7 +49,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
 
 
-async def answer(_: Request, error: Exception) -> JSONResponse:
+async def answer(request: Request, error: Exception) -> JSONResponse:
     known = translate(error)
     if known.status == 500:
         log.error("unexpected error", exc_info=error)
@@ -64,6 +65,8 @@ async def answer(_: Request, error: Exception) -> JSONResponse:
     headers = dict(getattr(error, "headers", None) or {})
     if isinstance(known, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(known, MethodNotAllowed):
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
     return JSONResponse(problem.model_dump(exclude_none=True), known.status, headers, media_type=MEDIA_TYPE)
 
 
@@ -117,6 +120,13 @@ def title(code: str) -> str:
 def _example(kind: type[Learn2CompressError]) -> dict[str, Any]:
     shown = {"type": f"urn:l2c:problem:{kind.code}", "title": title(kind.code), "status": kind.status}
     return {**shown, "detail": "What happened to this very request.", "code": kind.code, "hint": kind.hint}
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes at this address; the exception knows those of the first one only."""
+    described = request.app.openapi()["paths"].items()
+    here = [methods for path, methods in described if compile_path(path)[0].match(request.url.path)]
+    return {method.upper() for methods in here for method in methods}
 
 
 def _of_status(error: HTTPException) -> Learn2CompressError:

@@ -59,9 +59,15 @@ def problem(answer: Any, status: int, code: str) -> Any:
 def test_unknown_addresses_and_methods(api: Client) -> None:
     problem(api.get("/v1/nothing"), 404, "not_found")
     problem(api.get("/"), 404, "not_found")
-    answer = api.put("/v1/keys/key_0")
-    problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "DELETE"
+    problem(api.get("/v1/jobs/"), 404, "not_found")
+    for path, methods in {
+        "/v1/keys/key_0": "DELETE",
+        "/v1/keys": "GET, POST",
+        "/v1/models/mod_0": "DELETE, GET",
+    }.items():
+        answer = api.put(path)
+        problem(answer, 405, "method_not_allowed")
+        assert answer.headers["allow"] == methods
 
 
 def test_malformed_input_says_where_and_does_not_repeat_the_input(api: Client) -> None:
