@@ -30,6 +30,7 @@ def read(house: House, account_id: AccountId, variant_id: RowId) -> Variant:
     return variants.read(house, account_id, variant_id)
 
 
+@router.head("/{variant_id}/file", include_in_schema=False)
 @router.get(
     "/{variant_id}/file",
     summary="Download the .tflite",

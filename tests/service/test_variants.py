@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -32,6 +33,14 @@ def test_the_whole_file_comes_with_its_hash_and_its_name(api: Client, small: str
     assert answer.headers["etag"] == TAG
     assert answer.headers["content-length"] == str(len(FILE))
     assert answer.headers["content-disposition"] == 'attachment; filename="small-int8.tflite"'
+
+
+def test_head_tells_the_length_and_the_hash_without_the_file(live: Any, tmp_path: Path) -> None:
+    small = stand_in.succeed(live.house, stand_in.submit(live, live.house)["id"], tmp_path)["small"]
+    for _ in range(2):
+        answer = live.head(f"/v1/variants/{small}/file")
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (200, b"", TAG)
+        assert answer.headers["content-length"] == str(len(FILE))
 
 
 def test_a_client_that_has_the_file_does_not_get_it_again(api: Client, small: str) -> None:
