@@ -24,7 +24,7 @@ from service.schemas import (
     UploadView,
     VariantView,
 )
-from service.transport import ConnectionFailed, Refused, Transport
+from service.transport import ConnectionFailed, Refused, Transport, address
 
 __all__ = ["Client", "ConnectionFailed", "Refused"]
 
@@ -68,22 +68,22 @@ class Client:
         return transfers.upload(self.transport, path, sha256, resume, created, sent)
 
     def upload_state(self, upload_id: str) -> UploadView:
-        return UploadView.model_validate(self.transport.json("GET", f"/v1/uploads/{upload_id}"))
+        return UploadView.model_validate(self.transport.json("GET", address("uploads", upload_id)))
 
     def delete_upload(self, upload_id: str) -> None:
-        self.transport.request("DELETE", f"/v1/uploads/{upload_id}")
+        self.transport.request("DELETE", address("uploads", upload_id))
 
     def create(self, kind: Kind, upload_id: str, name: str | None = None) -> ModelView | DatasetView:
         """A model or dataset of a completed upload; it is validating until a worker has inspected it."""
         wanted = {"upload_id": upload_id} | ({"name": name} if name else {})
-        return VIEWS[kind].model_validate(self.transport.json("POST", f"/v1/{kind}", json=wanted))
+        return VIEWS[kind].model_validate(self.transport.json("POST", address(kind), json=wanted))
 
     def record(self, kind: Kind, record_id: str, patient: bool = False) -> ModelView | DatasetView:
-        return VIEWS[kind].model_validate(self.transport.json("GET", f"/v1/{kind}/{record_id}", patient=patient))
+        return VIEWS[kind].model_validate(self.transport.json("GET", address(kind, record_id), patient=patient))
 
     def records(self, kind: Kind) -> Iterator[ModelView | DatasetView]:
         """All of them, newest first, fetched a page at a time."""
-        return (VIEWS[kind].model_validate(item) for item in self._pages(f"/v1/{kind}"))
+        return (VIEWS[kind].model_validate(item) for item in self._pages(address(kind)))
 
     def inspected(self, kind: Kind, record_id: str, timeout: float | None = None) -> ModelView | DatasetView:
         """Wait until the record is ready or rejected, after others' jobs if need be; raises TimeoutError when that
@@ -96,7 +96,7 @@ class Client:
         raise TimeoutError(f"{record_id} is still being inspected: is a worker running?")
 
     def delete(self, kind: Kind, record_id: str) -> None:
-        self.transport.request("DELETE", f"/v1/{kind}/{record_id}")
+        self.transport.request("DELETE", address(kind, record_id))
 
     def submit(self, model_id: str, dataset_id: str, spec: JobSpec | None = None) -> JobView:
         wanted: dict[str, Any] = {"model_id": model_id, "dataset_id": dataset_id}
@@ -105,20 +105,20 @@ class Client:
         return JobView.model_validate(self.transport.json("POST", "/v1/jobs", json=wanted))
 
     def job(self, job_id: str, patient: bool = False) -> JobView:
-        return JobView.model_validate(self.transport.json("GET", f"/v1/jobs/{job_id}", patient=patient))
+        return JobView.model_validate(self.transport.json("GET", address("jobs", job_id), patient=patient))
 
     def jobs(self) -> Iterator[JobSummary]:
         """All of them, newest first, fetched a page at a time."""
         return (JobSummary.model_validate(item) for item in self._pages("/v1/jobs"))
 
     def cancel(self, job_id: str) -> JobView:
-        answer = self.transport.json("POST", f"/v1/jobs/{job_id}/cancel", repeatable=True)
+        answer = self.transport.json("POST", address("jobs", job_id, "cancel"), repeatable=True)
         return JobView.model_validate(answer)
 
     def events(self, job_id: str, after: int = 0) -> Iterator[EventView]:
         """What the job says from event ``after`` on until it has ended; a lost connection is taken up again."""
         while True:
-            for event in self.transport.events(f"/v1/jobs/{job_id}/events", after):
+            for event in self.transport.events(address("jobs", job_id, "events"), after):
                 yield event
                 after = event.id
                 if event.data.get("state") in FINISHED:
@@ -133,14 +133,14 @@ class Client:
         return self.job(job_id, patient=True)
 
     def report(self, job_id: str) -> dict[str, Any]:
-        report: dict[str, Any] = self.transport.json("GET", f"/v1/jobs/{job_id}/report")
+        report: dict[str, Any] = self.transport.json("GET", address("jobs", job_id, "report"))
         return report
 
     def plot(self, job_id: str, format: Literal["png", "svg"] = "png") -> bytes:
-        return self.transport.request("GET", f"/v1/jobs/{job_id}/plot", params={"format": format}).content
+        return self.transport.request("GET", address("jobs", job_id, "plot"), params={"format": format}).content
 
     def variant(self, variant_id: str) -> VariantView:
-        return VariantView.model_validate(self.transport.json("GET", f"/v1/variants/{variant_id}"))
+        return VariantView.model_validate(self.transport.json("GET", address("variants", variant_id)))
 
     def download(self, variant: VariantView, target: Path) -> Path:
         """The variant's .tflite as ``target``: resumed from ``target``.part, renamed once its SHA-256 is right."""
@@ -153,7 +153,7 @@ class Client:
         return [KeyView.model_validate(item) for item in self.transport.json("GET", "/v1/keys")]
 
     def delete_key(self, key_id: str) -> None:
-        self.transport.request("DELETE", f"/v1/keys/{key_id}")
+        self.transport.request("DELETE", address("keys", key_id))
 
     def health(self) -> dict[str, Any]:
         health: dict[str, Any] = self.transport.json("GET", "/healthz")

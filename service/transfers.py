@@ -10,7 +10,7 @@ import httpx
 
 from service.contract.settings import MIB
 from service.schemas import UploadView, VariantView
-from service.transport import ConnectionFailed, Refused, Transport, pause
+from service.transport import ConnectionFailed, Refused, Transport, address, pause
 
 PARTS_IN_FLIGHT = 3
 SECONDS_TO_HASH_A_LARGE_FILE = 1800.0
@@ -43,7 +43,7 @@ def upload(
         return found
     _send_missing(transport, path, found, sent)
     patience = httpx.Timeout(SECONDS_TO_HASH_A_LARGE_FILE)
-    done = transport.json("POST", f"/v1/uploads/{found.id}/complete", json={}, repeatable=True, timeout=patience)
+    done = transport.json("POST", address("uploads", found.id, "complete"), json={}, repeatable=True, timeout=patience)
     return UploadView.model_validate(done)
 
 
@@ -71,7 +71,7 @@ def _resumed(transport: Transport, sha256: str, upload_id: str | None) -> Upload
     if upload_id is None:
         return None
     try:
-        found = UploadView.model_validate(transport.json("GET", f"/v1/uploads/{upload_id}"))
+        found = UploadView.model_validate(transport.json("GET", address("uploads", upload_id)))
     except Refused as refusal:
         if refusal.status in (404, 422):
             return None
@@ -100,7 +100,7 @@ def _send_missing(transport: Transport, path: Path, found: UploadView, sent: Cal
 
 def _send_part(transport: Transport, upload_id: str, number: int, content: bytes) -> int:
     headers = {"X-Content-SHA256": hashlib.sha256(content).hexdigest()}
-    transport.request("PUT", f"/v1/uploads/{upload_id}/parts/{number}", content=content, headers=headers)
+    transport.request("PUT", address("uploads", upload_id, "parts", number), content=content, headers=headers)
     return len(content)
 
 
@@ -109,7 +109,7 @@ def _fetch_rest(transport: Transport, variant: VariantView, part: Path) -> None:
     if have == variant.bytes:
         return
     headers = {"Range": f"bytes={have}-", "If-Range": f'"{variant.sha256}"'} if 0 < have < variant.bytes else {}
-    with transport.stream(f"/v1/variants/{variant.id}/file", headers) as answer, part.open("ab") as file:
+    with transport.stream(address("variants", variant.id, "file"), headers) as answer, part.open("ab") as file:
         if answer.status_code != 206:
             file.truncate(0)
         for piece in answer.iter_bytes():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -121,6 +122,11 @@ class Transport:
     def _failed(self, error: object) -> ConnectionFailed:
         hint = "Is the service running there? `l2c serve` starts one; --url or L2C_URL names another."
         return ConnectionFailed("cannot_connect", f"{self.url} does not answer: {error}", hint)
+
+
+def address(*parts: object) -> str:
+    """The path below /v1 with every part escaped: an id may come from anywhere."""
+    return "/v1/" + "/".join(quote(str(part), safe="") for part in parts)
 
 
 def pause(attempt: int) -> None:

@@ -181,6 +181,13 @@ def test_refusals_carry_what_the_problem_says(sdk: Client, live: Any) -> None:
     assert refusal.value.code == "unauthorized" and "l2c keys create" in refusal.value.hint
 
 
+@pytest.mark.parametrize("job_id", ["", "../keys", "job_0?x=1", "job 0", "jöb"])
+def test_an_id_stays_one_part_of_the_address(sdk: Client, job_id: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        sdk.job(job_id)
+    assert refusal.value.code in ("malformed", "not_found")
+
+
 def test_where_nobody_answers_the_client_says_so() -> None:
     with Client("http://127.0.0.1:1", "key", attempts=2) as client, pytest.raises(ConnectionFailed) as failure:
         client.health()
