@@ -1,6 +1,5 @@
 """Whether the service can do its work right now."""
 
-import contextlib
 import logging
 from collections.abc import Callable
 
@@ -16,7 +15,7 @@ log = logging.getLogger(__name__)
 def check(house: House) -> str:
     """The service's version; raises Unavailable when the database or the store does not answer."""
     _answers("database", lambda: _ask_database(house))
-    _answers("object store", lambda: _ask_store(house))
+    _answers("object store", house.store.check)
     return installed_version()
 
 
@@ -31,8 +30,3 @@ def _answers(what: str, ask: Callable[[], None]) -> None:
 def _ask_database(house: House) -> None:
     with house.sessions() as session:
         session.execute(text("SELECT 1"))
-
-
-def _ask_store(house: House) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        house.store.size("healthz")

@@ -62,6 +62,9 @@ class Store(Protocol):
     def size(self, key: str) -> int:
         """Bytes at ``key``."""
 
+    def check(self) -> None:
+        """Raises when nothing could be put, because the bucket or the folder is gone or does not answer."""
+
     def delete(self, prefix: str) -> None:
         """Delete every key that starts with ``prefix``; none is no error."""
 
@@ -100,6 +103,10 @@ class DirectoryStore:
 
     def size(self, key: str) -> int:
         return self._path(key).stat().st_size
+
+    def check(self) -> None:
+        if not self.root.is_dir():
+            raise FileNotFoundError(self.root)
 
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)
@@ -166,6 +173,9 @@ class S3Store:
         with _missing(key):
             return int(self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
 
+    def check(self) -> None:
+        self.client.head_bucket(Bucket=self.bucket)
+
     def delete(self, prefix: str) -> None:
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
@@ -201,9 +211,11 @@ def _missing(key: str) -> Iterator[None]:
 
 
 def open_store(settings: Settings) -> Store:
-    """The S3 store when a bucket is named, else the folder ``store`` in the data folder."""
+    """The S3 store when a bucket is named, else the folder ``store`` in the data folder; made where it is missing."""
     if not settings.s3_bucket:
-        return DirectoryStore(settings.data_dir / "store")
+        root = settings.data_dir / "store"
+        root.mkdir(parents=True, exist_ok=True)
+        return DirectoryStore(root)
     store = S3Store(settings)
     store.ensure_bucket()
     return store

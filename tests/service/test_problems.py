@@ -36,6 +36,9 @@ class BrokenStore:
     def size(self, key: str) -> int:
         raise self._error
 
+    def check(self) -> None:
+        raise self._error
+
     def delete(self, prefix: str) -> None:
         self._store.delete(prefix)
 
@@ -125,6 +128,14 @@ def test_a_database_that_does_not_answer_is_unavailable(api: Client) -> None:
     break_store(api, OperationalError("SELECT 1", {}, Exception("connection refused")))
     upload = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
     problem(api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc"), 503, "unavailable")
+
+
+def test_health_notices_a_bucket_or_a_folder_that_is_gone(api: Any, house: House) -> None:
+    if isinstance(house.store, S3Store):
+        house.store.bucket = "never-made"
+    else:
+        (house.settings.data_dir / "store").rename(house.settings.data_dir / "elsewhere")
+    problem(api.get("/healthz"), 503, "unavailable")
 
 
 @pytest.fixture
