@@ -1,6 +1,8 @@
 """What routes take as annotated parameters; the only place where Depends appears."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request, Security
@@ -15,6 +17,7 @@ from service.receiving import Body
 from service.schemas import Id
 
 MOST_BYTES_DRAINED = 64 * MIB
+MOST_SECONDS_DRAINING = 2.0
 bearer = HTTPBearer(auto_error=False, description="An API key: `l2c serve` prints the first, POST /v1/keys makes more.")
 
 
@@ -88,13 +91,12 @@ async def _until_cut_off(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
     dropped = 0
-    try:
-        async for chunk in chunks:
-            dropped += len(chunk)
-            if dropped > MOST_BYTES_DRAINED:
-                return
-    except ClientDisconnect:
-        return
+    with suppress(ClientDisconnect, TimeoutError):
+        async with asyncio.timeout(MOST_SECONDS_DRAINING):
+            async for chunk in chunks:
+                dropped += len(chunk)
+                if dropped > MOST_BYTES_DRAINED:
+                    return
 
 
 async def _content_length(content_length: Annotated[int | None, Header(ge=0, le=2**53)] = None) -> int | None:

@@ -50,6 +50,13 @@ def test_a_part_too_long_is_answered_although_the_client_is_still_sending(live: 
     assert nothing_left(live, upload["id"])
 
 
+def test_an_error_is_answered_although_the_client_stalls(live: Any) -> None:
+    head = f"PUT /v1/uploads/upl_0/parts/1 HTTP/1.1\r\nHost: x\r\nAuthorization: {live.headers['Authorization']}\r\n"
+    with socket.create_connection((live.base_url.host, live.base_url.port), timeout=20) as peer:
+        peer.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode() + bytes(1000))
+        assert peer.recv(65536).startswith(b"HTTP/1.1 404")
+
+
 async def _chunks(*sizes: int) -> AsyncIterator[bytes]:
     for number, size in enumerate(sizes):
         yield bytes([number]) * size
