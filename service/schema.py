@@ -26,5 +26,5 @@ def prepare(settings: Settings) -> None:
         engine.dispose()
     if current != wanted:
         raise SchemaOutdated(
-            f"The database is at version {current or 'none'}, not {wanted}: run `alembic upgrade head`."
+            f"The database is at version {current or 'none'}, not {wanted}: run `python -m migrations`."
         )

@@ -17,7 +17,7 @@ def test_embedded_the_database_is_migrated(embedded: Settings) -> None:
 def test_in_production_an_old_database_is_refused_and_a_migrated_one_taken(embedded: Settings) -> None:
     embedded.data_dir.mkdir(parents=True)
     production = Settings(**{**embedded.model_dump(), "redis_url": "redis://127.0.0.1:1/0"})
-    with pytest.raises(schema.SchemaOutdated, match="alembic upgrade head"):
+    with pytest.raises(schema.SchemaOutdated, match="python -m migrations"):
         schema.prepare(production)
     schema.prepare(embedded)
     schema.prepare(production)
