@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, defer
 
 from service import paging
 from service.contract.errors import IllegalMove, NotFound, NotReady
-from service.contract.job import FINISHED, JobKind, JobState, ReviewState
+from service.contract.job import FINISHED, JobKind, JobState, ReviewState, sources
 from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Variant, now
 from service.contract.storage import job_prefix
 from service.house import House
@@ -98,8 +98,8 @@ def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
 
 def _request_cancel(session: Session, job_id: str) -> None:
     this = Job.id == job_id
-    unfinished = update(Job).where(this, Job.state.not_in(FINISHED)).values(cancel_requested=True).returning(Job.id)
-    if session.scalar(unfinished) is None:
+    alive = Job.state.in_(sources(JobState.CANCELLED))
+    if session.scalar(update(Job).where(this, alive).values(cancel_requested=True).returning(Job.id)) is None:
         raise IllegalMove(f"Job {job_id} has ended already.", "Only queued and running jobs can be cancelled.")
     ended = {"state": JobState.CANCELLED, "stage": JobState.CANCELLED, "eta_seconds": None, "finished_at": now()}
     ended |= {"checkpoint_key": None}
