@@ -8,6 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import EngFormatter
 
 matplotlib.rcParams["svg.hashsalt"] = "learn2compress"
 NAME = "accuracy_over_bytes"
@@ -23,17 +24,12 @@ def accuracy_over_bytes(report: Mapping[str, Any], folder: Path) -> list[Path]:
     baseline = report["baseline"]
     axes.plot([baseline["bytes"]], [100 * baseline["top1"]], "s", label="teacher (float32)")
     for row in [*variants, baseline]:
-        label = f"{row['name']}\n{100 * row['top1']:.1f} %"
-        axes.annotate(
-            label,
-            (row["bytes"], 100 * row["top1"]),
-            xytext=(0, -28),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-        )
+        label = f"{row['name']} {100 * row['top1']:.1f} %"
+        point = (row["bytes"], 100 * row["top1"])
+        axes.annotate(label, point, xytext=(8, -12), textcoords="offset points", fontsize=8)
     axes.set(xscale="log", xlabel="bytes of the .tflite (log scale)", ylabel="top-1 on held-out images (%)")
-    axes.margins(x=0.12, y=0.3)
+    axes.xaxis.set_major_formatter(EngFormatter("B"))
+    axes.margins(x=0.25, y=0.25)
     axes.grid(alpha=0.3, which="both")
     axes.legend(loc="lower right")
     paths = [folder / f"{NAME}.{suffix}" for suffix in ("png", "svg")]
