@@ -1,5 +1,6 @@
 """Real servers once per session; an empty database and an empty bucket per test."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from service.contract.settings import Settings
+from service.contract.storage import S3Store
 from tests import servers
 
 for name in [name for name in os.environ if name.startswith("L2C_")]:
@@ -49,11 +52,15 @@ def s3_session() -> Iterator[servers.S3Server]:
 
 
 @pytest.fixture
-def s3(s3_session: servers.S3Server) -> dict[str, Any]:
-    """Keyword arguments of Settings for a bucket that nobody has used."""
-    return {
+def s3(s3_session: servers.S3Server) -> Iterator[dict[str, Any]]:
+    """Keyword arguments of Settings for a bucket nobody has used; it goes afterwards, as each takes disk space."""
+    given: dict[str, Any] = {
         "s3_bucket": f"test-{secrets.token_hex(6)}",
         "s3_endpoint_url": s3_session.endpoint_url,
         "s3_access_key_id": s3_session.access_key_id,
         "s3_secret_access_key": s3_session.secret_access_key,
     }
+    yield given
+    store = S3Store(Settings(**given))
+    with contextlib.suppress(store.client.exceptions.NoSuchBucket):
+        store.client.delete_bucket(Bucket=store.bucket)
