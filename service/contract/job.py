@@ -39,7 +39,7 @@ FINISHED = frozenset(state for state, targets in MOVES.items() if not targets)
 
 
 def sources(target: JobState) -> list[JobState]:
-    """The states from which ``target`` may be reached: the WHERE of every compare-and-set."""
+    """The states from which ``target`` may be reached: the WHERE of a compare-and-set."""
     return [state for state, targets in MOVES.items() if target in targets]
 
 
