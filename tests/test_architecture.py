@@ -134,6 +134,23 @@ def test_every_error_code_is_documented() -> None:
     assert sorted(leaf.code for leaf in leaves if f"`{leaf.code}`" not in documented) == []
 
 
+def test_every_reason_to_refuse_a_job_is_documented() -> None:
+    documented = documentation()
+    codes = {code for file in (ROOT / "workers").rglob("*.py") for code in _refusals(ast.parse(file.read_text()))}
+    assert len(codes) > 20
+    assert sorted(code for code in codes if f"`{code}`" not in documented) == []
+
+
+def _refusals(tree: ast.AST) -> Iterator[str]:
+    """The codes of every CompressionError(code, ...) and JobError(code=...)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            said = {"CompressionError": node.args[:1], "JobError": [k.value for k in node.keywords if k.arg == "code"]}
+            for value in said.get(node.func.id, []):
+                if isinstance(value, ast.Constant):
+                    yield value.value
+
+
 def test_every_endpoint_is_documented(tmp_path: Path) -> None:
     app = pytest.importorskip("service.app")
     from service.contract.settings import Settings
