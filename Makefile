@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-uploads clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with every dependency, by hash, from requirements.lock
 
@@ -34,6 +34,9 @@ bench-teachers: $(READY) ## load teachers that others trained and find their acc
 
 bench-cifar10: $(READY) ## CIFAR-10 with a ResNet-32 teacher at effort standard (about an hour on 2 cores)
 	$(BIN)/python -m benchmarks.cifar10
+
+bench-interruptions: $(READY) ## kill -9 the child and the supervisor in the middle of a training
+	$(BIN)/python -m benchmarks.interruptions
 
 bench-uploads: $(READY) ## measure uploads beside a plain copy on the same disk
 	$(BIN)/python -m benchmarks.uploads

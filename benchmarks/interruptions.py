@@ -1,0 +1,113 @@
+"""kill -9 of the child, then of the supervisor, in the middle of a training: what is repeated, and is anything lost?
+
+    python -m benchmarks.interruptions
+
+Runs the demo's data through `l2c serve`, kills twice, then cancels a second job. Writes
+benchmarks/results/interruptions.json.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from service.client import Client
+from service.contract.job import JobSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+FASHION = ROOT / "examples" / "fashion"
+RESULTS = Path(__file__).parent / "results" / "interruptions.json"
+KILLS = {3: "workers.compression", 6: "workers.loop"}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="l2c-interruptions-") as name, service(Path(name)) as client:
+        result = killed_twice(client) | cancelled(client)
+    print(json.dumps(result, indent=2))
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[Client]:
+    command = [
+        sys.executable,
+        "-c",
+        "from service.cli import app; app()",
+        "serve",
+        "--port",
+        "0",
+        "--data",
+        str(folder),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=(folder / "log").open("w"), text=True) as server:
+        assert server.stdout
+        url = next(line for line in server.stdout if " listens on " in line).split()[-1]
+        try:
+            with Client(url, (folder / "key").read_text().strip()) as client:
+                yield client
+        finally:
+            server.terminate()
+
+
+def killed_twice(client: Client) -> dict[str, Any]:
+    job = client.submit(*records(client), JobSpec(effort="draft"))
+    kills, epochs = dict(KILLS), {}
+    for event in client.events(job.id):
+        if event.type != "progress" or not event.data.get("metrics"):
+            continue
+        stage, epoch = event.data["stage"], event.data["epoch"]
+        epochs.setdefault(str(event.data["attempt"]), []).append(f"{stage} {epoch}")
+        if stage == "train" and epoch in kills:
+            kill(kills.pop(epoch))
+    ended = client.job(job.id)
+    every = [epoch for of_attempt in epochs.values() for epoch in of_attempt]
+    return {
+        "state": ended.state,
+        "attempts": ended.attempts,
+        "variants": len(ended.variants),
+        "epochs_repeated": len(every) - len(set(every)),
+        "epochs": epochs,
+    }
+
+
+def cancelled(client: Client) -> dict[str, Any]:
+    """Seconds from the request to the end of the job, asked for in the middle of its work."""
+    job = client.submit(*records(client), JobSpec(effort="draft"))
+    for event in client.events(job.id):
+        if event.data.get("stage") == "teach":
+            break
+    started = time.monotonic()
+    client.cancel(job.id)
+    state = client.wait(job.id).state
+    return {"cancel_state": state, "cancel_seconds": round(time.monotonic() - started, 2)}
+
+
+def records(client: Client) -> tuple[str, str]:
+    model = client.create("models", client.upload(FASHION / "teacher.keras").id)
+    data = client.create("datasets", client.upload(FASHION / "images.zip").id)
+    return client.inspected("models", model.id).id, client.inspected("datasets", data.id).id
+
+
+def kill(module: str) -> None:
+    """kill -9 of the newest process that runs ``module``."""
+    found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and runs(entry, module)]
+    os.kill(max(found), signal.SIGKILL)
+
+
+def runs(process: Path, module: str) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return module.encode() in words
+
+
+if __name__ == "__main__":
+    main()
