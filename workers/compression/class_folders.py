@@ -31,6 +31,28 @@ class Index:
     ignored: int
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Which leading folders are no class: a root that all files share, and train/, val/, test/ below it."""
+
+    root: int
+    has_splits: bool
+
+    @classmethod
+    def of(cls, files: list[PurePosixPath]) -> "Layout":
+        root = _common_root([file for file in files if len(file.parts) > 1])
+        splits = {SPLIT_NAMES.get(file.parts[root].lower(), "") for file in files if len(file.parts) > root + 1}
+        return cls(root, "train" in splits and (len(splits) == 1 or len(splits - {""}) > 1))
+
+    def place(self, name: PurePosixPath, is_folder: bool = False) -> tuple[str, str] | None:
+        """(split, class) of a file or folder; None where it lies in no class. The split is "" where none is given."""
+        depth = self.root + self.has_splits
+        if len(name.parts) <= depth + (not is_folder):
+            return None
+        split = SPLIT_NAMES.get(name.parts[self.root].lower(), "") if self.has_splits else ""
+        return (split, name.parts[depth]) if split or not self.has_splits else None
+
+
 def index(path: Path) -> Index:
     """Read the names in the archive.
 
@@ -43,34 +65,24 @@ def index(path: Path) -> Index:
     if not files:
         raise _no_folders("The archive holds no image files.")
     _check_names(files)
-    root = _common_root([file for file in files if len(file.parts) > 1])
-    tops = {_split_of(file, root) for file in files}
-    has_splits = ("train" in tops and len(tops - {""}) > 1) or tops == {"train"}
-    if has_splits:
-        names = [(name, is_folder) for name, is_folder in names if _split_of(name / "x" if is_folder else name, root)]
-    depth = root + has_splits
-    placed = [file for file in files if len(file.parts) > depth + 1 and (_split_of(file, root) or not has_splits)]
-    if not placed:
+    layout = Layout.of(files)
+    places = {file: place for file in files if (place := layout.place(file))}
+    if not places:
         raise _no_folders("The images lie in no class folders.")
-    folders = {name.parts[depth] for name, is_folder in names if len(name.parts) > depth + (not is_folder)}
-    classes = _sorted_classes(folders)
-    if len(classes) == 1:
-        raise CompressionError(
-            "one_class", f"There is only one class folder, {classes[0]!r}.", "A classifier needs two classes or more."
-        )
-    filled = {file.parts[depth] for file in placed}
-    if empty := [name for name in classes if name not in filled]:
-        raise CompressionError(
-            "empty_class",
-            f"Class folders without images: {', '.join(empty[:10])}.",
-            "Fill these folders or remove them.",
-        )
+    classes = _sorted_classes({place[1] for each in names if (place := layout.place(*each))})
+    _check_classes(classes, {name for _, name in places.values()})
     number = {name: i for i, name in enumerate(classes)}
-    entries = {
-        file: Entry(file, _split_of(file, root) if has_splits else "", number[file.parts[depth]]) for file in placed
-    }
-    ignored = sum(not is_folder for _, is_folder in every) - len(entries)
-    return Index(classes, entries, ignored)
+    entries = {file: Entry(file, split, number[name]) for file, (split, name) in places.items()}
+    return Index(classes, entries, sum(not is_folder for _, is_folder in every) - len(entries))
+
+
+def _check_classes(classes: tuple[str, ...], filled: set[str]) -> None:
+    if len(classes) == 1:
+        hint = "A classifier needs two classes or more."
+        raise CompressionError("one_class", f"There is only one class folder, {classes[0]!r}.", hint)
+    if empty := [name for name in classes if name not in filled]:
+        message = f"Class folders without images: {', '.join(empty[:10])}."
+        raise CompressionError("empty_class", message, "Fill these folders or remove them.")
 
 
 def _sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
@@ -100,10 +112,6 @@ def _common_root(files: list[PurePosixPath]) -> int:
             break
         depth += 1
     return depth
-
-
-def _split_of(file: PurePosixPath, root: int) -> str:
-    return SPLIT_NAMES.get(file.parts[root].lower(), "") if len(file.parts) > root + 1 else ""
 
 
 def _is_litter(name: PurePosixPath) -> bool:
