@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -65,7 +66,7 @@ def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
         with suppress(httpx.TransportError, FileNotFoundError):
             if value := condition():
                 return value
-        time.sleep(0.1)
+        threading.Event().wait(0.1)
     raise AssertionError(f"waited {seconds} s in vain")
 
 
