@@ -38,7 +38,7 @@ def quantized(plan: StudentPlan, layers: Any, float32_top1: float) -> Student:
 def _folded(unit: Any) -> Folded:
     kernel, bias = (np.asarray(part, np.float32) for part in unit.folded())
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-        hint = "Check the labels, state another seed, or try a longer effort."
+        hint = "Check the labels, or state another seed."
         raise CompressionError("training_diverged", "The training diverged: a weight is not finite.", hint)
     return Folded(kernel, bias, *_range(unit.quantizer))
 
