@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 QUEUE = "l2c.jobs"
 RUN_JOB = "l2c.run_job"
-REAP = "l2c.reap"
 
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 

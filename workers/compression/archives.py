@@ -24,9 +24,8 @@ MAX_TOTAL_BYTES = 64 * 1024**3
 MAX_RATIO = 200
 RATIO_GRACE_BYTES = 64 * 1024**2
 CHUNK = 1024 * 1024
-
 MAX_HEADER_BYTES = 1024**2
-ZIP_ENTRY_BYTES = 46
+ZIP_ENTRY_BYTES = 184  # of the central directory: 46, and room for a long name
 BLOCK = 512
 
 DAMAGE = (
@@ -135,7 +134,7 @@ def _zip_entries(path: Path) -> int:
         count, directory = struct.unpack_from("<2Q", tail, zip64 + 32)
     else:
         count, directory = struct.unpack_from("<HI", tail, end + 10) if end >= 0 else (0, 0)
-    return max(int(count), int(directory) // ZIP_ENTRY_BYTES // 4)
+    return max(int(count), int(directory) // ZIP_ENTRY_BYTES)
 
 
 def _tar_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:

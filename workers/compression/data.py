@@ -53,9 +53,7 @@ def inspect(path: Path) -> dict[str, Any]:
             "most_common": [[*size, count] for size, count in sizes.most_common(5)],
         },
         "modes": dict(modes),
-        "unreadable": unreadable[:100],
-        "unreadable_count": len(unreadable),
-        "ignored_files": found.ignored,
+        **_left_out(unreadable, found),
     }
 
 
@@ -99,9 +97,7 @@ def load(
         "counts": {name: len(split) for name, split in splits.items()},
         "split_given": bool(any(given[:row])),
         "duplicates_dropped": dropped,
-        "unreadable": unreadable[:100],
-        "unreadable_count": len(unreadable),
-        "ignored_files": found.ignored,
+        **_left_out(unreadable, found),
     }
     return Dataset(classes, splits["train"], splits["val"], splits["test"], description)
 
@@ -203,6 +199,10 @@ def _check_counts(splits: dict[str, Split], classes: tuple[str, ...], dropped: i
             f"Class {name!r} has {per_class.min()} training images after the split, with {dropped} duplicates dropped.",
             f"Give each class {LEAST_PER_CLASS} training images or more, and some to test on.",
         )
+
+
+def _left_out(unreadable: list[str], found: Index) -> dict[str, Any]:
+    return {"unreadable": unreadable[:100], "unreadable_count": len(unreadable), "ignored_files": found.ignored}
 
 
 def _check_unreadable(unreadable: list[str], total: int) -> None:

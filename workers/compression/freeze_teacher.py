@@ -1,6 +1,6 @@
 """Run as a process: one loader opens the teacher and leaves it frozen, the same way whatever file it came from.
 
-    python -m workers.compression.freeze_teacher LOADER PATH OUT FALLBACK_SIZE
+    python -m workers.compression.freeze_teacher LOADER PATH OUT
 
 writes OUT/graph.pb (the inference graph, weights as constants), OUT/teacher.tflite (float32; absent when the converter
 refuses) and OUT/teacher.json. LOADER is ``keras``, ``tf_keras`` or ``saved_model``; each gets its own process, since
@@ -19,12 +19,13 @@ from workers.compression.errors import CompressionError
 from workers.compression.model_safety import check_operations
 
 REFUSED, FAILED = 2, 1
+FALLBACK_SIZE = 224
 
 
-def main(loader: str, path: Path, out: Path, fallback_size: int) -> int:
+def main(loader: str, path: Path, out: Path) -> int:
     try:
         function, input_spec, about = {"keras": _keras, "tf_keras": _tf_keras, "saved_model": _saved_model}[loader](
-            path, fallback_size
+            path
         )
         _freeze(function, input_spec, out, about)
     except CompressionError as error:
@@ -38,29 +39,29 @@ def main(loader: str, path: Path, out: Path, fallback_size: int) -> int:
     return 0
 
 
-def _keras(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, Any]]:
+def _keras(path: Path) -> tuple[Any, Any, dict[str, Any]]:
     import keras
 
-    return _from_model(keras.saving.load_model(path, compile=False, safe_mode=True), fallback_size)
+    return _from_model(keras.saving.load_model(path, compile=False, safe_mode=True))
 
 
-def _tf_keras(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, Any]]:
+def _tf_keras(path: Path) -> tuple[Any, Any, dict[str, Any]]:
     import tf_keras
 
-    return _from_model(tf_keras.models.load_model(path, compile=False), fallback_size)
+    return _from_model(tf_keras.models.load_model(path, compile=False))
 
 
-def _from_model(model: Any, fallback_size: int) -> tuple[Any, Any, dict[str, Any]]:
+def _from_model(model: Any) -> tuple[Any, Any, dict[str, Any]]:
     import tensorflow as tf
 
     _check_single(len(model.inputs), len(model.outputs))
     tensor = model.inputs[0]
     dtype = tf.as_dtype(str(getattr(tensor.dtype, "name", tensor.dtype)))
-    spec = tf.TensorSpec(_filled(tuple(tensor.shape), fallback_size), dtype, name="image")
+    spec = tf.TensorSpec(_filled(tuple(tensor.shape)), dtype, name="image")
     return tf.function(lambda image: model(image, training=False)), spec, {"parameters": int(model.count_params())}
 
 
-def _saved_model(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, Any]]:
+def _saved_model(path: Path) -> tuple[Any, Any, dict[str, Any]]:
     import tensorflow as tf
     import tf_keras  # noqa: F401  (registers the Keras 2 objects without which most SavedModels do not load)
 
@@ -72,7 +73,7 @@ def _saved_model(path: Path, fallback_size: int) -> tuple[Any, Any, dict[str, An
     inputs = signature.structured_input_signature[1]
     _check_single(len(inputs), len(signature.structured_outputs))
     name, tensor = next(iter(inputs.items()))
-    spec = tf.TensorSpec(_filled(tuple(tensor.shape), fallback_size), tensor.dtype, name="image")
+    spec = tf.TensorSpec(_filled(tuple(tensor.shape)), tensor.dtype, name="image")
     output = next(iter(signature.structured_outputs))
     parameters = sum(int(tf.size(variable)) for variable in getattr(loaded, "variables", ()))
     about = {"parameters": parameters or sum(int(tf.size(v)) for v in signature.variables)}
@@ -88,14 +89,14 @@ def _check_single(inputs: int, outputs: int) -> None:
         raise CompressionError("several_outputs", f"The model returns {outputs} outputs.")
 
 
-def _filled(shape: tuple[int | None, ...], fallback_size: int) -> list[int | None]:
-    """Batch left open, unknown height and width set to the data's size."""
+def _filled(shape: tuple[int | None, ...]) -> list[int | None]:
+    """Batch left open; an unknown height or width becomes FALLBACK_SIZE pixels."""
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)):
         raise CompressionError(
             "unsupported_input",
             f"The model takes {shape}, not images (N, height, width, 1 or 3) or (N, height, width).",
         )
-    return [None, *(size or fallback_size for size in shape[1:3]), *shape[3:]]
+    return [None, *(size or FALLBACK_SIZE for size in shape[1:3]), *shape[3:]]
 
 
 def _check_operations(path: Path) -> None:
@@ -146,4 +147,4 @@ def _die_with_parent() -> None:
 
 if __name__ == "__main__":
     _die_with_parent()
-    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))

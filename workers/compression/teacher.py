@@ -16,7 +16,6 @@ from workers.compression.teacher_files import identify
 from workers.compression.values import Teacher
 
 LOADERS = {"keras": ("keras", "tf_keras"), "hdf5": ("keras", "tf_keras"), "saved_model": ("saved_model",)}
-FALLBACK_SIZE = 224
 HINTS = {
     "several_inputs": "Upload an image classifier that takes one image.",
     "several_outputs": "Upload a model with a single output: one score per class.",
@@ -26,8 +25,8 @@ HINTS = {
 }
 
 
-def load(path: Path, folder: Path, fallback_size: int = FALLBACK_SIZE) -> Teacher:
-    """Load a .keras, HDF5 or archived SavedModel; ``fallback_size`` replaces an unknown height and width (pixels).
+def load(path: Path, folder: Path) -> Teacher:
+    """Load a .keras, HDF5 or archived SavedModel.
 
     Raises:
         CompressionError: what ``identify`` raises, or why no loader could open it.
@@ -38,7 +37,7 @@ def load(path: Path, folder: Path, fallback_size: int = FALLBACK_SIZE) -> Teache
         out = folder.resolve() / f"frozen-{loader}"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        if (error := _freeze(loader, target, out, fallback_size)) is None:
+        if (error := _freeze(loader, target, out)) is None:
             return _teacher(kind, loader, path, out)
         refusals[loader] = error
         if error["code"] != "model_not_loadable":
@@ -48,16 +47,8 @@ def load(path: Path, folder: Path, fallback_size: int = FALLBACK_SIZE) -> Teache
     raise CompressionError(code, every if code == "model_not_loadable" else last["message"], HINTS[code])
 
 
-def _freeze(loader: str, target: Path, out: Path, fallback_size: int) -> dict[str, str] | None:
-    command = [
-        sys.executable,
-        "-m",
-        "workers.compression.freeze_teacher",
-        loader,
-        str(target),
-        str(out),
-        str(fallback_size),
-    ]
+def _freeze(loader: str, target: Path, out: Path) -> dict[str, str] | None:
+    command = [sys.executable, "-m", "workers.compression.freeze_teacher", loader, str(target), str(out)]
     # Not from the work folder: Python would look for modules among the uploads.
     done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, cwd=Path(__file__).parents[2])
     if done.returncode == 0:

@@ -38,9 +38,9 @@ def identify(path: Path, folder: Path) -> tuple[str, Path]:
     if head.startswith(HDF5_MAGIC):
         _check_hdf5(path)
         return "hdf5", _named(path, folder, "model.h5")
-    if head.startswith(b"PK") and not is_archive(path):
-        raise CompressionError("truncated_model", "The archive ends too early.", AGAIN)
     if not is_archive(path):
+        if head.startswith(b"PK"):
+            raise CompressionError("truncated_model", "The archive ends too early.", AGAIN)
         hint = "Save it with `model.save('model.keras')`."
         raise _no_model("The file is no .keras, HDF5 or SavedModel archive.", hint)
     if zipfile.is_zipfile(path) and any(str(name) == "config.json" for name, *_ in members(path)):
