@@ -5,7 +5,6 @@
 It ends with the process PARENT, by default whatever started it.
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -14,12 +13,12 @@ import threading
 
 from service.contract.settings import Settings
 from workers.lease import next_claimable
+from workers.parent_death import signal_at_parents_death
 from workers.reaper import sweep_work_folders
 from workers.supervisor import supervise
 from workers.workshop import ENGINE, Workshop, open_workshop, refuse_unfit_machine
 
 LOG = logging.getLogger(__name__)
-PR_SET_PDEATHSIG = 1
 PAUSE_AFTER_TROUBLE_SECONDS = 5.0
 
 
@@ -59,7 +58,7 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     stop, parent = Stop(), int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
     signal.signal(signal.SIGTERM, stop.ask)
     signal.signal(signal.SIGINT, stop.ask)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal_at_parents_death(signal.SIGTERM)
     if os.getppid() != parent:
         return
     settings = Settings()

@@ -8,16 +8,15 @@ import ctypes
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workers import landlock, seccomp
+from workers.parent_death import signal_at_parents_death
 
 PACKAGE = Path(__file__).resolve().parent
-PR_SET_PDEATHSIG = 1
 CAPABILITY_VERSION_3 = 0x20080522
 SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/sys/devices/system")
 # TensorFlow aborts without /proc/self/cmdline, and a rule on /proc/self would not hold for the child's own children.
@@ -116,7 +115,7 @@ def _readable(folder: Path, gpus: list[Path]) -> list[Path]:
 
 
 def _die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal_at_parents_death()
     if os.getppid() != parent:
         raise SystemExit("the supervisor is gone")
 

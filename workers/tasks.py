@@ -5,11 +5,9 @@ machine; prefork rather than solo, so that the main process goes on answering Re
 its one pool process supervises. TensorFlow is imported in neither, only in the child: a fork of it would hang.
 """
 
-import ctypes
 import functools
 import logging
 import multiprocessing
-import signal
 import threading
 from typing import Any
 
@@ -21,11 +19,11 @@ from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
 from workers import reaper
 from workers.lease import claimable_inspections
+from workers.parent_death import signal_at_parents_death
 from workers.supervisor import supervise
 from workers.workshop import Workshop, open_workshop, refuse_unfit_machine
 
 LOG = logging.getLogger(__name__)
-PR_SET_PDEATHSIG = 1
 HOUR = 3600
 
 settings = Settings()
@@ -99,7 +97,7 @@ def _refuse_to_start(**_: Any) -> None:
 
 @worker_process_init.connect
 def _die_with_the_main_process(**_: Any) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal_at_parents_death()
 
 
 @worker_shutting_down.connect
