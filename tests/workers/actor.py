@@ -3,7 +3,7 @@
 import sys
 
 SCRIPT = r"""
-import hashlib, json, os, signal, subprocess, sys, time
+import hashlib, json, os, signal, subprocess, sys
 from pathlib import Path
 
 box = Path(sys.argv[-1])
@@ -20,14 +20,14 @@ def say(**word):
 
 def hold():
     while True:
-        time.sleep(0.05)
+        signal.pause()
 
 
 if play.get("stubborn"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 pids = {"child": os.getpid()}
 if play.get("grandchild"):
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
     pids["grandchild"] = subprocess.Popen([sys.executable, "-c", code]).pid
 say(type="progress", stage="start", progress=0, metrics=pids)
 for line in play.get("lines", ()):
