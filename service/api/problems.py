@@ -99,7 +99,10 @@ def translate(error: Exception) -> Learn2CompressError:
 
 def places(error: RequestValidationError) -> list[dict[str, str]]:
     """Where the input is wrong and why, without the input itself."""
-    return [{"loc": ".".join(map(str, each["loc"])), "msg": each["msg"]} for each in error.errors()]
+    return [
+        {"loc": ".".join(map(str, each["loc"])), "msg": each["msg"].removeprefix("Value error, ")}
+        for each in error.errors()
+    ]
 
 
 def responses(*kinds: type[Learn2CompressError]) -> dict[int | str, dict[str, Any]]:

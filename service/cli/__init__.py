@@ -1,5 +1,5 @@
 """The command line, ``l2c``. Exit codes: 0 ok, 1 unexpected, 2 usage, 3 cannot connect, 4 refused by the server,
-5 the job failed, 6 the job was cancelled, 130 interrupted."""
+5 the job failed, 6 the job was cancelled, 7 a file does not keep its budget, 130 interrupted."""
 
 from typing import Annotated
 

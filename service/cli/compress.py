@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli import results, specs, uploading, watching
+from service.cli import figures, results, specs, uploading, watching
 from service.cli.console import Json, Key, Url, connect, emit
 
 File = typer.Argument(exists=True, dir_okay=False, readable=True)
@@ -20,6 +20,11 @@ def compress(
     input_scaling: specs.InputScaling = None,
     teacher_output: specs.TeacherOutput = None,
     class_names: specs.ClassNames = None,
+    family: specs.Family = "auto",
+    teacher: specs.Teacher = "fixed",
+    sparsity: specs.Sparsity = 0.0,
+    quantizations: specs.Quantizations = None,
+    variants: specs.Variants = None,
     url: Url = None,
     key: Key = None,
     json: Json = False,
@@ -28,16 +33,28 @@ def compress(
 
     MODEL is a .keras, a .h5, or a SavedModel as .zip or .tar.gz; DATA an archive of class folders.
     """
-    wanted = specs.spec(effort, seed, input_scaling, teacher_output, class_names)
+    wanted = specs.spec(
+        effort=effort,
+        seed=seed,
+        input_scaling=input_scaling,
+        teacher_output=teacher_output,
+        class_names=class_names,
+        family=family,
+        teacher=teacher,
+        sparsity=sparsity,
+        quantizations=quantizations,
+        variants=variants,
+    )
     results.make_folder(out)
     with connect(url, key) as client:
         with uploading.transfer_bars(quiet=json) as bars:
-            teacher = uploading.send(client, "models", model, bars)
+            network = uploading.send(client, "models", model, bars)
             images = uploading.send(client, "datasets", data, bars)
-        uploading.wait_until_ready(client, "models", teacher.id, quiet=json)
+        uploading.wait_until_ready(client, "models", network.id, quiet=json)
         uploading.wait_until_ready(client, "datasets", images.id, quiet=json)
-        job = watching.watch(client, client.submit(teacher.id, images.id, wanted).id, quiet=json)
+        job = watching.watch(client, client.submit(network.id, images.id, wanted).id, quiet=json)
         results.demand_success(job)
         with uploading.transfer_bars(quiet=json) as bars:
             results.fetch(client, job, out, bars)
-    emit(job) if json else results.show(job)
+    emit(job) if json else figures.show(job)
+    results.demand_budgets(job)

@@ -16,6 +16,7 @@ from service.contract.settings import ClientSettings
 from service.transport import ClientError, ConnectionFailed, Refused
 
 ATTEMPTS = 4
+WIDEST = 1000
 Url = Annotated[str | None, typer.Option("--url", help="Where the service is. (env L2C_URL)")]
 Key = Annotated[
     str | None, typer.Option("--key", help="API key (env L2C_KEY; else the file `key` in a local data folder).")
@@ -31,6 +32,7 @@ class ExitCode(IntEnum):
     REFUSED = 4
     JOB_FAILED = 5
     JOB_CANCELLED = 6
+    BUDGET_NOT_KEPT = 7
     INTERRUPTED = 130
 
 
@@ -85,10 +87,11 @@ def emit(value: BaseModel | dict[str, Any] | Iterable[BaseModel]) -> None:
 
 
 def show_table(columns: list[str], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:
+    """As wide as it needs to be: half a figure would be a wrong one."""
     table = Table(*columns, title=title, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*("-" if cell is None else str(cell) for cell in row))
-    Console(soft_wrap=True).print(table)
+    Console(soft_wrap=True, width=WIDEST).print(table)
 
 
 def show_fields(record: BaseModel, *left_out: str) -> None:
@@ -100,5 +103,7 @@ def show_fields(record: BaseModel, *left_out: str) -> None:
 
 
 def _bad_value(error: ValidationError) -> ClientError:
-    places = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    places = (
+        f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()
+    )
     return ClientError("malformed", "; ".join(places), "--help lists what is allowed.")

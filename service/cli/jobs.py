@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli import results, specs, uploading, watching
+from service.cli import figures, results, specs, uploading, watching
 from service.cli.console import Json, Key, Url, connect, emit, show_fields, show_table
 
 app = typer.Typer(no_args_is_help=True)
@@ -28,7 +28,7 @@ def show(job_id: str, url: Url = None, key: Key = None, json: Json = False) -> N
         return emit(job)
     show_fields(job, "report", "variants", "baseline")
     if job.variants:
-        results.show(job)
+        figures.show(job)
 
 
 @app.command()
@@ -40,12 +40,28 @@ def submit(
     input_scaling: specs.InputScaling = None,
     teacher_output: specs.TeacherOutput = None,
     class_names: specs.ClassNames = None,
+    family: specs.Family = "auto",
+    teacher: specs.Teacher = "fixed",
+    sparsity: specs.Sparsity = 0.0,
+    quantizations: specs.Quantizations = None,
+    variants: specs.Variants = None,
     url: Url = None,
     key: Key = None,
     json: Json = False,
 ) -> None:
     """Compress a model that was uploaded with data that were; prints the job's id and does not wait for it."""
-    wanted = specs.spec(effort, seed, input_scaling, teacher_output, class_names)
+    wanted = specs.spec(
+        effort=effort,
+        seed=seed,
+        input_scaling=input_scaling,
+        teacher_output=teacher_output,
+        class_names=class_names,
+        family=family,
+        teacher=teacher,
+        sparsity=sparsity,
+        quantizations=quantizations,
+        variants=variants,
+    )
     with connect(url, key) as client:
         job = client.submit(model_id, dataset_id, wanted)
     emit(job) if json else typer.echo(job.id)
@@ -60,7 +76,8 @@ def watch(job_id: str, url: Url = None, key: Key = None, json: Json = False) -> 
         emit(job)
     results.demand_success(job)
     if not json:
-        results.show(job)
+        figures.show(job)
+    results.demand_budgets(job)
 
 
 @app.command()

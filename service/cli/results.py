@@ -1,20 +1,18 @@
-"""What a job made: fetched into a folder, shown as a table with the teacher's own row as baseline."""
+"""What a job made, fetched into a folder; and what becomes of the command where it is not what was asked for."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
 
-from service.cli.console import ExitCode, explain, show_table
+from service.cli import figures
+from service.cli.console import ExitCode, explain
 from service.client import Client
 from service.contract.job import JobState
 from service.schemas import JobView
 from service.transport import ClientError, Refused
-
-COLUMNS = ["variant", "top-1", "agrees", "kB", "M MACs", "p50 ms", "smaller", "faster", "fewer MACs"]
-
 
 Out = Annotated[Path, typer.Option(file_okay=False, help="Folder for the .tflite files, report.json and the plots.")]
 
@@ -39,13 +37,6 @@ def fetch(client: Client, job: JobView, folder: Path, bars: Progress) -> list[Pa
     return [*files, report, *_plots(client, job, folder)]
 
 
-def show(job: JobView) -> None:
-    """The figures that decide, in 80 columns; report.json has them all."""
-    rows = [variant.metrics | {"name": variant.name, "bytes": variant.bytes} for variant in job.variants]
-    rows.sort(key=lambda row: -int(row["bytes"]))
-    show_table(COLUMNS, [_row((job.baseline or {}) | {"name": "teacher"}), *map(_row, rows)])
-
-
 def demand_success(job: JobView) -> None:
     """Exit with the documented code when the job did not succeed."""
     if job.state == JobState.CANCELLED:
@@ -53,6 +44,14 @@ def demand_success(job: JobView) -> None:
     if job.state == JobState.FAILED:
         error = ClientError(job.error.code, job.error.message, job.error.hint) if job.error else None
         raise explain(error or ClientError("failed", f"Job {job.id} failed."), ExitCode.JOB_FAILED)
+
+
+def demand_budgets(job: JobView) -> None:
+    """Exit with the documented code when a file that was made does not keep what was asked of it."""
+    if names := figures.short_of_budget(job):
+        hint = "Every file is there all the same. Ask for less, give it more bytes, or train longer (--effort)."
+        error = ClientError("budget_not_kept", f"Made, but short of the budget: {', '.join(names)}.", hint)
+        raise explain(error, ExitCode.BUDGET_NOT_KEPT)
 
 
 def _plots(client: Client, job: JobView, folder: Path) -> list[Path]:
@@ -67,19 +66,3 @@ def _plots(client: Client, job: JobView, folder: Path) -> list[Path]:
         files.append(folder / f"accuracy_over_bytes.{suffix}")
         files[-1].write_bytes(content)
     return files
-
-
-def _row(figures: dict[str, Any]) -> list[str]:
-    latency = (figures.get("latency_ms") or {}).get("p50")
-    percent = [_shown(figures.get(name), ".1%") for name in ("top1", "agreement")]
-    counts = [_shown(_per(figures.get("bytes"), 1e3), ",.1f"), _shown(_per(figures.get("macs"), 1e6), ",.2f")]
-    ratios = [_shown(figures.get(name), ".1f", "x") for name in ("smaller_x", "faster_x", "fewer_macs_x")]
-    return [str(figures["name"]), *percent, *counts, _shown(latency, ".2f"), *ratios]
-
-
-def _per(value: Any, unit: float) -> Any:
-    return value / unit if isinstance(value, (int, float)) else None
-
-
-def _shown(value: Any, form: str, unit: str = "") -> str:
-    return format(value, form) + unit if isinstance(value, (int, float)) else "-"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli import results
+from service.cli import figures
 from service.cli.console import Json, Key, Url, connect, emit, show_fields
 
 app = typer.Typer(no_args_is_help=True)
@@ -16,7 +16,7 @@ def browse(job_id: str, url: Url = None, key: Key = None, json: Json = False) ->
     """Those of one job, with the teacher's own row as baseline."""
     with connect(url, key) as client:
         job = client.job(job_id)
-    emit(job.variants) if json else results.show(job)
+    emit(job.variants) if json else figures.show(job)
 
 
 @app.command()
