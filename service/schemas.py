@@ -122,8 +122,18 @@ class NewJob(BaseModel):
 VARIANT = {"id": "var_4d", "job_id": "job_3c", "name": "small", "filename": "small-int8.tflite", "bytes": 31496}
 
 
+METRICS = {
+    "student": "small",
+    "quantization": "int8",
+    "gzip_bytes": 25102,
+    "top1": 0.842,
+    "smaller_x": 58.1,
+    "budget": {"asked": {"max_bytes": 32768}, "kept": True},
+}
+
+
 class VariantView(BaseModel):
-    model_config = example(**VARIANT, sha256=HASH, metrics={"top1": 0.842, "smaller_x": 58.1}, created_at=MOMENT)
+    model_config = example(**VARIANT, sha256=HASH, metrics=METRICS, created_at=MOMENT)
     id: str
     job_id: str
     name: str

@@ -81,17 +81,55 @@ def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
     l2c: Any, live: Any, files: list[str], tmp_path: Path
 ) -> None:
     options = ["--effort", "thorough", "--seed", "7", "--input-scaling", "unit", "--teacher-output", "softmax"]
-    options += ["--class-name", "dog", "--class-name", "cat", "--json"]
+    options += ["--class-name", "dog", "--class-name", "cat", "--family", "nasnet", "--teacher", "joint", "--json"]
+    options += ["--sparsity", "0.5", "--quantization", "int8", "--quantization", "float16"]
+    options += ["--variant", "small:max_bytes=96KiB,min_top1=88%", "--variant", "large:max_macs=15M"]
     with stand_in.worker(live.house, tmp_path):
         job = ok(l2c("compress", *files, "--out", str(tmp_path / "out"), *options))
-    assert job["state"] == "succeeded" and len(job["variants"]) == 3
+    assert job["state"] == "succeeded" and len(job["variants"]) == 6
+    anything = {"max_bytes": None, "max_macs": None, "max_latency_ms": None, "min_top1": None}
     assert job["spec"] == {
         "effort": "thorough",
         "seed": 7,
         "input_scaling": "unit",
         "teacher_output": "softmax",
         "class_names": ["dog", "cat"],
+        "family": "nasnet",
+        "teacher": "joint",
+        "sparsity": 0.5,
+        "quantizations": ["int8", "float16"],
+        "variants": [
+            {**anything, "name": "small", "max_bytes": 98_304, "min_top1": 0.88},
+            {**anything, "name": "large", "max_macs": 15_000_000},
+        ],
     }
+
+
+def test_a_missed_budget_has_an_exit_code_of_its_own_and_the_files_are_there(
+    l2c: Any, live: Any, files: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    asked = ["--variant", "small:min_top1=95%", "--variant", "large:min_top1=0.9", "--quantization", "float16"]
+    with stand_in.worker(live.house, tmp_path):
+        result = l2c("compress", *files, "--out", str(out), *asked)
+    refused(result, 7, "budget_not_kept", "small.", f"warning: {stand_in.WARNINGS[0]}")
+    assert (out / "small-float16.tflite").read_bytes() == stand_in.FILES["small"]
+    assert "small*" in result.stdout and "large*" not in result.stdout
+    (job,) = live.get("/v1/jobs").json()["items"]
+    assert l2c("jobs", "watch", job["id"], "--json").exit_code == 7
+    assert l2c("jobs", "show", job["id"]).exit_code == 0
+
+
+def test_every_file_has_its_row_and_no_figure_is_cut_short(
+    l2c: Any, live: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    job_id = stand_in.submit(live, live.house, quantizations=["int8", "int8_dynamic"])["id"]
+    stand_in.succeed(live.house, job_id, tmp_path)
+    rows = [line.split() for line in l2c("variants", "list", job_id).stdout.splitlines() if "%" in line]
+    assert rows[0] == ["teacher", "float32", "93.0%", "1,996", "-", "69.00", "-", "-", "-", "-"]
+    assert ["small-int8_dynamic", "int8_dynamic", "90.0%", "1.0", "0.1", "-", "1.50", "20.0x", "4.0x", "9.0x"] in rows
+    assert len(rows) == 7
 
 
 def test_an_upload_that_was_cut_short_goes_on(l2c: Any, live: Any, files: list[str], tmp_path: Path) -> None:
@@ -157,6 +195,8 @@ def test_a_job_is_submitted_over_records_that_are_there(l2c: Any, live: Any) -> 
     assert ok(l2c("jobs", "submit", *ids, "--json"))["spec"]["effort"] == "standard"
     refused(l2c("jobs", "submit", ids[0], "dat_0"), 4, "not_found")
     refused(l2c("jobs", "submit", *ids, "--class-name", "a"), 2, "class_names")
+    refused(l2c("jobs", "submit", *ids, "--quantization", "int7"), 2, "quantizations", "float16")
+    refused(l2c("jobs", "submit", *ids, "--variant", "small:max_bytes=lots"), 2, "max_bytes='lots' is not a number")
 
 
 def test_jobs_are_listed_shown_watched_and_downloaded(l2c: Any, live: Any, tmp_path: Path) -> None:

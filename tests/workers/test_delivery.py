@@ -1,0 +1,45 @@
+"""What a job asked for at its widest is published whole: eight variants in five formats, and the quantized teacher."""
+
+from service.contract.job import JobSpec
+from service.contract.records import Variant
+from tests.workers.conftest import Stage
+from workers.supervisor import supervise
+
+ROWS = """
+report["variants"] = []
+names = ["v%d-%s" % (number, "x" * 29) for number in range(8)]
+rows = [(name, name) for name in names] + [(f"{name}-{each}", name) for name in names for each in
+    ("int8_dynamic", "float16", "float32", "int4")] + [("teacher-int8", None)]
+for name, student in rows + more:
+    content = name.encode()
+    (box / "variants" / f"{name}.tflite").write_bytes(content)
+    report["variants"].append({"name": name, "file": f"{name}.tflite", "sha256": hashlib.sha256(content).hexdigest(),
+        "student": student, "budget": student and {"asked": {"min_top1": 0.9}, "kept": False}, "gzip_bytes": 7})
+"""
+
+
+def test_every_file_of_every_student_is_published_with_its_row(stage: Stage) -> None:
+    job_id = stage.job(tamper="more = []" + ROWS)
+    supervise(job_id, stage.shop)
+    assert stage.row(job_id).state == "succeeded", stage.row(job_id).error
+    variants = {variant.name: variant for variant in stage.rows(Variant, job_id)}
+    assert len(variants) == 41
+    for name, variant in variants.items():
+        assert b"".join(stage.shop.store.read(variant.key)) == name.encode()
+    longest = variants[f"v0-{'x' * 29}-int8_dynamic"]
+    assert longest.metrics["student"] == f"v0-{'x' * 29}"
+    assert longest.metrics["budget"] == {"asked": {"min_top1": 0.9}, "kept": False}
+    assert variants["teacher-int8"].metrics["budget"] is None
+
+
+def test_the_names_of_that_job_may_be_asked_for() -> None:
+    asked = [{"name": f"v{number}-{'x' * 29}", "max_bytes": 1} for number in range(8)]
+    formats = ["int8", "int8_dynamic", "float16", "float32", "int4"]
+    JobSpec.model_validate({"variants": asked, "quantizations": formats})
+
+
+def test_more_files_than_a_job_can_ask_for_are_not_published(stage: Stage) -> None:
+    job_id = stage.job(tamper="more = [(f'more-{number}', None) for number in range(24)]" + ROWS)
+    for _ in range(stage.shop.settings.max_attempts):
+        supervise(job_id, stage.shop)
+    assert stage.row(job_id).state == "failed" and stage.rows(Variant, job_id) == []
