@@ -10,7 +10,7 @@ import numpy as np
 from workers.compression.tflite_nodes import nodes_of
 from workers.compression.tflite_walk import IMAGE, Node
 
-__all__ = ["Node", "TeacherGraph", "by_importance", "read"]
+__all__ = ["Node", "TeacherGraph", "by_importance", "read", "scaled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,22 @@ def by_importance(graph: TeacherGraph) -> TeacherGraph:
     return replace(graph, nodes=tuple(_permuted(node, orders, graph.read_by(node)) for node in graph.nodes))
 
 
+def scaled(graph: TeacherGraph, matrix: np.ndarray, offset: np.ndarray) -> TeacherGraph:
+    """The graph for images of another scale, whose own are ``image @ matrix + offset``.
+
+    Shapes are (channels, channels) and (channels,). That becomes the first step; all of its channels stay.
+    """
+    channels = graph.input_shape[2]
+    kernel, bias = matrix[None, None].astype(np.float32), offset.astype(np.float32)
+    first = Node("scaling", "conv", (IMAGE,), channels, kernel=kernel, bias=bias)
+    rest = (
+        replace(node, inputs=tuple("scaling" if name == IMAGE else name for name in node.inputs))
+        for node in graph.nodes
+    )
+    nodes = _fused((first, *rest))
+    return replace(graph, nodes=_grouped(nodes, nodes[0].name))
+
+
 def _fused(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Activations and constants per channel merge into the node before them where nothing else reads that."""
     readers = Counter(name for node in nodes for name in node.inputs)
@@ -82,8 +98,8 @@ def _joined(before: Node, node: Node) -> Node | None:
     return replace(before, kernel=kernel, bias=before.bias * scale + shift, activation=node.activation)
 
 
-def _grouped(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    """Only a convolution begins a group; additions unite those of their inputs (union-find). Image and logits stay."""
+def _grouped(nodes: tuple[Node, ...], kept: str = IMAGE) -> tuple[Node, ...]:
+    """Only a convolution begins a group, and additions unite (union-find); image, ``kept`` and logits stay whole."""
     parent = {IMAGE: IMAGE}
 
     def root(name: str) -> str:
@@ -93,7 +109,7 @@ def _grouped(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         parent[node.name] = node.name if node.kind == "conv" else root(node.inputs[0])
         for other in node.inputs[1:]:
             parent[root(other)] = root(node.inputs[0])
-    whole = {root(IMAGE), root(nodes[-1].name)}
+    whole = {root(IMAGE), root(kept), root(nodes[-1].name)}
     return tuple(replace(node, group=None if root(node.name) in whole else root(node.name)) for node in nodes)
 
 

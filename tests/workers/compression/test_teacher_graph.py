@@ -13,7 +13,7 @@ from keras import layers
 
 from workers.compression import teacher
 from workers.compression.errors import CompressionError
-from workers.compression.teacher_graph import Node, TeacherGraph, by_importance, read
+from workers.compression.teacher_graph import Node, TeacherGraph, by_importance, read, scaled
 
 TEACHERS = Path(__file__).parents[4] / "shared/data/teachers"
 OPERATIONS: dict[str, Callable[[Node, list], tf.Tensor]] = {
@@ -122,7 +122,7 @@ def lenet():
     )
 
 
-def scaled():
+def scaled_inside():
     image = keras.Input((16, 16, 3), dtype="uint8")
     x = layers.Normalization(mean=(0.4, 0.5, 0.6), variance=(0.04, 0.05, 0.06))(layers.Rescaling(1 / 255)(image))
     x = layers.Conv2D(6, 3, padding="same", activation="relu")(x)
@@ -173,7 +173,7 @@ def test_dense_layers_after_flatten_are_convolutions_over_the_whole_map(tmp_path
 
 
 def test_scaling_inside_the_network_is_one_step_before_it(tmp_path):
-    tflite = tflite_of(scaled(), tmp_path)
+    tflite = tflite_of(scaled_inside(), tmp_path)
     graph = read(tflite)
     assert_equal(graph, tflite, scale=255, scores=tf.identity)
     assert [node.kind for node in graph.nodes] == ["depthwise", "conv", "mean", "conv"]
@@ -218,6 +218,17 @@ def test_channels_that_nothing_writes_or_nothing_reads_go_last(residual_file):
     ordered = by_importance(replace(dead, nodes=(*dead.nodes[:5], unread, *dead.nodes[6:]))).nodes
     assert np.flatnonzero(~ordered[1].kernel.any((0, 1, 2))).tolist() == [9, 10, 11]
     assert np.flatnonzero(~ordered[5].kernel.any((0, 1, 3))).tolist() == [18, 19]
+
+
+@pytest.mark.parametrize("build", [residual, scaled_inside])
+def test_images_of_another_scale_and_channel_order_are_turned_into_the_teachers_own(build, tmp_path):
+    images = np.random.default_rng(3).uniform(-1, 1, (4, 16, 16, 3)).astype(np.float32)
+    graph = read(tflite_of(build(), tmp_path))
+    turned = scaled(graph, np.eye(3)[::-1] * 0.5, np.array([0.5, 0.6, 0.7]))
+    own = images[..., ::-1] * 0.5 + np.float32([0.5, 0.6, 0.7])
+    np.testing.assert_allclose(logits(turned, images), logits(graph, own), atol=1e-5)
+    assert sorted(turned.groups.values()) == sorted(graph.groups.values())
+    assert len({node.name for node in turned.nodes}) == len(turned.nodes)
 
 
 @pytest.mark.parametrize(
