@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads bench-peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-interruptions: $(READY) ## kill -9 the child and the supervisor in the mid
 
 bench-uploads: $(READY) ## measure uploads beside a plain copy on the same disk
 	$(BIN)/python -m benchmarks.uploads
+
+bench-peers: $(READY) ## CIFAR-10 beside what a user would do without us (hours on 2 cores; ARGS="--help" lists the parts)
+	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 clean: ## remove .venv, caches and results; data/ stays
 	rm -rf .venv out build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,39 @@
+"""keras.distillation.Distiller with its own weights and temperature, one student at a time, then int8 PTQ."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers import teacher
+from benchmarks.peers.budget import Budget
+from benchmarks.peers.peer import Peer
+
+
+def peers(budget: Budget) -> list[Peer]:
+    return [
+        Peer(name, budget.key(name, budget.epochs), partial(_make, budget, shape))
+        for shape in budget.students
+        for name in [f"distiller-w{shape[0]}d{shape[1]}"]
+    ]
+
+
+def _make(budget: Budget, shape: tuple[int, int], folder: Path) -> float:
+    from benchmarks.peers import students
+
+    return students.make(shape, _distiller, budget, folder)
+
+
+def _distiller(student: Any) -> Any:
+    """Half hard labels, half the teacher's logits at temperature 3: the teacher's softmax is taken off for them.
+
+    The default loss is the string "kl_divergence", which Keras 3.15 applies to logits as if they were probabilities: it
+    turns negative and nothing is learnt. Given as an object it does what the documentation says.
+    """
+    import keras
+
+    knowing = teacher.load()
+    knowing.layers[-1].activation = keras.activations.linear
+    soft = keras.distillation.LogitsDistillation(loss=keras.losses.KLDivergence())
+    distiller = keras.distillation.Distiller(knowing, student, soft)
+    distiller(keras.ops.zeros((1, *student.input_shape[1:])))  # BackupAndRestore asks for a model that is built
+    return distiller

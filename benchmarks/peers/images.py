@@ -1,0 +1,80 @@
+"""CIFAR-10 as arrays, and the standard augmented batches that every trained peer sees. NumPy only."""
+
+import runpy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from benchmarks import real_data
+
+SHIFT, BATCH, SAMPLES = 4, 128, 500
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How pixels 0..255 become a network's input: (pixel - mean) / deviation, per channel or one for all."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        mean, deviation = np.asarray(self.mean, np.float32), np.asarray(self.deviation, np.float32)
+        scaled: np.ndarray = (pixels.astype(np.float32) - mean) / deviation
+        return scaled
+
+
+STANDARDIZED = Scaling((125.307, 122.95, 113.865), (62.9932, 62.0887, 66.7048))
+RAW = Scaling((0.0,), (1.0,))
+
+
+@dataclass(frozen=True)
+class Cifar10:
+    """Pixels uint8 (N, 32, 32, 3) and labels (N,) of both splits, in the canonical order."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+@cache
+def load() -> Cifar10:
+    real_data.require()
+    splits, _ = runpy.run_path(str(real_data.FOLDER / "read.py"))["cifar10"]()
+    (train_images, train_labels), (test_images, test_labels) = splits["train"], splits["test"]
+    return Cifar10(train_images, train_labels.ravel(), test_images, test_labels.ravel())
+
+
+def sample(scaling: Scaling) -> np.ndarray:
+    """Scaled training images (500, 32, 32, 3) by which a converter finds the ranges of tensors."""
+    data = load()
+    chosen = np.random.default_rng(0).choice(len(data.train_images), SAMPLES, replace=False)
+    return scaling(data.train_images[chosen])
+
+
+def steps(count: int) -> int:
+    """Batches per epoch over ``count`` images; what does not fill one waits for the next epoch."""
+    return max(1, count // BATCH)
+
+
+def batches(count: int, *seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Without end: shuffled (B, 32, 32, 3) of the first ``count`` images, mirrored and shifted by up to 4 px; labels.
+
+    The edges are filled with zeros after scaling (He et al. 2015, section 4.2). A training that goes on gives its seed
+    and the epochs it has behind it, so that it does not see the first epochs' order again.
+    """
+    data, rng = load(), np.random.default_rng(seed)
+    border = ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0))
+    while True:
+        order = rng.permutation(count)
+        for start in range(0, steps(count) * BATCH, BATCH):
+            rows = order[start : start + BATCH]
+            framed = np.pad(STANDARDIZED(data.train_images[rows]), border)
+            windows = np.lib.stride_tricks.sliding_window_view(framed, (32, 32), axis=(1, 2))
+            down, right = rng.integers(0, 2 * SHIFT + 1, (2, len(rows)))
+            x = windows[np.arange(len(rows)), down, right].transpose(0, 2, 3, 1)
+            mirrored = rng.random(len(rows)) < 0.5
+            x[mirrored] = x[mirrored, :, ::-1]
+            yield x, data.train_labels[rows].astype(np.int32)

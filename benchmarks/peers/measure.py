@@ -1,0 +1,77 @@
+"""Every file measured alike: bytes, gzip bytes, top-1, MACs, and latency with all files taking turns in one run."""
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+from rich.progress import track
+
+from benchmarks.peers.images import Scaling
+from workers.compression import evaluation, flatfile
+
+LATENCY_RUNS = 500
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A file to measure; ``scaling`` makes its input of pixels, None where the file takes pixels as they are."""
+
+    name: str
+    path: Path
+    scaling: Scaling | None
+    minutes: float | None
+    ours: bool = False
+
+
+def rows(subjects: Sequence[Subject], images: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
+    """One row per file, as peers.json holds it; ``images`` are pixels, uint8 (N, height, width, 3)."""
+    latencies = evaluation.latencies([subject.path for subject in subjects], LATENCY_RUNS)
+    return [
+        _row(subject, images, labels) | {"latency_ms": round(latency["p50"], 4), "minutes": subject.minutes}
+        for subject, latency in zip(subjects, latencies, strict=True)
+    ]
+
+
+def _row(subject: Subject, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    file = subject.path.read_bytes()
+    return {
+        "name": subject.name,
+        "ours": subject.ours,
+        "bytes": len(file),
+        "gzip_bytes": len(gzip.compress(file, mtime=0)),
+        "top1": top1(subject, images, labels),
+        "macs": flatfile.macs(subject.path),
+    }
+
+
+def top1(subject: Subject, images: np.ndarray, labels: np.ndarray) -> float:
+    """One image at a time, as an app would; tied scores share the place (evaluation.top_k)."""
+    interpreter = Interpreter(str(subject.path), num_threads=1)
+    interpreter.allocate_tensors()
+    feed, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    scores = []
+    for image in track(images, f"{subject.name:24}"):
+        interpreter.set_tensor(feed["index"], prepared(image, subject.scaling, feed)[None])
+        interpreter.invoke()
+        scores.append(interpreter.get_tensor(output["index"])[0])
+    return evaluation.top_k(np.stack(scores), labels, 1)
+
+
+def prepared(image: np.ndarray, scaling: Scaling | None, feed: dict[str, Any]) -> np.ndarray:
+    """Pixels (height, width, 3) as a file's input tensor ``feed`` wants them: its resolution, scaling and integers."""
+    height, width = feed["shape"][1:3]
+    if image.shape[:2] != (height, width):
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    if scaling is None:
+        return image
+    if feed["dtype"] == np.float32:
+        return scaling(image)
+    scale, zero = feed["quantization"]
+    limits = np.iinfo(feed["dtype"])
+    integers: np.ndarray = np.clip(np.round(scaling(image) / scale + zero), limits.min, limits.max)
+    return integers.astype(feed["dtype"])
