@@ -46,7 +46,7 @@ def _points(axes: Any, rows: list[Mapping[str, Any]], marker: str, label: str, l
     rows = sorted(rows, key=lambda row: row["bytes"])
     points = [(row["bytes"], 100 * row["top1"]) for row in rows]
     axes.plot(*zip(*points, strict=True), marker=marker, linestyle=line, label=label, **style)
-    for names, point in _labels(rows, points):
+    for names, point in _labels(rows, points) if len(rows) > 1 else []:
         axes.annotate(names, point, xytext=(8, -4), textcoords="offset points", fontsize=7, va="top")
 
 
