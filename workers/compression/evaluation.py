@@ -1,5 +1,6 @@
 """Scorecards, measured on the .tflite that ships, through ai-edge-litert, on images that no training step saw."""
 
+import gzip
 import os
 import platform
 import time
@@ -11,23 +12,24 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from workers.compression import flatfile
-from workers.compression.values import Artifact, Dataset, Scorecard, Teacher
+from workers.compression.values import Dataset, Scorecard, Teacher
 
 WARMUP_RUNS, LEAST_RUNS, MOST_SECONDS = 5, 10, 60.0
 
 
-def evaluate(artifact: Artifact, data: Dataset, teacher_top: np.ndarray, latency: dict[str, Any]) -> Scorecard:
+def evaluate(path: Path, data: Dataset, teacher_top: np.ndarray, latency: dict[str, Any]) -> Scorecard:
     """Score one file on ``data.test``; ``teacher_top`` (N,) holds the class that the teacher gives each image."""
-    scores = predict(artifact.path, data.test.images)
+    scores = predict(path, data.test.images)
     right = scores.argmax(1) == data.test.labels
     return Scorecard(
         top1=top_k(scores, data.test.labels, 1),
         top5=top_k(scores, data.test.labels, 5),
         agreement=float((scores.argmax(1) == teacher_top).mean()),
         per_class=per_class(right, data.test.labels, data.classes),
-        bytes=artifact.path.stat().st_size,
-        macs=flatfile.macs(artifact.path),
-        peak_tensor_bytes=flatfile.peak_tensor_bytes(artifact.path),
+        bytes=path.stat().st_size,
+        gzip_bytes=_gzip_bytes(path),
+        macs=flatfile.macs(path),
+        peak_tensor_bytes=flatfile.peak_tensor_bytes(path),
         latency_ms=latency,
     )
 
@@ -43,6 +45,7 @@ def evaluate_teacher(teacher: Teacher, scores: np.ndarray, data: Dataset, latenc
         agreement=1.0,
         per_class=per_class(scores.argmax(1) == data.test.labels, data.test.labels, data.classes),
         bytes=teacher.tflite.stat().st_size if teacher.tflite else teacher.bytes,
+        gzip_bytes=_gzip_bytes(teacher.tflite) if teacher.tflite else teacher.bytes,
         macs=flatfile.macs(teacher.tflite) if teacher.tflite else None,
         peak_tensor_bytes=flatfile.peak_tensor_bytes(teacher.tflite) if teacher.tflite else None,
         latency_ms=latency,
@@ -50,12 +53,17 @@ def evaluate_teacher(teacher: Teacher, scores: np.ndarray, data: Dataset, latenc
 
 
 def predict(path: Path, images: np.ndarray) -> np.ndarray:
-    """Raw outputs (N, classes) of a .tflite with a uint8 image input, one image at a time as an app would."""
+    """Raw outputs (N, classes) of a .tflite for images uint8, one image at a time as an app would.
+
+    A file with a float32 input gets (pixel - 128) / 127.5, as its metadata says.
+    """
     interpreter, feed = _interpreter(path)
     output = interpreter.get_output_details()[0]["index"]
+    in_float = feed["dtype"] == np.float32
     rows = []
     for image in images:
-        interpreter.set_tensor(feed["index"], image[None])
+        fed = (image.astype(np.float32) - 128) / 127.5 if in_float else image
+        interpreter.set_tensor(feed["index"], fed[None])
         interpreter.invoke()
         rows.append(interpreter.get_tensor(output)[0])
     return np.stack(rows)
@@ -87,6 +95,13 @@ def latencies(paths: Sequence[Path], runs: int) -> list[dict[str, Any]]:
     ]
 
 
+def tensors(path: Path) -> dict[str, Any]:
+    """Shape and type of the file's input and output."""
+    interpreter, feed = _interpreter(path)
+    ends = {"input": feed, "output": interpreter.get_output_details()[0]}
+    return {name: {"shape": end["shape"].tolist(), "dtype": np.dtype(end["dtype"]).name} for name, end in ends.items()}
+
+
 def top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
     """Top-k accuracy; where quantized scores tie across the k-th place, a class counts with its chance to be in."""
     own = scores[np.arange(len(labels)), labels][:, None]
@@ -107,6 +122,11 @@ def cpu() -> str:
                 if line.startswith("model name"):
                     return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def _gzip_bytes(path: Path) -> int:
+    """What the file adds to an app bundle, which is compressed."""
+    return len(gzip.compress(path.read_bytes(), mtime=0))
 
 
 def _interpreter(path: Path) -> tuple[Any, dict[str, Any]]:

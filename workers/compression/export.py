@@ -1,4 +1,4 @@
-"""A trained student becomes one full-int8 .tflite with uint8 input (pixels) and uint8 output (probabilities)."""
+"""A trained student becomes .tflite files: full int8 as it was trained, or its float weights in another precision."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,57 +7,110 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from workers.compression.values import Artifact, Student, StudentPlan
+from workers.compression.families import network
+from workers.compression.layers import ACTIVATIONS
+from workers.compression.values import Artifact, Student
 
-Network = Callable[[Any, Any, StudentPlan], Any]
 INPUT_LOW, INPUT_HIGH = -128 / 127.5, 127 / 127.5
+FULL_INTEGER = "int8"
 
 
 class Exported:
-    """The vocabulary of networks.py in constants and TensorFlow's own fake-quantization, which the converter reads."""
+    """The vocabulary of families.py in constants; with ``quantized``, TensorFlow's own fake-quantization, which the
+    converter reads."""
 
-    def __init__(self, student: Student):
-        self.student = student
+    def __init__(self, student: Student, quantized: bool):
+        self.student, self.quantized = student, quantized
 
-    def conv(self, x: Any, name: str, filters: int, size: int, stride: int = 1, relu: bool = True) -> Any:
-        unit = self.student.convolutions[name]
-        reach = np.abs(unit.kernel).max(axis=(0, 1, 2)) + 1e-8
-        kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
-            tf.constant(unit.kernel), -reach, reach, narrow_range=True
-        )
-        x = tf.nn.conv2d(x, kernel, strides=stride, padding="SAME") + unit.bias
-        return _ranged(tf.nn.relu(x) if relu else x, unit.low, unit.high)
+    def conv(
+        self,
+        x: Any,
+        name: str,
+        filters: int,
+        size: int | tuple[int, int] = 3,
+        stride: int = 1,
+        activation: str | None = "relu",
+        norm: bool = True,
+        padding: str = "same",
+    ) -> Any:
+        kernel = self._kernel(self.student.convolutions[name].kernel)
+        return self._finished(tf.nn.conv2d(x, kernel, strides=stride, padding=padding.upper()), name, activation)
 
-    def add(self, x: Any, y: Any, name: str) -> Any:
-        return _ranged(tf.nn.relu(x + y), *self.student.ranges[name])
+    def depthwise(
+        self,
+        x: Any,
+        name: str,
+        size: int | tuple[int, int] = 3,
+        stride: int = 1,
+        activation: str | None = "relu",
+        norm: bool = True,
+        padding: str = "same",
+    ) -> Any:
+        found = self.student.convolutions[name].kernel
+        # The converter keeps a scale per channel only in its own layout, channels last.
+        kernel = tf.reshape(self._kernel(found[None, ..., 0]), found.shape)
+        strides = (1, stride, stride, 1)
+        return self._finished(tf.nn.depthwise_conv2d(x, kernel, strides, padding.upper()), name, activation)
+
+    def add(self, x: Any, y: Any, name: str, activation: str | None = "relu") -> Any:
+        return self._ranged(ACTIVATIONS[activation](x + y), *self.student.ranges[name])
 
     def mean(self, x: Any, name: str) -> Any:
-        return _ranged(tf.reduce_mean(x, axis=(1, 2), keepdims=True), *self.student.ranges[name])
+        return self._ranged(tf.reduce_mean(x, axis=(1, 2), keepdims=True), *self.student.ranges[name])
 
-    def head(self, x: Any, name: str, classes: int) -> Any:
-        return tf.reshape(self.conv(x, name, classes, 1, relu=False), (-1, classes))
+    def pool(self, x: Any, name: str, kind: str, size: tuple[int, int], stride: tuple[int, int], padding: str) -> Any:
+        if kind == "max":
+            return tf.nn.max_pool2d(x, size, stride, padding.upper())
+        return self._ranged(tf.nn.avg_pool2d(x, size, stride, padding.upper()), *self.student.ranges[name])
+
+    def pad(self, x: Any, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
+        return tf.pad(x, ((0, 0), *pads, (0, 0)))
+
+    def flat(self, x: Any) -> Any:
+        return tf.reshape(x, (-1, x.shape[-1]))
+
+    def _kernel(self, kernel: np.ndarray) -> Any:
+        if not self.quantized:
+            return tf.constant(kernel)
+        reach = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1))) + 1e-8
+        return tf.quantization.fake_quant_with_min_max_vars_per_channel(
+            tf.constant(kernel), -reach, reach, narrow_range=True
+        )
+
+    def _finished(self, x: Any, name: str, activation: str | None) -> Any:
+        unit = self.student.convolutions[name]
+        return self._ranged(ACTIVATIONS[activation](x + unit.bias), unit.low, unit.high)
+
+    def _ranged(self, x: Any, low: float, high: float) -> Any:
+        return tf.quantization.fake_quant_with_min_max_vars(x, low, high) if self.quantized else x
 
 
-def logits(student: Student, network: Network) -> Callable[[Any], Any]:
-    """The quantized student as a function: scaled images (N, height, width, channels) to logits (N, classes)."""
-    return lambda images: network(Exported(student), _ranged(images, INPUT_LOW, INPUT_HIGH), student.plan)
+def logits(student: Student, quantized: bool = True) -> Callable[[Any], Any]:
+    """The student as a function: scaled images (N, height, width, channels) to logits (N, classes)."""
+    layers = Exported(student, quantized)
+    return lambda images: network(layers, layers._ranged(images, INPUT_LOW, INPUT_HIGH), student.plan)
 
 
-def export(student: Student, network: Network, folder: Path) -> Artifact:
-    """Write ``folder``/VARIANT.tflite; the graph's fake quantization decides every scale, so no data is needed."""
+def export(student: Student, quantization: str, folder: Path) -> Artifact:
+    """Write one .tflite below ``folder``.
+
+    ``int8`` takes and returns uint8, and its scales are those of the training, so no data is needed. The others take
+    scaled images and return probabilities in float32: ``int8_dynamic`` has int8 weights, ``float16`` and ``float32``
+    have weights of that type.
+    """
+    integer = quantization == FULL_INTEGER
     spec = tf.TensorSpec([1, *student.plan.input_shape], tf.float32, name="image")
-    infer = logits(student, network)
-    function = tf.function(lambda image: _ranged(tf.nn.softmax(infer(image)), 0.0, 255 / 256)).get_concrete_function(
-        spec
-    )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = tf.uint8
-    path = folder / f"{student.plan.variant}.tflite"
+    infer = logits(student, integer)
+    layers = Exported(student, integer)
+    function = tf.function(lambda image: layers._ranged(tf.nn.softmax(infer(image)), 0.0, 255 / 256))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(spec)])
+    if quantization != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if integer:
+        converter.inference_input_type = converter.inference_output_type = tf.uint8
+    path = folder / student.plan.file(quantization)
     path.write_bytes(converter.convert())
     parameters = sum(unit.kernel.size + unit.bias.size for unit in student.convolutions.values())
-    return Artifact(student.plan, path, int(parameters), student.float32_top1)
-
-
-def _ranged(x: Any, low: float, high: float) -> Any:
-    return tf.quantization.fake_quant_with_min_max_vars(x, low, high)
+    return Artifact(student.plan, quantization, path, int(parameters), student.float32_top1)

@@ -77,6 +77,16 @@ def logits(teacher: Teacher, contract: InputContract, images: np.ndarray) -> np.
     return as_logits(_outputs(teacher, way, images), contract.output)
 
 
+def affine(contract: InputContract, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix (channels, channels) and offset (channels,) from a student's scaled pixels to the teacher's: x @ m + b."""
+    mean, std = (np.asarray(part, np.float32) for part in (contract.mean, contract.std))
+    way = scalings(mean, std, channels)[contract.scaling]
+    pixels = np.concatenate([np.zeros((1, channels)), np.eye(channels)]).astype(np.float32)
+    offset, *steps = way(pixels[:, None, None, :])[:, 0, 0, :]
+    matrix = np.stack(steps) - offset
+    return matrix * 127.5, offset + 128.0 * matrix.sum(0)
+
+
 def output_kind(values: np.ndarray) -> str:
     """``softmax`` when rows are distributions, ``sigmoid`` when values are in 0..1, else ``logits``."""
     inside = bool((values >= -1e-4).all() and (values <= 1 + 1e-4).all())

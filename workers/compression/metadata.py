@@ -13,30 +13,37 @@ from pathlib import Path
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from workers.compression.compaction import compacted
+
 BUFFER_NAME = b"TFLITE_METADATA"
 LABELS = "labels.txt"
 RGB, GREY = 1, 2
 IMAGE_PROPERTIES, FEATURE_PROPERTIES = 2, 1
+NORMALIZATION_OPTIONS = 1
+INPUT_MEAN, INPUT_STD = 128.0, 127.5
 TENSOR_AXIS_LABELS = 2
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def describe(path: Path, classes: Sequence[str], channels: int) -> None:
-    """Write metadata and labels into the .tflite at ``path``; its tensors and outputs stay as they are."""
+def describe(path: Path, classes: Sequence[str]) -> None:
+    """Write metadata and labels into the .tflite at ``path`` and leave out what nothing reads.
+
+    What it computes stays as it is. A float32 input is described as (pixel - 128) / 127.5.
+    """
     description = f"Image classifier of {len(classes)} classes, made by learn2compress"
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    graph = model.subgraphs[0]
+    image = graph.tensors[graph.inputs[0]]
     buffer = schema.BufferT()
-    buffer.data = _metadata(path.stem, description, channels)
+    buffer.data = _metadata(path.stem, description, image.shape[3], image.type == schema.TensorType.FLOAT32)
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = BUFFER_NAME, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(path.stat().st_size + 4096)
-    builder.Finish(model.Pack(builder), b"TFL3")
     labels = io.BytesIO()
     with zipfile.ZipFile(labels, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(LABELS, FIXED_DATE), "\n".join(classes) + "\n")
-    path.write_bytes(bytes(builder.Output()) + labels.getvalue())
+    path.write_bytes(compacted(model) + labels.getvalue())
 
 
 def labels(path: Path) -> list[str]:
@@ -45,17 +52,15 @@ def labels(path: Path) -> list[str]:
         return archive.read(LABELS).decode().splitlines()
 
 
-def _metadata(name: str, description: str, channels: int) -> bytes:
+def _metadata(name: str, description: str, channels: int, in_float: bool) -> bytes:
     b = flatbuffers.Builder(1024)
     image = _table(b, 2, int8={0: RGB if channels == 3 else GREY})
-    inputs = _tensor(
-        b, "image", "Pixels 0..255, " + ("RGB" if channels == 3 else "grey"), IMAGE_PROPERTIES, image, 255.0
-    )
-    file = _table(
-        b, 5, offsets={0: b.CreateString(LABELS), 1: b.CreateString("Class names")}, int8={2: TENSOR_AXIS_LABELS}
-    )
+    units = [_normalization(b, INPUT_MEAN, INPUT_STD)] if in_float else []
+    text = "Pixels 0..255, " + ("RGB" if channels == 3 else "grey")
+    inputs = _tensor(b, "image", text, IMAGE_PROPERTIES, image, 255.0, units=units)
+    file = _table(b, 5, offsets={0: b.CreateString(LABELS)}, int8={2: TENSOR_AXIS_LABELS})
     feature = _table(b, 0)
-    outputs = _tensor(b, "probability", "Probability of each class", FEATURE_PROPERTIES, feature, 1.0, [file])
+    outputs = _tensor(b, "probability", "", FEATURE_PROPERTIES, feature, 1.0, [file])
     graph = _table(b, 10, offsets={2: _vector(b, [inputs]), 3: _vector(b, [outputs])})
     texts = {0: b.CreateString(name), 1: b.CreateString(description), 2: b.CreateString("1")}
     root = _table(b, 8, offsets=texts | {3: _vector(b, [graph]), 7: b.CreateString("1.0.0")})
@@ -64,12 +69,29 @@ def _metadata(name: str, description: str, channels: int) -> bytes:
 
 
 def _tensor(
-    b: flatbuffers.Builder, name: str, text: str, kind: int, properties: int, most: float, files: Sequence[int] = ()
+    b: flatbuffers.Builder,
+    name: str,
+    text: str,
+    kind: int,
+    properties: int,
+    most: float,
+    files: Sequence[int] = (),
+    units: Sequence[int] = (),
 ) -> int:
     content = _table(b, 3, offsets={1: properties}, int8={0: kind})
     stats = _table(b, 2, offsets={0: _floats(b, [most]), 1: _floats(b, [0.0])})
-    offsets = {0: b.CreateString(name), 1: b.CreateString(text), 3: content, 5: stats}
-    return _table(b, 7, offsets=offsets | ({6: _vector(b, files)} if files else {}))
+    offsets = {0: b.CreateString(name), 3: content, 5: stats} | ({1: b.CreateString(text)} if text else {})
+    if units:
+        offsets[4] = _vector(b, units)
+    if files:
+        offsets[6] = _vector(b, files)
+    return _table(b, 7, offsets=offsets)
+
+
+def _normalization(b: flatbuffers.Builder, mean: float, std: float) -> int:
+    """A ProcessUnit: pixels become (x - mean) / std."""
+    options = _table(b, 2, offsets={0: _floats(b, [mean]), 1: _floats(b, [std])})
+    return _table(b, 2, offsets={1: options}, int8={0: NORMALIZATION_OPTIONS})
 
 
 def _table(

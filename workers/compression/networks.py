@@ -1,191 +1,167 @@
-"""Student networks: one residual network, written once over a vocabulary of layers.
+"""The students as trainable Keras networks; small ones branch off from the largest one's first layers."""
 
-``Vocabulary`` is spoken twice: here by trainable Keras layers, and by the exporter with folded constants. Both give
-every layer the same name, so that what is trained is what is exported. The network is the CIFAR residual network of He
-et al. 2015 (section 4.2), with ``depth`` blocks in each of three stages of widths w, 2w, 4w.
-"""
-
-from typing import Any, Protocol
+import operator
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import ops
 
+from workers.compression.families import network
+from workers.compression.layers import ACTIVATIONS, Convolution, DepthwiseConvolution, Quantizer
 from workers.compression.values import StudentPlan
 
-LARGEST_MAP = 48
-STAGES = 3
+
+@dataclass(frozen=True)
+class Step:
+    """What a named layer was applied to and what it gave; ``layer`` is its unit or its quantizer."""
+
+    inputs: tuple[Any, ...]
+    output: Any
+    layer: Any
 
 
-class Vocabulary(Protocol):
-    """What a network is built from; tensors are (batch, height, width, channels)."""
+class Branch(keras.layers.Layer):
+    """Where a student leaves the trunk: it sees ``rows`` of a training batch, and its gradient ends here."""
 
-    def conv(self, x: Any, name: str, filters: int, size: int, stride: int = 1, relu: bool = True) -> Any:
-        """Convolution, batch normalization and, unless ``relu`` is off, a ReLU; ``same`` padding."""
-
-    def add(self, x: Any, y: Any, name: str) -> Any:
-        """Sum of two tensors and a ReLU."""
-
-    def mean(self, x: Any, name: str) -> Any:
-        """Mean over height and width, kept as (batch, 1, 1, channels)."""
-
-    def head(self, x: Any, name: str, classes: int) -> Any:
-        """Logits (batch, classes) from (batch, 1, 1, channels)."""
-
-
-def resnet(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
-    """Logits (batch, classes) of scaled images; strided stems bring inputs over 48 pixels down first."""
-    side = max(plan.input_shape[:2])
-    x = layers.conv(x, "stem", plan.width, 3, stride=2 if side > LARGEST_MAP else 1)
-    if side > 2 * LARGEST_MAP:
-        x = layers.conv(x, "stem_2", plan.width, 3, stride=2)
-    for stage in range(STAGES):
-        for block in range(plan.depth):
-            stride = 2 if stage and not block else 1
-            x = _block(layers, x, f"stage{stage}_block{block}", plan.width * 2**stage, stride)
-    return layers.head(layers.mean(x, "pool"), "logits", plan.classes)
-
-
-def _block(layers: Vocabulary, x: Any, name: str, filters: int, stride: int) -> Any:
-    y = layers.conv(x, f"{name}_a", filters, 3, stride)
-    y = layers.conv(y, f"{name}_b", filters, 3, relu=False)
-    shortcut = layers.conv(x, f"{name}_skip", filters, 1, stride, relu=False) if stride > 1 else x
-    return layers.add(shortcut, y, f"{name}_sum")
-
-
-class Quantizer(keras.layers.Layer):
-    """Fake quantization of a tensor to 8 bits over a tracked range (Jacob et al. 2018, section 3).
-
-    ``mode`` is ``float`` (identity), ``calibrate`` (identity, tracking the range) or ``quantized`` (both). The range is
-    an exponential moving average of each training batch's extremes, and always holds zero.
-    """
-
-    MOMENTUM = 0.95
-
-    def __init__(self, name: str):
-        super().__init__(name=name)
-        self.mode = "float"
-        self.low = self.add_weight(name="low", shape=(), initializer="zeros", trainable=False)
-        self.high = self.add_weight(name="high", shape=(), initializer="zeros", trainable=False)
+    def __init__(self, rows: slice):
+        super().__init__()
+        self.rows = rows
 
     def call(self, x: Any, training: bool = False) -> Any:
-        if self.mode != "float" and training:
-            self._track(self.low, ops.minimum(ops.min(x), 0.0))
-            self._track(self.high, ops.maximum(ops.max(x), 0.0))
-        if self.mode != "quantized":
-            return x
-        return keras.quantizers.fake_quant_with_min_max_vars(x, self.low, self.high)
+        return ops.stop_gradient(x)[self.rows] if training else x
 
-    def _track(self, bound: Any, value: Any) -> None:
-        value = ops.stop_gradient(value)
-        blended = self.MOMENTUM * bound + (1 - self.MOMENTUM) * value
-        bound.assign(ops.where(bound == 0.0, value, blended))
-
-
-class Convolution(keras.layers.Layer):
-    """Convolution, batch normalization and ReLU as one unit that can be folded and fake-quantized.
-
-    With a ``parent`` its kernel is the leading slice of the parent's: students share parameters by nesting (Yu et al.
-    2018, slimmable networks), while each keeps batch-norm statistics of its own. In ``quantized`` mode the moving
-    statistics are folded into the kernel before that is quantized per output channel (narrow range), which is the
-    arithmetic of the exported file.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        inputs: int,
-        filters: int,
-        size: int,
-        stride: int,
-        relu: bool,
-        norm: bool,
-        parent: "Convolution | None",
-    ):
-        super().__init__(name=name)
-        self.strides, self.relu, self.mode = stride, relu, "float"
-        self.parent = parent
-        self.inputs, self.filters = inputs, filters
-        if parent is None:
-            self.own_kernel = self.add_weight(
-                name="kernel", shape=(size, size, inputs, filters), initializer="he_normal"
-            )
-        self.norm = keras.layers.BatchNormalization(momentum=0.95, epsilon=1e-3, name="norm") if norm else None
-        if self.norm is None:
-            self.bias = self.add_weight(name="bias", shape=(filters,), initializer="zeros")
-        else:
-            self.norm.build((None, None, None, filters))
-        self.quantizer = Quantizer("range")
-
-    @property
-    def kernel(self) -> Any:
-        """(height, width, inputs, filters): its own, or the leading channels of its parent's."""
-        if self.parent is None:
-            return self.own_kernel
-        return self.parent.kernel[:, :, : self.inputs, : self.filters]
-
-    def folded(self) -> tuple[Any, Any]:
-        """Kernel and bias (filters,) with the normalization's moving statistics folded in."""
-        if self.norm is None:
-            return self.kernel, self.bias
-        scale = self.norm.gamma * ops.rsqrt(self.norm.moving_variance + self.norm.epsilon)
-        return self.kernel * scale, self.norm.beta - self.norm.moving_mean * scale
-
-    def call(self, x: Any, training: bool = False) -> Any:
-        x = self._quantized(x) if self.mode == "quantized" else self._float(x, training and self.mode == "float")
-        return self.quantizer(ops.relu(x) if self.relu else x, training=training)
-
-    def _float(self, x: Any, training: bool) -> Any:
-        x = ops.conv(x, self.kernel, strides=self.strides, padding="same")
-        return x + self.bias if self.norm is None else self.norm(x, training=training)
-
-    def _quantized(self, x: Any) -> Any:
-        kernel, bias = self.folded()
-        reach = ops.stop_gradient(ops.max(ops.abs(kernel), axis=(0, 1, 2)) + 1e-8)
-        kernel = keras.quantizers.fake_quant_with_min_max_vars(kernel, -reach, reach, narrow_range=True, axis=-1)
-        return ops.conv(x, kernel, strides=self.strides, padding="same") + bias
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return shape
 
 
 class Trainable:
-    """The vocabulary of trainable layers; ``parent`` is the wider student's, whose kernels are shared."""
+    """The vocabulary of trainable layers.
 
-    def __init__(self, student: str, parent: "Trainable | None" = None):
-        self.student, self.parent = student, parent
-        self.convolutions: dict[str, Convolution] = {}
-        self.quantizers: dict[str, Quantizer] = {}
+    With a ``trunk``, another student's layers, a layer that has the same name, the same filters and the same input
+    there is that one: both students are the same network up to where they differ. From there on it sees ``rows`` of a
+    batch.
+    """
 
-    def conv(self, x: Any, name: str, filters: int, size: int, stride: int = 1, relu: bool = True) -> Any:
-        return self._unit(x, name, filters, size, stride, relu, norm=True)
+    def __init__(self, student: str, images: Any, trunk: "Trainable | None", rows: slice, prunable: bool):
+        self.student, self.images, self.trunk, self.rows, self.prunable = student, images, trunk, rows, prunable
+        self.steps: dict[str, Step] = {}
+        self.branches: dict[int, Any] = {}
 
-    def add(self, x: Any, y: Any, name: str) -> Any:
-        return self._quantizer(name)(ops.relu(x + y))
+    @property
+    def tensors(self) -> list[Any]:
+        """The images and what every layer gives."""
+        return [self.images, *(step.output for step in self.steps.values())]
+
+    @property
+    def convolutions(self) -> dict[str, Convolution]:
+        return {name: step.layer for name, step in self.steps.items() if isinstance(step.layer, Convolution)}
+
+    @property
+    def quantizers(self) -> dict[str, Quantizer]:
+        return {name: step.layer for name, step in self.steps.items() if isinstance(step.layer, Quantizer)}
+
+    def conv(
+        self,
+        x: Any,
+        name: str,
+        filters: int,
+        size: int | tuple[int, int] = 3,
+        stride: int = 1,
+        activation: str | None = "relu",
+        norm: bool = True,
+        padding: str = "same",
+    ) -> Any:
+        return self._unit(Convolution, x, name, filters, size, stride, activation, norm, padding)
+
+    def depthwise(
+        self,
+        x: Any,
+        name: str,
+        size: int | tuple[int, int] = 3,
+        stride: int = 1,
+        activation: str | None = "relu",
+        norm: bool = True,
+        padding: str = "same",
+    ) -> Any:
+        return self._unit(DepthwiseConvolution, x, name, x.shape[-1], size, stride, activation, norm, padding)
+
+    def add(self, x: Any, y: Any, name: str, activation: str | None = "relu") -> Any:
+        return self._ranged(name, x.shape[-1], lambda a, b: ACTIVATIONS[activation](a + b), x, y)
 
     def mean(self, x: Any, name: str) -> Any:
-        return self._quantizer(name)(ops.mean(x, axis=(1, 2), keepdims=True))
+        return self._ranged(name, x.shape[-1], lambda a: ops.mean(a, axis=(1, 2), keepdims=True), x)
 
-    def head(self, x: Any, name: str, classes: int) -> Any:
-        return ops.squeeze(self._unit(x, name, classes, 1, 1, relu=False, norm=False), axis=(1, 2))
+    def pool(self, x: Any, name: str, kind: str, size: tuple[int, int], stride: tuple[int, int], padding: str) -> Any:
+        if kind == "max":
+            return ops.max_pool(x, size, stride, padding)
+        return self._ranged(name, x.shape[-1], lambda a: ops.average_pool(a, size, stride, padding), x)
 
-    def _unit(self, x: Any, name: str, filters: int, size: int, stride: int, relu: bool, norm: bool) -> Any:
-        parent = self.parent.convolutions[name] if self.parent else None
-        unit = Convolution(f"{self.student}_{name}", x.shape[-1], filters, size, stride, relu, norm, parent)
-        self.convolutions[name] = unit
-        return unit(x)
+    def pad(self, x: Any, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
+        return ops.pad(x, ((0, 0), *pads, (0, 0)))
 
-    def _quantizer(self, name: str) -> Quantizer:
-        self.quantizers[name] = Quantizer(f"{self.student}_{name}")
-        return self.quantizers[name]
+    def flat(self, x: Any) -> Any:
+        return ops.squeeze(x, axis=(1, 2))
+
+    def _unit(
+        self,
+        kind: type[Convolution],
+        x: Any,
+        name: str,
+        filters: int,
+        size: int | tuple[int, int],
+        stride: int,
+        activation: str | None,
+        norm: bool,
+        padding: str,
+    ) -> Any:
+        def make(own: Any) -> tuple[Any, Any]:
+            sides = (size, size) if isinstance(size, int) else size
+            label, prunable = f"{self.student}_{name}", self.prunable and kind is Convolution
+            unit = kind(label, x.shape[-1], filters, sides, stride, activation, norm, padding, prunable)
+            return unit, unit(own)
+
+        return self._step(name, filters, make, x)
+
+    def _ranged(self, name: str, filters: int, compute: Any, *inputs: Any) -> Any:
+        def make(*own: Any) -> tuple[Any, Any]:
+            quantizer = Quantizer(f"{self.student}_{name}")
+            return quantizer, quantizer(compute(*own))
+
+        return self._step(name, filters, make, *inputs)
+
+    def _step(self, name: str, filters: int, make: Any, *inputs: Any) -> Any:
+        """The trunk's layer of that name where it is the same, else what ``make`` gives for the student's inputs."""
+        step = self.trunk.steps.get(name) if self.trunk else None
+        same = step and step.output.shape[-1] == filters and all(map(operator.is_, step.inputs, inputs))
+        if step is None or not same:
+            layer, output = make(*map(self._own, inputs))
+            step = Step(inputs, output, layer)
+        self.steps[name] = step
+        return step.output
+
+    def _own(self, x: Any) -> Any:
+        """``x``, or a branch from it where it is the trunk's."""
+        if self.trunk is None or not any(x is each for each in self.trunk.tensors):
+            return x
+        if id(x) not in self.branches:
+            self.branches[id(x)] = Branch(self.rows)(x)
+        return self.branches[id(x)]
 
 
-def build(plans: tuple[StudentPlan, ...]) -> dict[str, tuple[keras.Model, Trainable]]:
-    """One Keras network per plan, widest first, each sharing the kernels of the one before.
+def rows(number: int, portion: float) -> slice:
+    """Which rows of a batch student ``number`` is trained on: the first all, every other its own ``portion``."""
+    step = max(1, round(1 / portion))
+    return slice(None) if number == 0 else slice((number - 1) % step, None, step)
 
-    A network takes scaled images (N, height, width, channels) and returns logits (N, classes).
-    """
-    built: dict[str, tuple[keras.Model, Trainable]] = {}
-    parent: Trainable | None = None
-    for plan in plans:
-        layers = Trainable(plan.name, parent)
-        images = keras.Input(plan.input_shape, name=f"{plan.name}_images")
-        built[plan.name] = keras.Model(images, resnet(layers, images, plan), name=plan.name), layers
-        parent = layers
+
+def build(plans: tuple[StudentPlan, ...], portion: float, prunable: bool = False) -> dict[str, tuple[Any, Trainable]]:
+    """Name -> (logits, layers) of every student, largest first, all fed with one Keras input of scaled images."""
+    images = keras.Input(plans[0].input_shape, name="images")
+    built: dict[str, tuple[Any, Trainable]] = {}
+    trunk: Trainable | None = None
+    for number, plan in enumerate(plans):
+        layers = Trainable(plan.name, images, trunk, rows(number, portion), prunable)
+        built[plan.name] = network(layers, images, plan), layers
+        trunk = trunk or layers
     return built

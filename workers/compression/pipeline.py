@@ -1,11 +1,9 @@
-"""The whole story: a teacher and its data become three .tflite files and a report."""
+"""The whole story: a teacher and its data become .tflite files and a report."""
 
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import keras
 
 from workers.compression import (
     checkpoint,
@@ -13,19 +11,32 @@ from workers.compression import (
     evaluation,
     export,
     input_contract,
+    joint_training,
     metadata,
-    networks,
     plots,
-    quantization,
+    quantized_teacher,
+    selection,
+    sizes,
     soft_targets,
     students,
     summary,
     teacher,
-    training,
+    teacher_graph,
 )
-from workers.compression.epochs import EpochEnd
-from workers.compression.recipe import Phase, Recipe
-from workers.compression.values import Checkpoint, Dataset, Report, Student, StudentPlan, TeacherOutputs
+from workers.compression.errors import CompressionError
+from workers.compression.recipe import Recipe
+from workers.compression.values import (
+    Artifact,
+    Dataset,
+    InputContract,
+    Report,
+    Scorecard,
+    Size,
+    StudentPlan,
+    Teacher,
+)
+
+LATENCY_RUNS_OF_PLANNING = 50
 
 
 def compress(
@@ -49,63 +60,68 @@ def compress(
     logits = partial(input_contract.logits, found, contract)
     harmless = soft_targets.harmless(logits, images.val)
     recipe = recipe or Recipe.derive(spec, found.parameters, found.input_shape, len(images.train), harmless)
-    plans = students.plan(recipe, len(images.classes))
+    itself = _itself(found, contract, recipe, len(images.classes))
+    measure = partial(_size, recipe, images.classes, scratch)
+    plans = students.plan(recipe, spec.get("variants"), len(images.classes), itself and itself.graph, measure)
     soft = soft_targets.cache(logits, images.train, recipe.mirrored, scratch, partial(report, "teach"))
     small = data.resized(images, recipe.input_shape, scratch)
     job = checkpoint.fingerprint(model, dataset, recipe, spec)
-    trained = _train(plans, recipe, small, soft, folder / "checkpoint.npz", job, report)
+    trained = joint_training.train(plans, itself, recipe, small, soft, folder / "checkpoint.npz", job, report)
     report("export", 0.0)
-    artifacts = [export.export(student, networks.resnet, variants) for student in trained]
-    for artifact in artifacts:
-        metadata.describe(artifact.path, images.classes, recipe.input_shape[2])
+    artifacts = [export.export(student, kind, variants) for student in trained for kind in recipe.quantizations]
+    scaling = input_contract.affine(contract, found.input_shape[2])
+    untrained = quantized_teacher.export(found, scaling, contract.output, images.train, variants)
+    for artifact in [*artifacts, *([untrained] if untrained else [])]:
+        metadata.describe(artifact.path, images.classes)
     report("evaluate", 0.0)
     scores = logits(images.test.images)
-    latencies = evaluation.latencies(
-        [*(a.path for a in artifacts), *([found.tflite] if found.tflite else [])], recipe.latency_runs
-    )
-    cards = []
-    for number, (artifact, latency) in enumerate(zip(artifacts, latencies, strict=False)):
-        cards.append(evaluation.evaluate(artifact, small, scores.argmax(1), latency))
-        report("evaluate", (number + 1) / len(artifacts))
-    card = evaluation.evaluate_teacher(found, scores, images, latencies[-1] if found.tflite else None)
-    result = summary.report(summary.baseline(found, card), artifacts, cards, recipe, contract, images)
+    tests = [*((artifact, small) for artifact in artifacts), *([(untrained, images)] if untrained else [])]
+    cards, card = _evaluated(tests, found, scores, images, recipe, report)
+    kept = selection.choose([artifact for artifact, _ in tests], cards)
+    result = summary.report(summary.baseline(found, card), kept, recipe, contract, images)
     plots.accuracy_over_bytes(result, folder)
     return result
 
 
-def _train(
-    plans: tuple[StudentPlan, ...],
-    recipe: Recipe,
+def _itself(found: Teacher, contract: InputContract, recipe: Recipe, classes: int) -> StudentPlan | None:
+    """The teacher as a student of full width, where students are made of it or it is trained along."""
+    if recipe.family != "teacher" and recipe.teacher != "joint":
+        return None
+    if found.tflite is None:
+        hint = "Ask for another family, and for a fixed teacher."
+        raise CompressionError("teacher_not_prunable", "The teacher could not be converted to .tflite.", hint)
+    read = teacher_graph.by_importance(teacher_graph.read(found.tflite))
+    graph = teacher_graph.scaled(read, *input_contract.affine(contract, found.input_shape[2]))
+    return StudentPlan("teacher", "teacher", "teacher", 100, 1, found.input_shape, classes, graph=graph)
+
+
+def _size(recipe: Recipe, classes: tuple[str, ...], folder: Path, plan: StudentPlan, timed: bool) -> Size:
+    """Of the largest of the files that would be made of ``plan``."""
+    student = sizes.untrained(plan)
+    artifacts = [export.export(student, kind, folder) for kind in recipe.quantizations]
+    for artifact in artifacts:
+        metadata.describe(artifact.path, classes)
+    paths = [artifact.path for artifact in artifacts]
+    times = [each["p50"] for each in evaluation.latencies(paths, LATENCY_RUNS_OF_PLANNING)] if timed else []
+    size = Size(max(path.stat().st_size for path in paths), sizes.counted(plan).macs, max(times, default=None))
+    for path in paths:
+        path.unlink()
+    return size
+
+
+def _evaluated(
+    tests: list[tuple[Artifact, Dataset]],
+    found: Teacher,
+    scores: Any,
     images: Dataset,
-    soft: TeacherOutputs,
-    path: Path,
-    job: str,
+    recipe: Recipe,
     report: Report,
-) -> list[Student]:
-    """Train all students together in float, then quantization-aware; a checkpoint after every epoch."""
-    keras.utils.set_random_seed(recipe.seed)
-    saved = checkpoint.load(path, job)
-    built = networks.build(plans)
-    layers = [vocabulary for _, vocabulary in built.values()]
-    joint = training.Joint({name: network for name, (network, _) in built.items()}, recipe)
-    float32_top1 = saved.float32_top1 if saved else {}
-
-    def fit(phase: Phase) -> None:
-        def save(epochs: int) -> None:
-            checkpoint.save(path, Checkpoint(job, phase.name, epochs, float32_top1, training.state(joint)))
-
-        accuracies = partial(training.accuracies, joint, images.val)
-        own = saved if saved and saved.phase == phase.name else None
-        training.fit(joint, phase, images.train, soft, own, EpochEnd(phase, report, accuracies, save))
-
-    in_float, in_int8 = recipe.phases
-    if not saved or saved.phase == in_float.name:
-        fit(in_float)
-        float32_top1 = training.accuracies(joint, images.test)
-        sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(
-            quantization.CALIBRATION_BATCHES
-        )
-        quantization.calibrate(joint, layers, sample)
-    quantization.set_mode(layers, "quantized")
-    fit(in_int8)
-    return [quantization.quantized(plan, built[plan.name][1], float32_top1[plan.name]) for plan in plans]
+) -> tuple[list[Scorecard], Scorecard]:
+    """The cards of all files, and the baseline's."""
+    paths = [artifact.path for artifact, _ in tests]
+    latencies = evaluation.latencies([*paths, *([found.tflite] if found.tflite else [])], recipe.latency_runs)
+    cards = []
+    for (artifact, seen), latency in zip(tests, latencies, strict=False):
+        cards.append(evaluation.evaluate(artifact.path, seen, scores.argmax(1), latency))
+        report("evaluate", len(cards) / len(tests))
+    return cards, evaluation.evaluate_teacher(found, scores, images, latencies[-1] if found.tflite else None)

@@ -1,6 +1,6 @@
 """The recipe of one compression: derived in one function from what was asked, the teacher and the data."""
 
-import math
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 from workers.compression.values import Augmentation
 
 LARGEST_INPUT = 128
-LARGEST_STUDENT = 400_000
-TEACHER_SHARE = 0.25
-IMAGE_VIEWS = {"draft": 120_000, "standard": 1_000_000, "thorough": 5_000_000}
+LARGEST_STUDENT = 300_000
+TEACHER_SHARE = 0.6
+LARGEST_MAP_OF_RESNET = 64
+IMAGE_VIEWS = {"draft": 120_000, "standard": 2_000_000, "thorough": 5_000_000}
 EPOCH_BOUNDS = {"draft": (3, 30), "standard": (10, 90), "thorough": (30, 300)}
 
 
@@ -28,25 +29,32 @@ class Phase:
 class Recipe:
     """Everything that decides a training, visible in report.json.
 
-    ``widths`` are the students' first-stage channels, largest first; rates are peak learning rates of cosine schedules
-    with warm-up; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015, section 2);
-    ``shift`` is the largest random translation in pixels.
+    ``students`` are (name, width, depth) where they are given outright; else they are planned: ``parameters`` is what
+    the largest should have. ``portion`` is the part of each batch that every student but the largest sees. Rates are
+    peak learning rates of cosine schedules with warm-up; ``temperature`` and ``soft_weight`` weigh the distillation
+    loss (Hinton et al. 2015, section 2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest
+    random translation in pixels; ``sparsity`` the share of weights that magnitude pruning sets to zero.
     """
 
     effort: str
     seed: int
-    names: tuple[str, ...]
-    widths: tuple[int, ...]
-    depth: int
+    family: str
+    teacher: str
+    students: tuple[tuple[str, int, int], ...]
+    parameters: int
+    quantizations: tuple[str, ...]
+    sparsity: float
     input_shape: tuple[int, int, int]
     epochs: int
     quantization_epochs: int
     batch: int
+    portion: float
     rate: float
     quantization_rate: float
     weight_decay: float
     temperature: float
     soft_weight: float
+    teacher_weight: float
     mirrored: bool
     shift: int
     latency_runs: int
@@ -63,30 +71,38 @@ class Recipe:
         """The recipe for a job's ``spec``.
 
         ``input_shape`` is the teacher's (height, width, channels), ``images`` the number of training images. The large
-        student gets about a quarter of the teacher's parameters, at most 400,000; medium and small have two thirds and
-        one third of its channels. What the teacher tolerates decides how far images are shifted and whether mirrored.
+        student gets six tenths of the teacher's parameters, at most 300,000 unless it is made of the teacher itself.
+        What the teacher tolerates decides how far images are shifted and whether mirrored.
         """
-        effort = spec.get("effort", "standard")
+        effort, family = spec.get("effort", "standard"), spec.get("family", "auto")
+        seen = input_shape if family == "teacher" else student_input(input_shape)
+        if family == "auto":
+            family = "resnet" if max(seen[:2]) <= LARGEST_MAP_OF_RESNET else "mobilenet"
+        transferred = family == "teacher"
         epochs = _epochs(effort, images)
-        depth = 2
-        third = third_of_width(min(teacher_parameters * TEACHER_SHARE, LARGEST_STUDENT), depth)
+        parameters = teacher_parameters * TEACHER_SHARE
         return cls(
             effort=effort,
             seed=int(spec.get("seed", 0)),
-            names=("large", "medium", "small"),
-            widths=(3 * third, 2 * third, third),
-            depth=depth,
-            input_shape=student_input(input_shape),
+            family=family,
+            teacher=spec.get("teacher", "fixed"),
+            students=(),
+            parameters=round(parameters if transferred else min(parameters, LARGEST_STUDENT)),
+            quantizations=tuple(spec.get("quantizations", ("int8",))),
+            sparsity=spec.get("sparsity", 0.0),
+            input_shape=seen,
             epochs=epochs,
             quantization_epochs=max(1, round(epochs / 10)),
             batch=32 if images < 4_000 else 64 if images < 20_000 else 128,
-            rate=1e-2,
-            quantization_rate=5e-4,
-            weight_decay=1e-3,
+            portion=0.5,
+            rate=2e-2 if transferred else 1e-1,
+            quantization_rate=1e-3,
+            weight_decay=5e-4,
             temperature=4.0,
             soft_weight=0.9,
+            teacher_weight=0.05,
             mirrored=augmentation.mirrored,
-            shift=round(augmentation.shift * max(student_input(input_shape)[:2])),
+            shift=round(augmentation.shift * max(seen[:2])),
             latency_runs=200,
         )
 
@@ -96,18 +112,23 @@ class Recipe:
         return cls(
             effort="draft",
             seed=seed,
-            names=("large", "medium", "small"),
-            widths=(6, 4, 2),
-            depth=1,
+            family="resnet",
+            teacher="fixed",
+            students=(("large", 6, 3), ("medium", 4, 3), ("small", 2, 3)),
+            parameters=0,
+            quantizations=("int8",),
+            sparsity=0.0,
             input_shape=input_shape,
             epochs=2,
             quantization_epochs=1,
             batch=32,
-            rate=3e-3,
-            quantization_rate=3e-4,
-            weight_decay=1e-3,
+            portion=0.5,
+            rate=3e-2,
+            quantization_rate=1e-3,
+            weight_decay=5e-4,
             temperature=4.0,
             soft_weight=0.9,
+            teacher_weight=0.05,
             mirrored=False,
             shift=2,
             latency_runs=5,
@@ -123,7 +144,7 @@ class Recipe:
 
     def row(self) -> dict[str, Any]:
         """As it stands in report.json: tuples are lists there."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return dict(json.loads(json.dumps(asdict(self))))
 
 
 def student_input(shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -131,16 +152,6 @@ def student_input(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     height, width, channels = shape
     scale = min(1.0, LARGEST_INPUT / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale)), channels
-
-
-def third_of_width(parameters: float, depth: int) -> int:
-    """A third of the first stage's channels w so that a three-stage residual network has about ``parameters`` weights.
-
-    A stage of c channels holds 2 * depth kernels of 9 c^2, and the channels double twice: 18 (1 + 4 + 16) depth w^2,
-    less what the first kernel of the second and third stage saves, plus two 1x1 shortcuts.
-    """
-    per_square = 378 * depth - 90 + 10
-    return max(3, round(math.sqrt(parameters / per_square) / 3))
 
 
 def _epochs(effort: str, images: int) -> int:

@@ -5,8 +5,9 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+from workers.compression import evaluation
 from workers.compression.recipe import Recipe
-from workers.compression.values import Artifact, Dataset, InputContract, Scorecard, Teacher
+from workers.compression.values import Artifact, Chosen, Dataset, InputContract, Scorecard, Teacher
 
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy", "pillow")
 
@@ -22,17 +23,21 @@ def baseline(teacher: Teacher, card: Scorecard) -> dict[str, Any]:
     }
 
 
-def variant(artifact: Artifact, card: Scorecard, base: dict[str, Any]) -> dict[str, Any]:
-    """One student's row with its ratios to the baseline (None where the baseline is unknown)."""
+def variant(chosen: Chosen, name: str, base: dict[str, Any]) -> dict[str, Any]:
+    """One file's row with its ratios to the baseline (None where the baseline is unknown)."""
+    artifact, card, plan = chosen.artifact, chosen.card, chosen.artifact.plan
+    asked = {key: value for key, value in (plan.budget or {}).items() if value is not None} if plan else {}
     return {
-        "name": artifact.plan.name,
+        "name": name,
+        "student": plan.variant if plan else None,
+        "family": plan.family if plan else "teacher",
         "file": artifact.path.name,
         "sha256": hashlib.sha256(artifact.path.read_bytes()).hexdigest(),
         "parameters": artifact.parameters,
-        "quantization": "int8",
-        "input": {"shape": [1, *artifact.plan.input_shape], "dtype": "uint8"},
-        "output": {"shape": [1, artifact.plan.classes], "dtype": "uint8"},
+        "quantization": artifact.quantization,
+        **evaluation.tensors(artifact.path),
         "float32_top1": artifact.float32_top1,
+        "budget": {"asked": asked, "kept": chosen.kept} if asked else None,
         **card.row(),
         "smaller_x": _ratio(base["bytes"], card.bytes),
         "faster_x": _ratio(
@@ -43,14 +48,10 @@ def variant(artifact: Artifact, card: Scorecard, base: dict[str, Any]) -> dict[s
 
 
 def report(
-    base: dict[str, Any],
-    artifacts: list[Artifact],
-    cards: list[Scorecard],
-    recipe: Recipe,
-    contract: InputContract,
-    data: Dataset,
+    base: dict[str, Any], files: list[Chosen], recipe: Recipe, contract: InputContract, data: Dataset
 ) -> dict[str, Any]:
-    """All of report.json, largest variant first."""
+    """All of report.json, largest student first, the quantized teacher last."""
+    rows = [variant(chosen, _name(chosen.artifact, recipe), base) for chosen in files]
     return {
         "baseline": base
         | {
@@ -59,20 +60,43 @@ def report(
             "teacher_output": contract.output,
             "scaling_accuracies": contract.accuracies,
         },
-        "variants": [variant(artifact, card, base) for artifact, card in zip(artifacts, cards, strict=True)],
+        "variants": rows,
         "recipe": recipe.row(),
         "data": data.description,
-        "warnings": _warnings(base, cards, contract, data),
+        "warnings": [*_warnings(base, rows, contract, data), *_missed(rows)],
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }
 
 
-def _warnings(base: dict[str, Any], cards: list[Scorecard], contract: InputContract, data: Dataset) -> list[str]:
+def _name(artifact: Artifact, recipe: Recipe) -> str:
+    """The variant's own for the first kind of file that was asked for."""
+    if artifact.plan is None:
+        return f"teacher-{artifact.quantization}"
+    if artifact.quantization == recipe.quantizations[0]:
+        return artifact.plan.variant
+    return f"{artifact.plan.variant}-{artifact.quantization}"
+
+
+def _missed(rows: list[dict[str, Any]]) -> list[str]:
+    """A sentence for every budget that was not kept, with what was reached instead."""
+    names = {"max_bytes": "bytes", "max_macs": "macs", "min_top1": "top1"}
+    found = []
+    for row in rows:
+        if row["budget"] and not row["budget"]["kept"]:
+            reached = {key: row[names[key]] for key in row["budget"]["asked"] if key in names}
+            if "max_latency_ms" in row["budget"]["asked"]:
+                reached["max_latency_ms"] = row["latency_ms"]["p50"]
+            parts = (f"{key} {asked:g}, reached {reached[key]:g}" for key, asked in row["budget"]["asked"].items())
+            found.append(f"budget_unreachable: {row['name']} was asked for with {'; '.join(parts)}.")
+    return found
+
+
+def _warnings(base: dict[str, Any], rows: list[dict[str, Any]], contract: InputContract, data: Dataset) -> list[str]:
     """What the user should know although the job succeeded."""
     found = []
     if base["macs"] is None:
         found.append("The teacher could not be converted to .tflite: its bytes are the upload's, its speed is unknown.")
-    if max(card.bytes for card in cards) >= base["bytes"]:
+    if max(row["bytes"] for row in rows) >= base["bytes"]:
         found.append("The teacher is so small already that a student is larger.")
     if dropped := sum(data.description["duplicates_dropped"].values()):
         found.append(f"{dropped} images equal a held-out image and were not trained on.")

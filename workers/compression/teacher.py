@@ -62,6 +62,7 @@ def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
     about: dict[str, Any] = json.loads((out / "teacher.json").read_text())
     shape = about["input"]["shape"][1:]
     tflite = out / "teacher.tflite"
+    graph = _graph(out / "graph.pb", about)
     return Teacher(
         format=kind,
         loader=loader,
@@ -70,27 +71,32 @@ def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
         parameters=about["parameters"],
         bytes=path.stat().st_size,
         tflite=tflite if tflite.exists() else None,
-        predict=_predictor(out / "graph.pb", about),
+        graph=graph,
+        predict=_predictor(graph),
         description={"format": kind, "loader": loader, "bytes": path.stat().st_size} | about,
     )
 
 
-def _predictor(path: Path, about: dict[str, Any], batch: int = 128) -> Callable[[np.ndarray], np.ndarray]:
-    """The frozen graph as a function; TensorFlow is imported at its first call, since an inspection makes none."""
+def _graph(path: Path, about: dict[str, Any]) -> Callable[[Any], Any]:
+    """The frozen graph as a function of tensors; TensorFlow is imported at its first call: an inspection makes none."""
     shape, dtype = about["input"]["shape"][1:], about["input"]["dtype"]
 
     @cache
-    def graph() -> Callable[[Any], Any]:
+    def opened() -> Callable[[Any], Any]:
         import tensorflow as tf
 
         definition = tf.compat.v1.GraphDef.FromString(path.read_bytes())
         wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(definition, name=""), [])
         ends = [wrapped.graph.as_graph_element(about[end]["name"]) for end in ("input", "output")]
         run = wrapped.prune(*ends)
-        return lambda images: run(tf.cast(images, dtype)).numpy()
+        return lambda images: run(tf.cast(tf.reshape(images, (-1, *shape)), dtype))
 
+    return lambda images: opened()(images)
+
+
+def _predictor(graph: Callable[[Any], Any], batch: int = 128) -> Callable[[np.ndarray], np.ndarray]:
     def predict(images: np.ndarray) -> np.ndarray:
-        parts = [graph()(images[i : i + batch].reshape(-1, *shape)) for i in range(0, len(images), batch)]
+        parts = [graph(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
         return np.concatenate(parts).astype(np.float32)
 
     return predict

@@ -11,6 +11,7 @@ from workers.compression.recipe import Phase, Recipe
 from workers.compression.values import Checkpoint, Split, TeacherOutputs
 
 INPUT_OFFSET, INPUT_SCALE = 128.0, 127.5
+TEACHER = "teacher"
 
 
 def scaled(images: Any) -> Any:
@@ -57,12 +58,14 @@ class Batches(keras.utils.PyDataset):
 class Joint(keras.Model):
     """All students as one network: augmented images in, a dict of logits out, one summed loss.
 
-    The loss per student is (1 - w) CE(label) + w T^2 KL(teacher_T || student_T) (Hinton et al. 2015, section 2).
+    Each student's logits are those of its ``rows`` of a training batch. The loss per student is
+    (1 - w) CE(label) + w T^2 KL(teacher_T || student_T) (Hinton et al. 2015, section 2). A ``teacher`` that is trained
+    along sees the whole batch, learns from the labels, and its own logits are the targets.
     """
 
-    def __init__(self, students: dict[str, keras.Model], recipe: Recipe):
+    def __init__(self, network: keras.Model, rows: dict[str, slice], recipe: Recipe, teacher: keras.Model | None):
         super().__init__(name="joint")
-        self.students = students
+        self.network, self.rows, self.teacher = network, rows, teacher
         self.recipe = recipe
         self.seeds = keras.random.SeedGenerator(recipe.seed)
 
@@ -71,21 +74,36 @@ class Joint(keras.Model):
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
         x = scaled(inputs["image"])
-        if training:
-            x = ops.where(inputs["mirror"][:, None, None, None], ops.flip(x, axis=2), x)
-            x = translated(x, self.recipe.shift, self.seeds)
-        return {name: student(x, training=training) for name, student in self.students.items()}
+        if not training:
+            return dict(self.network(x, training=False))
+        x = ops.where(inputs["mirror"][:, None, None, None], ops.flip(x, axis=2), x)
+        x = translated(x, self.recipe.shift, self.seeds) if self.recipe.shift else x
+        logits = dict(self.network(x, training=True))
+        if self.teacher is None:
+            return logits
+        height, width = self.teacher.input_shape[1:3]
+        x = x if x.shape[1:3] == (height, width) else ops.image.resize(x, (height, width))
+        return {**self.teacher(x, training=True), **logits}
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, training: bool = True) -> Any:
-        recipe, heat = self.recipe, self.recipe.temperature
-        soft_targets = ops.softmax(y["teacher"] / heat)
-        log_targets = ops.log_softmax(y["teacher"] / heat)
-        total = 0.0
-        for logits in y_pred.values():
-            hard = keras.losses.sparse_categorical_crossentropy(y["label"], logits, from_logits=True)
-            soft = ops.sum(soft_targets * (log_targets - ops.log_softmax(logits / heat)), axis=-1)
-            total += ops.mean((1 - recipe.soft_weight) * hard + recipe.soft_weight * heat**2 * soft)
+        taught = dict(y_pred)
+        own = taught.pop(TEACHER, None)
+        targets = y["teacher"] if own is None else ops.stop_gradient(own)
+        total = 0.0 if own is None else self.recipe.teacher_weight * ops.mean(_cross_entropy(y["label"], own))
+        for name, logits in taught.items():
+            rows = self.rows[name]
+            total += self._distillation(y["label"][rows], targets[rows], logits)
         return total
+
+    def _distillation(self, labels: Any, targets: Any, logits: Any) -> Any:
+        weight, heat = self.recipe.soft_weight, self.recipe.temperature
+        gap = ops.log_softmax(targets / heat) - ops.log_softmax(logits / heat)
+        soft = ops.sum(ops.softmax(targets / heat) * gap, axis=-1)
+        return ops.mean((1 - weight) * _cross_entropy(labels, logits) + weight * heat**2 * soft)
+
+
+def _cross_entropy(labels: Any, logits: Any) -> Any:
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
 def translated(x: Any, reach: int, seeds: keras.random.SeedGenerator) -> Any:
@@ -104,19 +122,19 @@ def translated(x: Any, reach: int, seeds: keras.random.SeedGenerator) -> Any:
 
 
 def optimizer(recipe: Recipe, rate: float, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW under a cosine schedule with a warm-up of a twentieth of all steps."""
+    """Nesterov's momentum under a cosine schedule with a warm-up of a twentieth of all steps."""
     warmup = max(1, steps // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 25, max(1, steps - warmup), alpha=0.0, warmup_target=rate, warmup_steps=warmup
     )
-    tuned = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
+    tuned = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay, clipnorm=2.0)
     tuned.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return tuned
 
 
 def accuracies(joint: Joint, split: Split, batch: int = 256) -> dict[str, float]:
     """Top-1 of every student, as it stands, on ``split``; batches are filled up, so one graph serves all."""
-    hits = dict.fromkeys(joint.students, 0)
+    hits = dict.fromkeys(joint.rows, 0)
     for start in range(0, len(split), batch):
         labels = split.labels[start : start + batch]
         images = np.resize(split.images[start : start + batch], (batch, *split.images.shape[1:]))
@@ -131,7 +149,7 @@ def fit(
     split: Split,
     teacher: TeacherOutputs,
     saved: Checkpoint | None,
-    callback: keras.callbacks.Callback,
+    callbacks: list[keras.callbacks.Callback],
 ) -> None:
     """Train one phase; where ``saved`` is from this phase, go on behind the epochs that it holds."""
     done = saved.epochs if saved else 0
@@ -141,7 +159,7 @@ def fit(
     if saved:
         put_state(joint, saved.values)
     if done < phase.epochs:
-        joint.fit(batches, epochs=phase.epochs, initial_epoch=done, shuffle=False, verbose=0, callbacks=[callback])
+        joint.fit(batches, epochs=phase.epochs, initial_epoch=done, shuffle=False, verbose=0, callbacks=callbacks)
 
 
 def state(joint: Joint) -> dict[str, np.ndarray]:

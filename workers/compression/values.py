@@ -1,7 +1,7 @@
 """What flows from one stage to the next: frozen values, no behaviour that belongs to a stage."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ class Teacher:
     """A loaded teacher: a frozen TensorFlow graph and its float32 .tflite, whatever file it came from.
 
     ``input_shape`` is (height, width, channels); ``predict`` takes float32 images (N, height, width, channels), already
-    scaled, and returns raw outputs (N, outputs).
+    scaled, and returns raw outputs (N, outputs); ``graph`` does the same with TensorFlow's tensors.
     """
 
     format: str
@@ -31,6 +31,7 @@ class Teacher:
     parameters: int
     bytes: int
     tflite: Path | None
+    graph: Callable[[Any], Any]
     predict: Callable[[np.ndarray], np.ndarray]
     description: dict[str, Any]
 
@@ -93,22 +94,41 @@ class TeacherOutputs:
 
 @dataclass(frozen=True)
 class StudentPlan:
-    """One student: a residual network by width (channels of its first stage) and depth (blocks per stage).
+    """One student: its family, its width and its depth in blocks; ``input_shape`` is (height, width, channels).
 
-    ``input_shape`` is (height, width, channels).
+    ``variant`` is what it was asked for as, with the ``budget`` that it is to keep; several students may stand for one.
+    ``width`` is the channels of the first stage; in family ``teacher``, whose ``graph`` is the teacher's, it is the
+    percentage of each group's channels that is kept.
     """
 
     name: str
+    variant: str
+    family: str
     width: int
     depth: int
     input_shape: tuple[int, int, int]
     classes: int
+    budget: Mapping[str, Any] | None = None
+    graph: Any = field(default=None, repr=False, compare=False)
 
-    @property
-    def variant(self) -> str:
-        """The decodable name of the file: family, width, depth, input, quantization."""
+    def channels(self, full: int) -> int:
+        """Of ``full`` channels of the teacher, how many this student keeps."""
+        return max(1, round(full * self.width / 100))
+
+    def file(self, quantization: str) -> str:
+        """The decodable name of the file: variant, family, width, depth, input, quantization."""
         height, width, channels = self.input_shape
-        return f"{self.name}-resnet-w{self.width}-d{self.depth}-{height}x{width}x{channels}-int8"
+        size = f"{height}x{width}x{channels}"
+        return f"{self.variant}-{self.family}-w{self.width}-d{self.depth}-{size}-{quantization}.tflite"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a student's files cost at most; ``latency_ms`` is None where nobody asked."""
+
+    bytes: int
+    macs: int
+    latency_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -136,12 +156,13 @@ class Student:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One exported file."""
+    """One exported file; ``plan`` is None for the teacher's own, ``float32_top1`` the trained network's before it."""
 
-    plan: StudentPlan
+    plan: StudentPlan | None
+    quantization: str
     path: Path
     parameters: int
-    float32_top1: float
+    float32_top1: float | None
 
 
 @dataclass(frozen=True)
@@ -153,12 +174,22 @@ class Scorecard:
     agreement: float
     per_class: dict[str, float]
     bytes: int
+    gzip_bytes: int
     macs: int | None
     peak_tensor_bytes: int | None
     latency_ms: dict[str, Any] | None
 
     def row(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A file that is delivered; ``kept`` tells whether it keeps its budget, None where none was asked for."""
+
+    artifact: Artifact
+    card: Scorecard
+    kept: bool | None
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,15 @@ def data(count=96):
 
 def joint(recipe=RECIPE):
     keras.utils.set_random_seed(0)
-    built = networks.build(students.plan(recipe, 3))
-    return training.Joint({name: network for name, (network, _) in built.items()}, recipe), built
+    built = networks.build(students.plan(recipe, None, 3, None, None), recipe.portion, recipe.sparsity > 0)
+    layers = {name: own for name, (_, own) in built.items()}
+    network = keras.Model(layers["large"].images, {name: logits for name, (logits, _) in built.items()})
+    return training.Joint(network, {name: own.rows for name, own in layers.items()}, recipe, None), layers
 
 
 def trained(epochs, recipe=RECIPE, saved=None):
     model, _ = joint(recipe)
-    training.fit(model, replace(recipe.phases[0], epochs=4), *data(), saved, Stop(epochs))
+    training.fit(model, replace(recipe.phases[0], epochs=4), *data(), saved, [Stop(epochs)])
     return model
 
 
@@ -48,7 +50,7 @@ def test_all_students_learn_in_one_fit():
 
 
 def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
-    pair = replace(RECIPE, names=("large", "small"), widths=(6, 2))
+    pair = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
     whole = training.state(trained(4, pair))
     half = training.state(trained(2, pair))
     resumed = training.state(trained(4, pair, Checkpoint("job", "train", 2, {}, half)))
@@ -57,14 +59,33 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
         np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_students_share_their_kernels():
-    model, built = joint()
-    kernels = [v for v in model.trainable_variables if v.name == "kernel"]
-    assert len(kernels) == len(built["large"][1].convolutions)
-    small = built["small"][1].convolutions["stem"]
-    large = built["large"][1].convolutions["stem"]
-    large.own_kernel.assign(np.arange(3 * 3 * 3 * 6, dtype=np.float32).reshape(3, 3, 3, 6))
-    np.testing.assert_array_equal(np.asarray(small.kernel), np.asarray(large.own_kernel)[:, :, :3, :2])
+def test_students_are_one_network_up_to_where_they_differ():
+    recipe = replace(RECIPE, students=(("large", 8, 6), ("small", 8, 5)))
+    _, layers = joint(recipe)
+    large, small = (layers[name].convolutions for name in ("large", "small"))
+    shared = {name for name in small if small[name] is large[name]}
+    assert {"stem", "stage0_block0_a", "stage0_block0_b", "stage1_block0_a"} <= shared
+    assert "logits" not in shared and "stage1_block1_a" not in small
+
+
+def test_a_small_student_leaves_the_trunk_as_it_is():
+    alone = replace(RECIPE, students=(("large", 6, 3),), epochs=1)
+    together = replace(alone, students=(("large", 6, 3), ("small", 2, 2)))
+    kernels = []
+    for recipe in (alone, together):
+        model, layers = joint(recipe)
+        layers["large"].convolutions["stem"].dense.assign(np.ones((3, 3, 3, 16), np.float32))
+        seed(layers["large"])
+        training.fit(model, replace(recipe.phases[0], epochs=1), *data(), None, [])
+        kernels.append(np.asarray(layers["large"].convolutions["stage2_block0_b"].dense))
+    np.testing.assert_allclose(*kernels, rtol=1e-3, atol=1e-4)
+
+
+def seed(layers):
+    """The same first weights, however many students are made beside."""
+    rng = np.random.default_rng(0)
+    for unit in layers.convolutions.values():
+        unit.dense.assign(0.1 * rng.normal(size=unit.dense.shape).astype(np.float32))
 
 
 def test_an_epoch_has_the_same_batches_whenever_it_runs():

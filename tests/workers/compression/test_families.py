@@ -1,0 +1,66 @@
+"""Every family trains, and becomes files that compute what the network computes."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from workers.compression import evaluation, export, flatfile, joint_training, metadata, quantization, sizes, training
+from workers.compression.recipe import Recipe
+from workers.compression.values import Split, StudentPlan, TeacherOutputs
+
+SHAPES = {"resnet": (16, 16, 3), "nasnet": (16, 16, 1), "mobilenet": (64, 64, 3)}
+IMAGES = np.random.default_rng(0).integers(0, 256, (32, 64, 64, 3), np.uint8)
+
+
+def images(shape):
+    return np.ascontiguousarray(IMAGES[:, : shape[0], : shape[1], : shape[2]])
+
+
+@pytest.fixture(scope="module", params=list(SHAPES))
+def student(request):
+    """A large and a small one trained for a moment and quantized: the small one, and what its network answers."""
+    family, shape = request.param, SHAPES[request.param]
+    recipe = replace(Recipe.tiny(shape), family=family, epochs=1, shift=0)
+    plans = tuple(StudentPlan(name, name, family, w, d, shape, 5) for name, w, d in (("large", 4, 5), ("small", 3, 4)))
+    keras.utils.set_random_seed(0)
+    built, network = joint_training._built(plans, recipe)
+    layers = {name: own for name, (_, own) in built.items()}
+    joint = training.Joint(network, {name: own.rows for name, own in layers.items()}, recipe, None)
+    split = Split(images(shape), (np.arange(32) % 5).astype(np.int32))
+    soft = TeacherOutputs(np.zeros((1, 32, 5), np.float32))
+    training.fit(joint, recipe.phases[0], split, soft, None, [])
+    quantization.calibrate(joint, layers.values(), training.Batches(split, soft, 32, 0).sample(1))
+    quantization.set_mode(layers.values(), "float")
+    answers = np.asarray(keras.ops.softmax(joint({"image": split.images}, training=False)["small"]))
+    return quantization.quantized(plans[1], layers["small"], 0.0), answers
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "int8_dynamic", "int8"])
+def test_the_file_answers_as_the_network(student, kind, tmp_path):
+    trained, answers = student
+    artifact = export.export(trained, kind, tmp_path)
+    metadata.describe(artifact.path, [f"class {i}" for i in range(5)])
+    scale, tolerance = {"int8": (256, 0.1), "int8_dynamic": (1, 0.05)}.get(kind, (1, 2e-3))
+    found = evaluation.predict(artifact.path, images(trained.plan.input_shape)) / scale
+    assert np.abs(found - answers).max() < tolerance
+
+
+def test_the_quantized_graph_and_litert_agree(student, tmp_path):
+    trained, _ = student
+    shape = trained.plan.input_shape
+    artifact = export.export(trained, "int8", tmp_path)
+    expected = np.asarray(tf.nn.softmax(export.logits(trained)(tf.constant(training.scaled(images(shape))))))
+    assert np.abs(evaluation.predict(artifact.path, images(shape)) / 256 - expected).max() < 0.05
+
+
+def test_sizes_are_known_before_the_training(student, tmp_path):
+    trained, _ = student
+    (tmp_path / "blank").mkdir()
+    blank = export.export(sizes.untrained(trained.plan), "int8", tmp_path / "blank")
+    artifact = export.export(trained, "int8", tmp_path)
+    assert blank.path.stat().st_size == pytest.approx(artifact.path.stat().st_size, rel=0.01)
+    assert sizes.counted(trained.plan).macs == flatfile.macs(artifact.path)
+    assert sizes.parameters(trained.plan) == artifact.parameters

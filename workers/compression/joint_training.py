@@ -1,0 +1,83 @@
+"""One training for all students: in float, then quantization-aware, from a checkpoint where there is one."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from workers.compression import checkpoint, networks, pruning, quantization, training, transfer
+from workers.compression.epochs import EpochEnd
+from workers.compression.recipe import Phase, Recipe
+from workers.compression.values import Checkpoint, Dataset, Report, Student, StudentPlan, TeacherOutputs
+
+WARM_START_BATCHES = 40
+
+
+def train(
+    plans: tuple[StudentPlan, ...],
+    teacher: StudentPlan | None,
+    recipe: Recipe,
+    images: Dataset,
+    soft: TeacherOutputs,
+    path: Path,
+    job: str,
+    report: Report,
+) -> list[Student]:
+    """The trained students of ``plans``; a checkpoint at ``path`` after every epoch.
+
+    ``teacher`` is the plan of the teacher itself where its graph is needed: to begin from, or to be trained along.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    saved = checkpoint.load(path, job)
+    joint, layers = _networks(plans, teacher, recipe, images, soft, fresh=saved is None)
+    float32_top1 = saved.float32_top1 if saved else {}
+
+    def fit(phase: Phase, *callbacks: keras.callbacks.Callback) -> None:
+        def save(epochs: int) -> None:
+            checkpoint.save(path, Checkpoint(job, phase.name, epochs, float32_top1, training.state(joint)))
+
+        accuracies = partial(training.accuracies, joint, images.val)
+        own = saved if saved and saved.phase == phase.name else None
+        training.fit(joint, phase, images.train, soft, own, [*callbacks, EpochEnd(phase, report, accuracies, save)])
+
+    in_float, in_int8 = recipe.phases
+    if not saved or saved.phase == in_float.name:
+        fit(in_float, *([pruning.Pruner(layers.values(), recipe.sparsity, in_float.epochs)] if recipe.sparsity else []))
+        float32_top1 = training.accuracies(joint, images.test)
+        sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(
+            quantization.CALIBRATION_BATCHES
+        )
+        quantization.calibrate(joint, layers.values(), sample)
+    quantization.set_mode(layers.values(), "quantized")
+    fit(in_int8)
+    return [quantization.quantized(plan, layers[plan.name], float32_top1[plan.name]) for plan in plans]
+
+
+def _networks(
+    plans: tuple[StudentPlan, ...],
+    teacher: StudentPlan | None,
+    recipe: Recipe,
+    images: Dataset,
+    soft: TeacherOutputs,
+    fresh: bool,
+) -> tuple[training.Joint, dict[str, Any]]:
+    """The joint network and the students' layers by name; unless a checkpoint follows, with their first weights."""
+    built, network = _built(plans, recipe)
+    layers = {name: own for name, (_, own) in built.items()}
+    teacher_network = None
+    if teacher is not None:
+        itself, teacher_network = _built((teacher,), recipe)
+        begun = list(layers.values()) if recipe.family == teacher.family else []
+        if fresh:
+            sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(WARM_START_BATCHES)
+            scaled = (training.scaled(batch["image"]) for batch in sample)
+            transfer.start(teacher.graph, itself[teacher.name][1], teacher_network, begun, network, scaled)
+    rows = {name: own.rows for name, own in layers.items()}
+    return training.Joint(network, rows, recipe, teacher_network if recipe.teacher == "joint" else None), layers
+
+
+def _built(plans: tuple[StudentPlan, ...], recipe: Recipe) -> tuple[dict[str, tuple[Any, Any]], keras.Model]:
+    built = networks.build(plans, recipe.portion, recipe.sparsity > 0)
+    logits = {name: output for name, (output, _) in built.items()}
+    return built, keras.Model(next(iter(built.values()))[1].images, logits)

@@ -1,0 +1,128 @@
+"""Trainable units that students are built of: each can be folded, pruned and fake-quantized, and share its kernel."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from workers.compression.normalization import BatchNormalization
+
+ACTIVATIONS = {None: lambda x: x, "relu": ops.relu, "relu6": ops.relu6}
+
+
+class Quantizer(keras.layers.Layer):
+    """Fake quantization of a tensor to 8 bits over a tracked range (Jacob et al. 2018, section 3).
+
+    ``mode`` is ``float`` (identity), ``calibrate`` (identity, tracking the range) or ``quantized`` (both). The range is
+    an exponential moving average of each training batch's extremes, and always holds zero.
+    """
+
+    MOMENTUM = 0.95
+
+    def __init__(self, name: str):
+        super().__init__(name=name)
+        self.mode = "float"
+        self.low = self.add_weight(name="low", shape=(), initializer="zeros", trainable=False)
+        self.high = self.add_weight(name="high", shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        if self.mode != "float" and training:
+            self._track(self.low, ops.minimum(ops.min(x), 0.0))
+            self._track(self.high, ops.maximum(ops.max(x), 0.0))
+        if self.mode != "quantized":
+            return x
+        return keras.quantizers.fake_quant_with_min_max_vars(x, self.low, self.high)
+
+    def _track(self, bound: Any, value: Any) -> None:
+        value = ops.stop_gradient(value)
+        blended = self.MOMENTUM * bound + (1 - self.MOMENTUM) * value
+        bound.assign(ops.where(bound == 0.0, value, blended))
+
+
+class Convolution(keras.layers.Layer):
+    """Convolution, batch normalization and activation as one unit that can be folded and fake-quantized.
+
+    Where ``prunable``, a mask of zeros and ones multiplies the kernel. In ``quantized`` mode the moving statistics are
+    folded into the kernel before that is quantized per output channel (narrow range), which is the arithmetic of the
+    exported file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: int,
+        filters: int,
+        size: tuple[int, int],
+        stride: int,
+        activation: str | None,
+        norm: bool,
+        padding: str = "same",
+        prunable: bool = False,
+    ):
+        super().__init__(name=name)
+        self.strides, self.activation, self.padding, self.mode = stride, activation, padding, "float"
+        shape = self._shape(size, inputs, filters)
+        self.dense = self.add_weight(name="kernel", shape=shape, initializer="he_normal")
+        self.mask = self.add_weight(name="mask", shape=shape, initializer="ones", trainable=False) if prunable else None
+        self.norm = BatchNormalization(name="norm") if norm else None
+        if self.norm is None:
+            self.bias = self.add_weight(name="bias", shape=(filters,), initializer="zeros")
+        else:
+            self.norm.build((None, None, None, filters))
+        self.quantizer = Quantizer("range")
+
+    @property
+    def kernel(self) -> Any:
+        """(height, width, inputs, filters), pruned."""
+        return self.dense if self.mask is None else self.dense * self.mask
+
+    def folded(self) -> tuple[Any, Any]:
+        """Kernel and bias (filters,) with the normalization's moving statistics folded in."""
+        if self.norm is None:
+            return self.kernel, self.bias
+        scale, shift = self.norm.folded()
+        return self._scaled(scale), shift
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        x = self._quantized(x) if self.mode == "quantized" else self._float(x, training and self.mode == "float")
+        return self.quantizer(ACTIVATIONS[self.activation](x), training=training)
+
+    def _float(self, x: Any, training: bool) -> Any:
+        x = self._convolved(x, self.kernel)
+        return x + self.bias if self.norm is None else self.norm(x, training=training)
+
+    def _quantized(self, x: Any) -> Any:
+        kernel, bias = self.folded()
+        return self._convolved(x, self._rounded(kernel)) + bias
+
+    @staticmethod
+    def _shape(size: tuple[int, int], inputs: int, filters: int) -> tuple[int, int, int, int]:
+        return (*size, inputs, filters)
+
+    def _convolved(self, x: Any, kernel: Any) -> Any:
+        return ops.conv(x, kernel, strides=self.strides, padding=self.padding)
+
+    def _scaled(self, scale: Any) -> Any:
+        return self.kernel * scale
+
+    def _rounded(self, kernel: Any) -> Any:
+        """Fake-quantized to 8 bits, one scale per output channel: the kernel's last axis."""
+        reach = ops.stop_gradient(ops.max(ops.abs(kernel), axis=tuple(range(len(kernel.shape) - 1))) + 1e-8)
+        return keras.quantizers.fake_quant_with_min_max_vars(kernel, -reach, reach, narrow_range=True, axis=-1)
+
+
+class DepthwiseConvolution(Convolution):
+    """The same unit with one filter per channel; its kernel is (height, width, channels, 1)."""
+
+    @staticmethod
+    def _shape(size: tuple[int, int], inputs: int, filters: int) -> tuple[int, int, int, int]:
+        return (*size, inputs, 1)
+
+    def _convolved(self, x: Any, kernel: Any) -> Any:
+        return ops.depthwise_conv(x, kernel, strides=self.strides, padding=self.padding)
+
+    def _scaled(self, scale: Any) -> Any:
+        return self.kernel * scale[:, None]
+
+    def _rounded(self, kernel: Any) -> Any:
+        return super()._rounded(kernel[..., 0])[..., None]

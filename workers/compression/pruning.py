@@ -1,0 +1,35 @@
+"""Magnitude pruning: the smallest weights of each kernel become zero, more of them epoch by epoch."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+
+RAMP_END = 0.7
+
+
+class Pruner(keras.callbacks.Callback):
+    """Sets the masks of prunable kernels before each epoch; the last ones stay through what follows.
+
+    The sparsity grows as s (1 - (1 - t)^3) (Zhu & Gupta 2017, section 3), t reaching 1 after seven tenths of
+    ``epochs``, so that the rest of the training mends what pruning broke.
+    """
+
+    def __init__(self, layers: Iterable[Any], sparsity: float, epochs: int):
+        super().__init__()
+        self.units = [unit for each in layers for unit in each.convolutions.values() if unit.mask is not None]
+        self.sparsity, self.epochs = sparsity, epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        progress = min(1.0, (epoch + 1) / max(1.0, RAMP_END * self.epochs))
+        for unit in self.units:
+            unit.mask.assign(mask(np.asarray(unit.dense), self.sparsity * (1 - (1 - progress) ** 3)))
+
+
+def mask(kernel: np.ndarray, sparsity: float) -> np.ndarray:
+    """Zeros for the ``sparsity`` share of weights with the least magnitude, ones for the others."""
+    least = np.argsort(np.abs(kernel), axis=None, kind="stable")[: round(sparsity * kernel.size)]
+    kept = np.ones(kernel.size, np.float32)
+    kept[least] = 0.0
+    return kept.reshape(kernel.shape)

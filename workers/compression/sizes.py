@@ -1,0 +1,126 @@
+"""What a student costs before anything is trained: its network spoken in shapes alone."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.compression.families import network
+from workers.compression.values import Folded, Student, StudentPlan
+
+UNIT_RANGE = (-1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A tensor of which only the shape is known: (batch, height, width, channels)."""
+
+    shape: tuple[int, ...]
+
+
+class Counted:
+    """The vocabulary in shapes; keeps every kernel's shape and counts multiply-accumulates."""
+
+    def __init__(self) -> None:
+        self.kernels: dict[str, tuple[int, int, int, int]] = {}
+        self.filters: dict[str, int] = {}
+        self.ranged: list[str] = []
+        self.macs = 0
+
+    def conv(
+        self,
+        x: Shape,
+        name: str,
+        filters: int,
+        size: int | tuple[int, int] = 3,
+        stride: int = 1,
+        activation: str | None = "relu",
+        norm: bool = True,
+        padding: str = "same",
+    ) -> Shape:
+        return self._unit(x, name, (*_pair(size), x.shape[-1], filters), filters, (stride, stride), padding)
+
+    def depthwise(
+        self,
+        x: Shape,
+        name: str,
+        size: int | tuple[int, int] = 3,
+        stride: int = 1,
+        activation: str | None = "relu",
+        norm: bool = True,
+        padding: str = "same",
+    ) -> Shape:
+        return self._unit(x, name, (*_pair(size), x.shape[-1], 1), x.shape[-1], (stride, stride), padding)
+
+    def add(self, x: Shape, y: Shape, name: str, activation: str | None = "relu") -> Shape:
+        self.ranged.append(name)
+        return x
+
+    def mean(self, x: Shape, name: str) -> Shape:
+        self.ranged.append(name)
+        return Shape((1, 1, 1, x.shape[-1]))
+
+    def pool(
+        self, x: Shape, name: str, kind: str, size: tuple[int, int], stride: tuple[int, int], padding: str
+    ) -> Shape:
+        if kind == "average":
+            self.ranged.append(name)
+        return Shape((1, *_spatial(x, size, stride, padding), x.shape[-1]))
+
+    def pad(self, x: Shape, pads: tuple[tuple[int, int], tuple[int, int]]) -> Shape:
+        height, width = (side + sum(pad) for side, pad in zip(x.shape[1:3], pads, strict=True))
+        return Shape((1, height, width, x.shape[-1]))
+
+    def flat(self, x: Shape) -> Shape:
+        return Shape((1, x.shape[-1]))
+
+    def _unit(
+        self,
+        x: Shape,
+        name: str,
+        kernel: tuple[int, int, int, int],
+        filters: int,
+        stride: tuple[int, int],
+        padding: str,
+    ) -> Shape:
+        height, width = _spatial(x, kernel[:2], stride, padding)
+        self.kernels[name], self.filters[name] = kernel, filters
+        self.macs += height * width * math.prod(kernel)
+        return Shape((1, height, width, filters))
+
+
+def counted(plan: StudentPlan) -> Counted:
+    """The plan's kernels and MACs."""
+    layers = Counted()
+    network(layers, Shape((1, *plan.input_shape)), plan)
+    return layers
+
+
+def parameters(plan: StudentPlan) -> int:
+    """Weights and biases as they stand in the file."""
+    layers = counted(plan)
+    return sum(map(math.prod, layers.kernels.values())) + sum(layers.filters.values())
+
+
+def untrained(plan: StudentPlan) -> Student:
+    """A student of random constants: exported, it has the bytes and the latency that the trained one will have."""
+    layers, rng = counted(plan), np.random.default_rng(0)
+    convolutions = {
+        name: Folded(_random(rng, kernel), _random(rng, (filters,)), *UNIT_RANGE)
+        for (name, kernel), filters in zip(layers.kernels.items(), layers.filters.values(), strict=True)
+    }
+    return Student(plan, convolutions, dict.fromkeys(layers.ranged, UNIT_RANGE), 0.0)
+
+
+def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.normal(size=shape).astype(np.float32)
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+def _spatial(x: Shape, size: tuple[int, int], stride: tuple[int, int], padding: str) -> tuple[int, int]:
+    lost = (0, 0) if padding == "same" else (size[0] - 1, size[1] - 1)
+    height, width = (-(-(side - less) // step) for side, less, step in zip(x.shape[1:3], lost, stride, strict=True))
+    return height, width

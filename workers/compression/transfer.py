@@ -1,0 +1,72 @@
+"""Family ``teacher``: its students begin as the teacher with channels left out, not as random numbers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+
+def start(
+    graph: Any, teacher: Any, teacher_network: Any, students: list[Any], network: Any, batches: Iterable[Any]
+) -> None:
+    """Give the teacher's layers and every student's the weights of the graph that they were built from.
+
+    Normalization, which the graph has folded into its kernels, comes back: a channel keeps the mean and the variance
+    that it has in the teacher, whatever the channels before it that a student lacks (the calibration of Cai et al.
+    2020, once-for-all, section 3.3). ``network`` runs all ``students``; ``batches`` are scaled images.
+    """
+    kept = list(batches)
+    nodes = {node.name: node for node in graph.nodes if node.kernel is not None}
+    for name, node in nodes.items():
+        _set_kernel(teacher.convolutions[name], node)
+        _set_bias(teacher.convolutions[name], node.bias)
+    _observe(teacher, teacher_network, kept)
+    for layers in students:
+        for name, unit in layers.convolutions.items():
+            _set_kernel(unit, nodes[name])
+            _follow(unit, teacher.convolutions[name], nodes[name].bias)
+    for images in kept if students else ():
+        network(images, training=True)
+
+
+def _set_kernel(unit: Any, node: Any) -> None:
+    unit.dense.assign(node.kernel[tuple(slice(side) for side in unit.dense.shape)])
+
+
+def _set_bias(unit: Any, bias: np.ndarray) -> None:
+    """As the graph has it: without normalization, or with one that only adds the bias."""
+    if unit.norm is None:
+        unit.bias.assign(bias)
+        return
+    unit.norm.moving_mean.assign(np.zeros_like(bias))
+    unit.norm.moving_variance.assign(np.ones_like(bias))
+    unit.norm.gamma.assign(np.full_like(bias, np.sqrt(1 + unit.norm.EPSILON)))
+    unit.norm.beta.assign(bias)
+
+
+def _observe(layers: Any, network: Any, batches: list[Any]) -> None:
+    """Measure each normalization's input while its output stays what it is; then let it do what it measured."""
+    seen: dict[str, list[Any]] = {}
+    for name, unit in layers.convolutions.items():
+        if unit.norm is not None:
+            unit.norm.observe = seen.setdefault(name, []).append
+    for images in batches:
+        network(images, training=False)
+    for name, moments in seen.items():
+        norm = layers.convolutions[name].norm
+        norm.observe = None
+        mean, variance = (np.mean([np.asarray(each[i]) for each in moments], axis=0) for i in range(2))
+        norm.beta.assign(np.asarray(norm.beta) + mean)
+        norm.gamma.assign(np.sqrt(variance + norm.EPSILON))
+        norm.moving_mean.assign(mean)
+        norm.moving_variance.assign(variance)
+
+
+def _follow(unit: Any, teacher: Any, bias: np.ndarray) -> None:
+    if unit.norm is None:
+        unit.bias.assign(bias[: unit.bias.shape[0]])
+        return
+    for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+        part = getattr(unit.norm, name)
+        part.assign(ops.convert_to_numpy(getattr(teacher.norm, name))[: part.shape[0]])
