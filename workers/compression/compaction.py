@@ -38,7 +38,7 @@ def _filled(buffer: Any) -> bool:
     return buffer.data is not None and len(buffer.data) > 0
 
 
-class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
+class SharingBuilder(flatbuffers.Builder):
     """Writes equal vectors once: of a small file's overhead most is zero points, eight bytes per channel."""
 
     def __init__(self, size: int):
