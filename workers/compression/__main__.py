@@ -24,6 +24,19 @@ from workers.compression.progress import Bars, JsonLines
 from workers.compression.values import Report
 
 DONE, REFUSED = 0, 2
+SPEC = (
+    "effort",
+    "seed",
+    "family",
+    "teacher",
+    "sparsity",
+    "quantizations",
+    "variants",
+    "input_scaling",
+    "teacher_output",
+    "class_names",
+)
+QUANTIZATIONS = ("int8", "int8_dynamic", "float16", "float32", "int4")
 LESS = "compress with fewer or smaller images"
 
 
@@ -54,13 +67,15 @@ def _compress(args: argparse.Namespace) -> None:
     from workers.compression import pipeline
 
     args.out.mkdir(parents=True, exist_ok=True)
-    spec = {name: getattr(args, name) for name in ("effort", "seed", "input_scaling", "teacher_output", "class_names")}
+    spec = {name: getattr(args, name) for name in SPEC if getattr(args, name) is not None}
     with Bars() as report:
         result = pipeline.compress(args.model, args.data, args.out, spec, report)
     _write(args.out / "report.json", result)
     (args.out / "checkpoint.npz").unlink(missing_ok=True)
     for row in [result["baseline"], *result["variants"]]:
-        print(f"{row['name']:8} {row['bytes']:>12,} bytes  top-1 {row['top1']:.2%}  {row.get('file', '')}")
+        print(f"{row['name']:16} {row['bytes']:>12,} bytes  top-1 {row['top1']:.2%}  {row.get('file', '')}")
+    for warning in result["warnings"]:
+        print(warning, file=sys.stderr)
 
 
 def _inspect(args: argparse.Namespace) -> dict[str, Any]:
@@ -120,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m workers.compression", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    compress = commands.add_parser("compress", help="compress a model into three .tflite files")
+    compress = commands.add_parser("compress", help="compress a model into several .tflite files")
     compress.add_argument("model", type=Path, help=".keras, .h5, or SavedModel as .zip or .tar.gz")
     compress.add_argument(
         "data", type=Path, help=".zip, .tar or .tar.gz of class folders, with or without train/ val/ test/"
@@ -130,6 +145,22 @@ def _parser() -> argparse.ArgumentParser:
         "--effort", choices=["draft", "standard", "thorough"], default="standard", help="how long to train"
     )
     compress.add_argument("--seed", type=_seed, default=0, help="of the split, the weights and the batches")
+    compress.add_argument(
+        "--family", choices=["auto", "resnet", "mobilenet", "nasnet", "teacher"], help="what students are built of"
+    )
+    compress.add_argument("--teacher", choices=["fixed", "joint"], help="trained along or not")
+    compress.add_argument("--sparsity", type=float, help="share of weights that pruning sets to zero, 0..0.95")
+    compress.add_argument(
+        "--quantization", dest="quantizations", action="append", choices=QUANTIZATIONS, help="a file of each student"
+    )
+    compress.add_argument(
+        "--variant",
+        dest="variants",
+        action="append",
+        type=json.loads,
+        metavar="JSON",
+        help='a student by its budget: \'{"name": "app", "max_bytes": 98304}\' (max_macs, max_latency_ms, min_top1)',
+    )
     compress.add_argument("--input-scaling", choices=["raw", "unit", "symmetric", "imagenet", "caffe", "standardized"])
     compress.add_argument("--teacher-output", choices=["logits", "softmax", "sigmoid"])
     compress.add_argument("--class-names", nargs="+", help="folder names in the order of the teacher's outputs")

@@ -12,15 +12,15 @@ from workers.compression.layers import ACTIVATIONS
 from workers.compression.values import Artifact, Student
 
 INPUT_LOW, INPUT_HIGH = -128 / 127.5, 127 / 127.5
-FULL_INTEGER = "int8"
+WEIGHT_BITS = {"int8": 8, "int4": 4}
 
 
 class Exported:
-    """The vocabulary of families.py in constants; with ``quantized``, TensorFlow's own fake-quantization, which the
-    converter reads."""
+    """The vocabulary of families.py in constants; with ``bits`` for the weights, TensorFlow's own
+    fake-quantization, which the converter reads."""
 
-    def __init__(self, student: Student, quantized: bool):
-        self.student, self.quantized = student, quantized
+    def __init__(self, student: Student, bits: int | None):
+        self.student, self.bits = student, bits
 
     def conv(
         self,
@@ -70,11 +70,11 @@ class Exported:
         return tf.reshape(x, (-1, x.shape[-1]))
 
     def _kernel(self, kernel: np.ndarray) -> Any:
-        if not self.quantized:
+        if self.bits is None:
             return tf.constant(kernel)
         reach = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1))) + 1e-8
         return tf.quantization.fake_quant_with_min_max_vars_per_channel(
-            tf.constant(kernel), -reach, reach, narrow_range=True
+            tf.constant(kernel), -reach, reach, num_bits=self.bits, narrow_range=True
         )
 
     def _finished(self, x: Any, name: str, activation: str | None) -> Any:
@@ -82,33 +82,34 @@ class Exported:
         return self._ranged(ACTIVATIONS[activation](x + unit.bias), unit.low, unit.high)
 
     def _ranged(self, x: Any, low: float, high: float) -> Any:
-        return tf.quantization.fake_quant_with_min_max_vars(x, low, high) if self.quantized else x
+        return tf.quantization.fake_quant_with_min_max_vars(x, low, high) if self.bits else x
 
 
-def logits(student: Student, quantized: bool = True) -> Callable[[Any], Any]:
+def logits(student: Student, bits: int | None = 8) -> Callable[[Any], Any]:
     """The student as a function: scaled images (N, height, width, channels) to logits (N, classes)."""
-    layers = Exported(student, quantized)
+    layers = Exported(student, bits)
     return lambda images: network(layers, layers._ranged(images, INPUT_LOW, INPUT_HIGH), student.plan)
 
 
 def export(student: Student, quantization: str, folder: Path) -> Artifact:
     """Write one .tflite below ``folder``.
 
-    ``int8`` takes and returns uint8, and its scales are those of the training, so no data is needed. The others take
-    scaled images and return probabilities in float32: ``int8_dynamic`` has int8 weights, ``float16`` and ``float32``
-    have weights of that type.
+    ``int8`` takes and returns uint8, and its scales are those of the training, so no data is needed; ``int4`` is the
+    same with weights of 4 bits. The others take scaled images and return probabilities in float32: ``int8_dynamic``
+    has int8 weights, ``float16`` and ``float32`` have weights of that type.
     """
-    integer = quantization == FULL_INTEGER
+    bits = WEIGHT_BITS.get(quantization)
     spec = tf.TensorSpec([1, *student.plan.input_shape], tf.float32, name="image")
-    infer = logits(student, integer)
-    layers = Exported(student, integer)
+    infer = logits(student, bits)
+    layers = Exported(student, bits)
     function = tf.function(lambda image: layers._ranged(tf.nn.softmax(infer(image)), 0.0, 255 / 256))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(spec)])
     if quantization != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if integer:
+    if bits:
+        converter._experimental_low_bit_qat = bits < 8
         converter.inference_input_type = converter.inference_output_type = tf.uint8
     path = folder / student.plan.file(quantization)
     path.write_bytes(converter.convert())

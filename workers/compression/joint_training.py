@@ -49,7 +49,7 @@ def train(
             quantization.CALIBRATION_BATCHES
         )
         quantization.calibrate(joint, layers.values(), sample)
-    quantization.set_mode(layers.values(), "quantized")
+    quantization.set_mode(layers.values(), "quantized", recipe.weight_bits)
     fit(in_int8)
     return [quantization.quantized(plan, layers[plan.name], float32_top1[plan.name]) for plan in plans]
 

@@ -60,7 +60,8 @@ class Convolution(keras.layers.Layer):
         prunable: bool = False,
     ):
         super().__init__(name=name)
-        self.strides, self.activation, self.padding, self.mode = stride, activation, padding, "float"
+        self.strides, self.activation, self.padding = stride, activation, padding
+        self.mode, self.bits = "float", 8
         shape = self._shape(size, inputs, filters)
         self.dense = self.add_weight(name="kernel", shape=shape, initializer="he_normal")
         self.mask = self.add_weight(name="mask", shape=shape, initializer="ones", trainable=False) if prunable else None
@@ -106,9 +107,11 @@ class Convolution(keras.layers.Layer):
         return self.kernel * scale
 
     def _rounded(self, kernel: Any) -> Any:
-        """Fake-quantized to 8 bits, one scale per output channel: the kernel's last axis."""
+        """Fake-quantized to ``bits``, one scale per output channel: the kernel's last axis."""
         reach = ops.stop_gradient(ops.max(ops.abs(kernel), axis=tuple(range(len(kernel.shape) - 1))) + 1e-8)
-        return keras.quantizers.fake_quant_with_min_max_vars(kernel, -reach, reach, narrow_range=True, axis=-1)
+        return keras.quantizers.fake_quant_with_min_max_vars(
+            kernel, -reach, reach, num_bits=self.bits, narrow_range=True, axis=-1
+        )
 
 
 class DepthwiseConvolution(Convolution):

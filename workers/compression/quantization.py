@@ -13,11 +13,15 @@ CALIBRATION_BATCHES = 20
 LEAST_RANGE = 1e-3
 
 
-def set_mode(layers: Iterable[Any], mode: str) -> None:
-    """Switch the students' layers to ``float``, ``calibrate`` or ``quantized``; compile the model again afterwards."""
+def set_mode(layers: Iterable[Any], mode: str, bits: int = 8) -> None:
+    """Switch the students' layers to ``float``, ``calibrate`` or ``quantized``; compile the model again afterwards.
+
+    ``bits`` are those of the weights; activations have 8.
+    """
     for vocabulary in layers:
         for unit in vocabulary.convolutions.values():
             unit.mode = unit.quantizer.mode = mode
+            unit.bits = bits
         for quantizer in vocabulary.quantizers.values():
             quantizer.mode = mode
 

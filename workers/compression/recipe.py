@@ -142,6 +142,11 @@ class Recipe:
             Phase("quantize", self.quantization_epochs, self.quantization_rate, self.seed + 1),
         )
 
+    @property
+    def weight_bits(self) -> int:
+        """Of the weights in quantization-aware training: what learnt to live with 4 bits is at ease with 8."""
+        return 4 if "int4" in self.quantizations else 8
+
     def row(self) -> dict[str, Any]:
         """As it stands in report.json: tuples are lists there."""
         return dict(json.loads(json.dumps(asdict(self))))

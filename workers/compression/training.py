@@ -154,7 +154,9 @@ def fit(
     """Train one phase; where ``saved`` is from this phase, go on behind the epochs that it holds."""
     done = saved.epochs if saved else 0
     batches = Batches(split, teacher, min(joint.recipe.batch, len(split)), phase.seed, done)
-    joint.compile(optimizer=optimizer(joint.recipe, phase.rate, phase.epochs * len(batches)), jit_compile=False)
+    # XLA makes depthwise training on a CPU several times slower; jax has nothing else.
+    compiled = keras.backend.backend() != "tensorflow"
+    joint.compile(optimizer=optimizer(joint.recipe, phase.rate, phase.epochs * len(batches)), jit_compile=compiled)
     joint.optimizer.build(joint.trainable_variables)
     if saved:
         put_state(joint, saved.values)

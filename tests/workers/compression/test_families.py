@@ -38,21 +38,22 @@ def student(request):
     return quantization.quantized(plans[1], layers["small"], 0.0), answers
 
 
-@pytest.mark.parametrize("kind", ["float32", "float16", "int8_dynamic", "int8"])
+@pytest.mark.parametrize("kind", ["float32", "float16", "int8_dynamic", "int8", "int4"])
 def test_the_file_answers_as_the_network(student, kind, tmp_path):
     trained, answers = student
     artifact = export.export(trained, kind, tmp_path)
     metadata.describe(artifact.path, [f"class {i}" for i in range(5)])
-    scale, tolerance = {"int8": (256, 0.1), "int8_dynamic": (1, 0.05)}.get(kind, (1, 2e-3))
+    scale, tolerance = {"int8": (256, 0.1), "int4": (256, 0.5), "int8_dynamic": (1, 0.05)}.get(kind, (1, 2e-3))
     found = evaluation.predict(artifact.path, images(trained.plan.input_shape)) / scale
     assert np.abs(found - answers).max() < tolerance
 
 
-def test_the_quantized_graph_and_litert_agree(student, tmp_path):
+@pytest.mark.parametrize(("kind", "bits"), [("int8", 8), ("int4", 4)])
+def test_the_quantized_graph_and_litert_agree(student, kind, bits, tmp_path):
     trained, _ = student
     shape = trained.plan.input_shape
-    artifact = export.export(trained, "int8", tmp_path)
-    expected = np.asarray(tf.nn.softmax(export.logits(trained)(tf.constant(training.scaled(images(shape))))))
+    artifact = export.export(trained, kind, tmp_path)
+    expected = np.asarray(tf.nn.softmax(export.logits(trained, bits)(tf.constant(training.scaled(images(shape))))))
     assert np.abs(evaluation.predict(artifact.path, images(shape)) / 256 - expected).max() < 0.05
 
 

@@ -75,7 +75,7 @@ class Followed(export.Exported):
     """The quantized graph, each operator fed with LiteRT's own tensors; ``steps`` is how far LiteRT's result is off."""
 
     def __init__(self, student, path, image):
-        super().__init__(student, quantized=True)
+        super().__init__(student, bits=8)
         self.interpreter = Interpreter(
             str(path),
             experimental_preserve_all_tensors=True,
