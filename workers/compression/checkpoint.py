@@ -21,6 +21,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "job": checkpoint.job,
         "phase": checkpoint.phase,
         "epochs": checkpoint.epochs,
+        "seconds": checkpoint.seconds,
         "float32_top1": checkpoint.float32_top1,
     }
     staged = path.with_suffix(".staged")
@@ -37,8 +38,8 @@ def load(path: Path, job: str) -> Checkpoint | None:
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
             values = {name: stored[name] for name in stored.files if name != "about"}
-        found = Checkpoint(about["job"], about["phase"], about["epochs"], about["float32_top1"], values)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        found = Checkpoint(**about, values=values)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     return found if found.job == job else None
 

@@ -1,5 +1,6 @@
 """One training for all students: in float, then quantization-aware, from a checkpoint where there is one."""
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ def train(
     path: Path,
     job: str,
     report: Report,
-) -> list[Student]:
-    """The trained students of ``plans``; a checkpoint at ``path`` after every epoch.
+) -> tuple[list[Student], float]:
+    """The trained students of ``plans`` and the seconds that took; a checkpoint at ``path`` after every epoch.
 
     ``teacher`` is the plan of the teacher itself where its graph is needed: to begin from, or to be trained along.
     """
@@ -32,10 +33,14 @@ def train(
     saved = checkpoint.load(path, job)
     joint, layers = _networks(plans, teacher, recipe, images, soft, fresh=saved is None)
     float32_top1 = saved.float32_top1 if saved else {}
+    begun, before = time.monotonic(), saved.seconds if saved else 0.0
+
+    def seconds() -> float:
+        return before + time.monotonic() - begun
 
     def fit(phase: Phase, *callbacks: keras.callbacks.Callback) -> None:
         def save(epochs: int) -> None:
-            checkpoint.save(path, Checkpoint(job, phase.name, epochs, float32_top1, training.state(joint)))
+            checkpoint.save(path, Checkpoint(job, phase.name, epochs, seconds(), float32_top1, training.state(joint)))
 
         accuracies = partial(training.accuracies, joint, images.val)
         own = saved if saved and saved.phase == phase.name else None
@@ -51,7 +56,7 @@ def train(
         quantization.calibrate(joint, layers.values(), sample)
     quantization.set_mode(layers.values(), "quantized", recipe.weight_bits)
     fit(in_int8)
-    return [quantization.quantized(plan, layers[plan.name], float32_top1[plan.name]) for plan in plans]
+    return [quantization.quantized(plan, layers[plan.name], float32_top1[plan.name]) for plan in plans], seconds()
 
 
 def _networks(

@@ -66,7 +66,7 @@ def compress(
     soft = soft_targets.cache(logits, images.train, recipe.mirrored, scratch, partial(report, "teach"))
     small = data.resized(images, recipe.input_shape, scratch)
     job = checkpoint.fingerprint(model, dataset, recipe, spec)
-    trained = joint_training.train(plans, itself, recipe, small, soft, folder / "checkpoint.npz", job, report)
+    trained, seconds = joint_training.train(plans, itself, recipe, small, soft, folder / "checkpoint.npz", job, report)
     report("export", 0.0)
     artifacts = [export.export(student, kind, variants) for student in trained for kind in recipe.quantizations]
     scaling = input_contract.affine(contract, found.input_shape[2])
@@ -78,7 +78,7 @@ def compress(
     tests = [*((artifact, small) for artifact in artifacts), *([(untrained, images)] if untrained else [])]
     cards, card = _evaluated(tests, found, scores, images, recipe, report)
     kept = selection.choose([artifact for artifact, _ in tests], cards)
-    result = summary.report(summary.baseline(found, card), kept, recipe, contract, images)
+    result = summary.report(summary.baseline(found, card), kept, recipe, seconds / 60, contract, images)
     plots.accuracy_over_bytes(result, folder)
     return result
 

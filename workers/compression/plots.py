@@ -1,6 +1,6 @@
 """Accuracy over bytes, where people would rather look than read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,23 @@ matplotlib.rcParams["svg.hashsalt"] = "learn2compress"
 NAME = "accuracy_over_bytes"
 
 
+def _series(variants: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """One line per kind of file, by bytes."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(variants, key=lambda row: row["bytes"]):
+        whose = "students" if row["student"] else "teacher untrained"
+        found.setdefault(f"{whose} ({row['quantization']})", []).append(row)
+    return found
+
+
 def accuracy_over_bytes(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw top-1 of the baseline and of every variant over their bytes (log scale); write PNG and SVG."""
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    variants = sorted(report["variants"], key=lambda row: row["bytes"])
-    axes.plot(
-        [row["bytes"] for row in variants], [100 * row["top1"] for row in variants], "o-", label="students (int8)"
-    )
     baseline = report["baseline"]
+    for label, rows in _series(report["variants"]).items():
+        axes.plot([row["bytes"] for row in rows], [100 * row["top1"] for row in rows], "o-", label=label)
     axes.plot([baseline["bytes"]], [100 * baseline["top1"]], "s", label="teacher (float32)")
-    for row in [*variants, baseline]:
+    for row in [*report["variants"], baseline]:
         label = f"{row['name']} {100 * row['top1']:.1f} %"
         point = (row["bytes"], 100 * row["top1"])
         axes.annotate(label, point, xytext=(8, -12), textcoords="offset points", fontsize=8)

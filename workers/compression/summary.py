@@ -48,9 +48,9 @@ def variant(chosen: Chosen, name: str, base: dict[str, Any]) -> dict[str, Any]:
 
 
 def report(
-    base: dict[str, Any], files: list[Chosen], recipe: Recipe, contract: InputContract, data: Dataset
+    base: dict[str, Any], files: list[Chosen], recipe: Recipe, minutes: float, contract: InputContract, data: Dataset
 ) -> dict[str, Any]:
-    """All of report.json, largest student first, the quantized teacher last."""
+    """All of report.json, largest student first, the quantized teacher last; ``minutes`` are those of the training."""
     rows = [variant(chosen, _name(chosen.artifact, recipe), base) for chosen in files]
     return {
         "baseline": base
@@ -62,6 +62,7 @@ def report(
         },
         "variants": rows,
         "recipe": recipe.row(),
+        "minutes": round(minutes, 2),
         "data": data.description,
         "warnings": [*_warnings(base, rows, contract, data), *_missed(rows)],
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},

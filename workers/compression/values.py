@@ -194,10 +194,14 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Of which job, which phase, how many of its epochs are done; the float students' top-1 once known; variables."""
+    """Of which job, which phase, how many of its epochs are done, in how many seconds of training in all.
+
+    ``float32_top1`` is the float students', once known; ``values`` are the variables.
+    """
 
     job: str
     phase: str
     epochs: int
+    seconds: float
     float32_top1: dict[str, float]
     values: dict[str, np.ndarray]

@@ -53,7 +53,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
     pair = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
     whole = training.state(trained(4, pair))
     half = training.state(trained(2, pair))
-    resumed = training.state(trained(4, pair, Checkpoint("job", "train", 2, {}, half)))
+    resumed = training.state(trained(4, pair, Checkpoint("job", "train", 2, 1.0, {}, half)))
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-4)
