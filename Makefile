@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads bench-peers clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads bench-peers bench-trashnet bench-budgets clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ bench-uploads: $(READY) ## measure uploads beside a plain copy on the same disk
 
 bench-peers: $(READY) ## CIFAR-10 beside what a user would do without us (hours on 2 cores; ARGS="--help" lists the parts)
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to families mobilenet and teacher (1-2 hours on 2 cores)
+	$(BIN)/python -m benchmarks.trashnet $(ARGS)
+
+bench-budgets: $(READY) ## ask for bytes, MACs, milliseconds and top-1; show what is got and what is refused
+	$(BIN)/python -m benchmarks.budgets $(ARGS)
 
 clean: ## remove .venv, caches and results; data/ stays
 	rm -rf .venv out build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

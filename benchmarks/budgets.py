@@ -1,0 +1,143 @@
+"""Students asked for by bytes, MACs, milliseconds and top-1, within reach and out of it: what was asked, what was got.
+
+    python -m benchmarks.budgets [--only JOB ...] [--out FILE]
+
+Compresses the demo's teacher on the demo's data at effort draft, several variants per job; what no student can keep is
+refused before training. Prints a table and writes benchmarks/results/budgets.json.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA, TEACHER = ROOT / "examples" / "fashion" / "images.zip", ROOT / "examples" / "fashion" / "teacher.keras"
+RESULTS = ROOT / "benchmarks" / "results" / "budgets.json"
+DONE, REFUSED = 0, 2
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one compression is asked for: its ``variants`` by name, and what of the rest is not the default."""
+
+    name: str
+    variants: Mapping[str, Mapping[str, float]]
+    rest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        variants = [{"name": name, **budget} for name, budget in self.variants.items()]
+        return {"effort": "draft", "variants": variants, **self.rest}
+
+
+JOBS = (
+    Job(
+        "limits",
+        {
+            "bytes": {"max_bytes": 65_536},
+            "macs": {"max_macs": 2_000_000},
+            "latency": {"max_latency_ms": 0.03},
+            "all-three": {"max_bytes": 49_152, "max_macs": 1_000_000, "max_latency_ms": 0.1},
+        },
+    ),
+    Job(
+        "accuracy",
+        {
+            "accurate": {"min_top1": 0.88},
+            "within-bytes": {"min_top1": 0.86, "max_bytes": 65_536},
+            "too-much": {"min_top1": 0.99, "max_macs": 2_000_000},
+        },
+    ),
+    Job("files", {"every": {"max_bytes": 98_304}}, {"quantizations": ["int8", "float16", "int8_dynamic"]}),
+    Job("mobilenet", {"bytes": {"max_bytes": 65_536}, "macs": {"max_macs": 1_500_000}}, {"family": "mobilenet"}),
+    Job("nasnet", {"macs": {"max_macs": 1_000_000}}, {"family": "nasnet"}),
+    Job("teacher", {"bytes": {"max_bytes": 98_304}, "macs": {"max_macs": 2_000_000}}, {"family": "teacher"}),
+    Job("no-bytes", {"tiny": {"max_bytes": 4_096}}),
+    Job("no-macs", {"app": {"max_macs": 500_000}}, {"family": "mobilenet"}),
+    Job("no-latency", {"instant": {"max_latency_ms": 0.0001}}),
+    Job("no-second", {"fine": {"max_bytes": 65_536}, "tiny": {"max_macs": 100_000, "max_bytes": 4_096}}),
+    Job("no-accuracy", {"accurate": {"min_top1": 0.8, "max_bytes": 4_096}}),
+    Job("no-teacher", {"tiny": {"max_bytes": 4_096}}, {"family": "teacher"}),
+)
+
+
+def main() -> None:
+    args = _parser().parse_args()
+    rows: list[Row] = []
+    print(f"  {'':18} {'asked':60} {'bytes':>9} {'MACs':>8} {'p50 ms':>8} {'top-1':>7}  kept")
+    for job in [job for job in JOBS if job.name in (args.only or [job.name])]:
+        print(f"\n{job.name}  {json.dumps(job.rest) if job.rest else ''}", flush=True)
+        for row in run(job, args.data):
+            print(_line(row), flush=True)
+            rows.append(row)
+    args.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+
+
+def run(job: Job, data: Path) -> list[Row]:
+    """A row per file, or one with the refusal in its place."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        task = {"kind": "compression", "model": str(TEACHER), "dataset": str(data.resolve()), "spec": job.spec}
+        (folder / "task.json").write_text(json.dumps(task))
+        started = time.monotonic()
+        command = [sys.executable, "-m", "workers.compression", "work", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        about = {"job": job.name, **job.rest, "seconds": round(time.monotonic() - started)}
+        if done.returncode == DONE:
+            return [about | row for row in _got(json.loads((folder / "report.json").read_text()))]
+    if done.returncode == REFUSED:
+        refusal = json.loads(done.stdout.splitlines()[-1])
+        asked = {name: dict(budget) for name, budget in job.variants.items()}
+        return [about | {"asked": asked, "refusal": {key: refusal[key] for key in ("code", "message", "hint")}}]
+    raise SystemExit(f"{done.stderr[-4_000:]}\nJob {job.name} ended with status {done.returncode}.")
+
+
+def _got(report: Mapping[str, Any]) -> Iterator[Row]:
+    for row in report["variants"]:
+        if row["budget"]:
+            figures = {key: row[key] for key in ("bytes", "macs", "top1", "parameters")}
+            yield {
+                "variant": row["name"],
+                "asked": row["budget"]["asked"],
+                "got": figures | {"latency_ms": round(row["latency_ms"]["p50"], 4)},
+                "kept": row["budget"]["kept"],
+                "warnings": [text for text in report["warnings"] if f": {row['name']} was" in text],
+            }
+
+
+def _line(row: Row) -> str:
+    if "refusal" in row:
+        asked = "; ".join(f"{name}: {_asked(budget)}" for name, budget in row["asked"].items())
+        refusal = row["refusal"]
+        return f"  {asked}\n    refused in {row['seconds']} s: {refusal['message']} {refusal['hint']}"
+    got = row["got"]
+    figures = f"{got['bytes']:>9,} {got['macs'] / 1e6:>7.2f}M {got['latency_ms']:>8.3f} {got['top1']:>7.2%}"
+    kept = "yes" if row["kept"] else "no"
+    return "\n    ".join([f"  {row['variant']:18} {_asked(row['asked']):60} {figures}  {kept}", *row["warnings"]])
+
+
+def _asked(budget: Mapping[str, float]) -> str:
+    return ", ".join(f"{key} {figure:,}" for key, figure in budget.items())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.budgets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=[job.name for job in JOBS], metavar="JOB", help="these jobs")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="[%(default)s]")
+    parser.add_argument("--data", type=Path, default=DATA, help="another archive of class folders")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
