@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads bench-peers bench-trashnet bench-budgets clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,15 @@ bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to f
 
 bench-budgets: $(READY) ## ask for bytes, MACs, milliseconds and top-1; show what is got and what is refused
 	$(BIN)/python -m benchmarks.budgets $(ARGS)
+
+bench-overhead: $(READY) ## time three students trained jointly beside the largest alone, and beside one after another (8 minutes on 2 cores)
+	$(BIN)/python -m benchmarks.overhead $(ARGS)
+
+bench-techniques: $(READY) ## what each technique adds or costs, one at a time (45 minutes on 2 cores; ARGS="--help" lists them)
+	$(BIN)/python -m benchmarks.techniques $(ARGS)
+
+bench-step: $(READY) ## profile one step of joint training: convolutions, data, fake quantization, the rest (2 minutes)
+	$(BIN)/python -m benchmarks.step_profile $(ARGS)
 
 clean: ## remove .venv, caches and results; data/ stays
 	rm -rf .venv out build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
