@@ -6,6 +6,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,7 @@ from workers.compression.values import Checkpoint
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at ``path``, whole or not at all."""
-    about = {
-        "job": checkpoint.job,
-        "phase": checkpoint.phase,
-        "epochs": checkpoint.epochs,
-        "seconds": checkpoint.seconds,
-        "float32_top1": checkpoint.float32_top1,
-    }
+    about = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint) if field.name != "values"}
     staged = path.with_suffix(".staged")
     with staged.open("wb") as file:
         np.savez(file, about=np.array(json.dumps(about)), **checkpoint.values)  # type: ignore[arg-type]

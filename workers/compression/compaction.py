@@ -12,17 +12,27 @@ def compacted(model: Any) -> bytes:
     """The flatbuffer of ``model`` (a ModelT, changed in place); what it computes stays as it is.
 
     Names of inner tensors and the converter's notes of itself go, all empty buffers become the one that the format
-    reserves for it, and equal vectors are written once.
+    reserves for it, and equal vectors
+    and options are written once.
     """
     model.metadata = [each for each in model.metadata or [] if each.name not in CONVERTER_NOTES]
     model.description = None
     for graph in model.subgraphs:
         for inner in set(range(len(graph.tensors))) - {*graph.inputs, *graph.outputs}:
             graph.tensors[inner].name = None
+        _share_options(graph)
     _drop_empty_buffers(model)
     builder = SharingBuilder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _share_options(graph: Any) -> None:
+    shared: dict[str, Once] = {}
+    for operator in graph.operators:
+        if operator.builtinOptions is not None:
+            key = f"{type(operator.builtinOptions).__name__} {vars(operator.builtinOptions)}"
+            operator.builtinOptions = shared.setdefault(key, Once(operator.builtinOptions))
 
 
 def _drop_empty_buffers(model: Any) -> None:
@@ -36,6 +46,17 @@ def _drop_empty_buffers(model: Any) -> None:
 
 def _filled(buffer: Any) -> bool:
     return buffer.data is not None and len(buffer.data) > 0
+
+
+class Once:
+    """A table that several operators point at."""
+
+    def __init__(self, table: Any):
+        self.table, self.offset = table, 0
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:
+        self.offset = self.offset or self.table.Pack(builder)
+        return self.offset
 
 
 class SharingBuilder(flatbuffers.Builder):

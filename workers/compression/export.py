@@ -63,7 +63,7 @@ class Exported:
             return tf.nn.max_pool2d(x, size, stride, padding.upper())
         return self._ranged(tf.nn.avg_pool2d(x, size, stride, padding.upper()), *self.student.ranges[name])
 
-    def pad(self, x: Any, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
+    def pad(self, x: Any, name: str, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
         return tf.pad(x, ((0, 0), *pads, (0, 0)))
 
     def flat(self, x: Any) -> Any:

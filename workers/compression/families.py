@@ -51,7 +51,7 @@ class Vocabulary(Protocol):
     def pool(self, x: Any, name: str, kind: str, size: tuple[int, int], stride: tuple[int, int], padding: str) -> Any:
         """``max`` or ``average`` pooling."""
 
-    def pad(self, x: Any, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
+    def pad(self, x: Any, name: str, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
         """Zeros around height and width."""
 
     def flat(self, x: Any) -> Any:
@@ -130,7 +130,7 @@ def _node(layers: Vocabulary, inputs: list[Any], node: Any, plan: StudentPlan) -
     if node.kind == "mean":
         return layers.mean(x, node.name)
     if node.kind == "pad":
-        return layers.pad(x, node.pads)
+        return layers.pad(x, node.name, node.pads)
     return layers.pool(x, node.name, node.kind.removesuffix("_pool"), node.size, node.stride, node.padding)
 
 
@@ -163,7 +163,8 @@ def _inverted(layers: Vocabulary, x: Any, name: str, filters: int, stride: int) 
 def _cell(layers: Vocabulary, x: Any, before: Any, name: str, filters: int, stride: int) -> Any:
     """Separable 3x3 and 5x5 convolutions of ``x`` and a 3x3 of ``before``, added; ``x`` too unless strided."""
     here = layers.conv(x, f"{name}_here", filters, 1)
-    before = layers.conv(before, f"{name}_before", filters, 1, before.shape[1] // x.shape[1])
+    shrink = max(-(-large // small) for large, small in zip(before.shape[1:3], x.shape[1:3], strict=True))
+    before = layers.conv(before, f"{name}_before", filters, 1, shrink)
     y = layers.add(
         _separable(layers, here, f"{name}_here3", 3, stride),
         _separable(layers, here, f"{name}_here5", 5, stride),

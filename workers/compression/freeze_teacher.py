@@ -7,14 +7,13 @@ refuses) and OUT/teacher.json. LOADER is ``keras``, ``tf_keras`` or ``saved_mode
 Keras 3 and Keras 2 each open files that the other cannot.
 """
 
-import ctypes
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from workers.compression import parent_death
 from workers.compression.errors import CompressionError
 from workers.compression.model_safety import check_operations
 
@@ -139,12 +138,6 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
     (out / "teacher.json").write_text(json.dumps(about))
 
 
-def _die_with_parent() -> None:
-    """A killed engine must not leave a loader behind (PR_SET_PDEATHSIG, Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    _die_with_parent()
+    parent_death.die_with_parent()
     sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))

@@ -21,6 +21,7 @@ def train(
     recipe: Recipe,
     images: Dataset,
     soft: TeacherOutputs,
+    saved: Checkpoint | None,
     path: Path,
     job: str,
     report: Report,
@@ -28,11 +29,12 @@ def train(
     """The trained students of ``plans`` and the seconds that took; a checkpoint at ``path`` after every epoch.
 
     ``teacher`` is the plan of the teacher itself where its graph is needed: to begin from, or to be trained along.
+    ``saved`` is what an earlier attempt at this ``job`` left.
     """
     keras.utils.set_random_seed(recipe.seed)
-    saved = checkpoint.load(path, job)
     joint, layers = _networks(plans, teacher, recipe, images, soft, fresh=saved is None)
     float32_top1 = saved.float32_top1 if saved else {}
+    rungs = {plan.name: (plan.width, plan.depth) for plan in plans}
     begun, before = time.monotonic(), saved.seconds if saved else 0.0
 
     def seconds() -> float:
@@ -40,7 +42,9 @@ def train(
 
     def fit(phase: Phase, *callbacks: keras.callbacks.Callback) -> None:
         def save(epochs: int) -> None:
-            checkpoint.save(path, Checkpoint(job, phase.name, epochs, seconds(), float32_top1, training.state(joint)))
+            checkpoint.save(
+                path, Checkpoint(job, rungs, phase.name, epochs, seconds(), float32_top1, training.state(joint))
+            )
 
         accuracies = partial(training.accuracies, joint, images.val)
         own = saved if saved and saved.phase == phase.name else None
@@ -76,8 +80,12 @@ def _networks(
         begun = list(layers.values()) if recipe.family == teacher.family else []
         if fresh:
             sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(WARM_START_BATCHES)
-            scaled = (training.scaled(batch["image"]) for batch in sample)
-            transfer.start(teacher.graph, itself[teacher.name][1], teacher_network, begun, network, scaled)
+            pixels = [batch["image"] for batch in sample]
+            observed = (training.fitted(training.scaled(each), teacher_network) for each in pixels)
+            transfer.teach(teacher.graph, itself[teacher.name][1], teacher_network, observed)
+            if begun:
+                seen = (training.scaled(each) for each in pixels)
+                transfer.follow(teacher.graph, itself[teacher.name][1], begun, network, seen)
     rows = {name: own.rows for name, own in layers.items()}
     return training.Joint(network, rows, recipe, teacher_network if recipe.teacher == "joint" else None), layers
 

@@ -94,11 +94,11 @@ class Trainable:
 
     def pool(self, x: Any, name: str, kind: str, size: tuple[int, int], stride: tuple[int, int], padding: str) -> Any:
         if kind == "max":
-            return ops.max_pool(x, size, stride, padding)
+            return self._plain(name, lambda a: ops.max_pool(a, size, stride, padding), x)
         return self._ranged(name, x.shape[-1], lambda a: ops.average_pool(a, size, stride, padding), x)
 
-    def pad(self, x: Any, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
-        return ops.pad(x, ((0, 0), *pads, (0, 0)))
+    def pad(self, x: Any, name: str, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
+        return self._plain(name, lambda a: ops.pad(a, ((0, 0), *pads, (0, 0))), x)
 
     def flat(self, x: Any) -> Any:
         return ops.squeeze(x, axis=(1, 2))
@@ -117,11 +117,15 @@ class Trainable:
     ) -> Any:
         def make(own: Any) -> tuple[Any, Any]:
             sides = (size, size) if isinstance(size, int) else size
-            label, prunable = f"{self.student}_{name}", self.prunable and kind is Convolution
+            label, prunable = f"{self.student}_{name}", self.prunable and norm and kind is Convolution
             unit = kind(label, x.shape[-1], filters, sides, stride, activation, norm, padding, prunable)
             return unit, unit(own)
 
-        return self._step(name, filters, make, x)
+        return self._step(name, filters, make, x, shareable=norm)
+
+    def _plain(self, name: str, compute: Any, x: Any) -> Any:
+        """What changes no range and has no weights."""
+        return self._step(name, x.shape[-1], lambda own: (None, compute(own)), x)
 
     def _ranged(self, name: str, filters: int, compute: Any, *inputs: Any) -> Any:
         def make(*own: Any) -> tuple[Any, Any]:
@@ -130,9 +134,12 @@ class Trainable:
 
         return self._step(name, filters, make, *inputs)
 
-    def _step(self, name: str, filters: int, make: Any, *inputs: Any) -> Any:
-        """The trunk's layer of that name where it is the same, else what ``make`` gives for the student's inputs."""
-        step = self.trunk.steps.get(name) if self.trunk else None
+    def _step(self, name: str, filters: int, make: Any, *inputs: Any, shareable: bool = True) -> Any:
+        """The trunk's layer of that name where it is the same, else what ``make`` gives for the student's inputs.
+
+        Logits are every student's own, even where all else is the same.
+        """
+        step = self.trunk.steps.get(name) if self.trunk and shareable else None
         same = step and step.output.shape[-1] == filters and all(map(operator.is_, step.inputs, inputs))
         if step is None or not same:
             layer, output = make(*map(self._own, inputs))

@@ -62,11 +62,17 @@ def compress(
     recipe = recipe or Recipe.derive(spec, found.parameters, found.input_shape, len(images.train), harmless)
     itself = _itself(found, contract, recipe, len(images.classes))
     measure = partial(_size, recipe, images.classes, scratch)
-    plans = students.plan(recipe, spec.get("variants"), len(images.classes), itself and itself.graph, measure)
-    soft = soft_targets.cache(logits, images.train, recipe.mirrored, scratch, partial(report, "teach"))
-    small = data.resized(images, recipe.input_shape, scratch)
     job = checkpoint.fingerprint(model, dataset, recipe, spec)
-    trained, seconds = joint_training.train(plans, itself, recipe, small, soft, folder / "checkpoint.npz", job, report)
+    saved = checkpoint.load(folder / "checkpoint.npz", job)
+    graph, settled = itself and itself.graph, saved.students if saved else None
+    plans = students.plan(recipe, spec.get("variants"), len(images.classes), graph, measure, settled)
+    if recipe.teacher == "joint":
+        soft = soft_targets.none(images.train, recipe.mirrored, len(images.classes))
+    else:
+        soft = soft_targets.cache(logits, images.train, recipe.mirrored, scratch, partial(report, "teach"))
+    small = data.resized(images, recipe.input_shape, scratch)
+    path = folder / "checkpoint.npz"
+    trained, seconds = joint_training.train(plans, itself, recipe, small, soft, saved, path, job, report)
     report("export", 0.0)
     artifacts = [export.export(student, kind, variants) for student in trained for kind in recipe.quantizations]
     scaling = input_contract.affine(contract, found.input_shape[2])
@@ -90,7 +96,7 @@ def _itself(found: Teacher, contract: InputContract, recipe: Recipe, classes: in
     if found.tflite is None:
         hint = "Ask for another family, and for a fixed teacher."
         raise CompressionError("teacher_not_prunable", "The teacher could not be converted to .tflite.", hint)
-    read = teacher_graph.by_importance(teacher_graph.read(found.tflite))
+    read = teacher_graph.two_classes(teacher_graph.by_importance(teacher_graph.read(found.tflite)))
     graph = teacher_graph.scaled(read, *input_contract.affine(contract, found.input_shape[2]))
     return StudentPlan("teacher", "teacher", "teacher", 100, 1, found.input_shape, classes, graph=graph)
 

@@ -1,15 +1,24 @@
-"""The teacher itself in int8, without any training: what a user could have had at once."""
+"""The teacher itself in int8, without any training: what a user could have had at once.
 
+    python -m workers.compression.quantized_teacher FOLDER OUT
+
+is how ``export`` runs it: in a process of its own, since the converter ends the process over some graphs.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from workers.compression import frozen_graph, parent_death
 from workers.compression.values import Artifact, Split, Teacher
 
 CALIBRATION_IMAGES = 200
-NAME = "teacher"
+EXAMPLES = "examples.npz"
 
 
 def export(
@@ -20,31 +29,47 @@ def export(
     ``scaling`` is the matrix and offset from a student's scaled pixels to the teacher's input, ``output`` what the
     teacher returns; the ranges of its tensors are those found on training images (post-training quantization).
     """
-    matrix, offset = scaling
+    height, width, channels = teacher.input_shape
+    path = folder / f"teacher-{height}x{width}x{channels}-int8.tflite"
+    rows = np.linspace(0, len(train) - 1, min(CALIBRATION_IMAGES, len(train))).astype(int)
+    examples = train.images[rows].copy()
+    # The input's range is that of all pixels, not of these.
+    examples[:, 0, 0], examples[:, -1, -1] = 0, 255
+    np.savez(teacher.frozen / EXAMPLES, images=examples, matrix=scaling[0], offset=scaling[1], output=np.array(output))
+    command = [sys.executable, "-m", __name__, str(teacher.frozen), str(path.resolve())]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
+    return Artifact(None, "int8", path, teacher.parameters, None) if done.returncode == 0 else None
+
+
+def main(folder: Path, out: Path) -> None:
+    import tensorflow as tf
+
+    with np.load(folder / EXAMPLES) as stored:
+        examples, matrix, offset, output = (stored[name] for name in ("images", "matrix", "offset", "output"))
+    graph = frozen_graph.opened(folder, json.loads((folder / "teacher.json").read_text()))
 
     def infer(image: Any) -> Any:
-        scaled = tf.nn.conv2d(image, matrix[None, None], 1, "VALID") + offset
-        found = teacher.graph(scaled)
-        return tf.nn.softmax(found) if output == "logits" else found
+        scores = graph(tf.nn.conv2d(image, matrix[None, None].astype(np.float32), 1, "VALID") + offset)
+        if scores.shape[1] == 1:
+            second = tf.sigmoid(scores) if output == "logits" else scores
+            return tf.concat([1.0 - second, second], 1)
+        return tf.nn.softmax(scores) if output == "logits" else scores
 
-    height, width, channels = teacher.input_shape
-    spec = tf.TensorSpec([1, height, width, channels], tf.float32, name="image")
+    def calibration() -> Iterator[list[np.ndarray]]:
+        for image in examples:
+            yield [(image[None].astype(np.float32) - 128.0) / 127.5]
+
+    spec = tf.TensorSpec([1, *examples.shape[1:]], tf.float32, name="image")
     converter = tf.lite.TFLiteConverter.from_concrete_functions([tf.function(infer).get_concrete_function(spec)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([image] for image in _examples(train))
+    converter.representative_dataset = calibration
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
-    path = folder / f"{NAME}-{height}x{width}x{channels}-int8.tflite"
-    try:
-        path.write_bytes(converter.convert())
-    except Exception:  # the converter's own errors have no common type
-        return None
-    return Artifact(None, "int8", path, teacher.parameters, None)
+    content = converter.convert()
+    tf.lite.Interpreter(model_content=content).allocate_tensors()
+    out.write_bytes(content)
 
 
-def _examples(train: Split) -> Any:
-    """Images spread over the training set, scaled as for a student; two corners show black and white."""
-    for row in np.linspace(0, len(train) - 1, min(CALIBRATION_IMAGES, len(train))).astype(int):
-        image = train.images[row].copy()
-        image[0, 0], image[-1, -1] = 0, 255
-        yield (image[None].astype(np.float32) - 128.0) / 127.5
+if __name__ == "__main__":
+    parent_death.die_with_parent()
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,6 +1,7 @@
 """The recipe of one compression: derived in one function from what was asked, the teacher and the data."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -80,14 +81,14 @@ class Recipe:
             family = "resnet" if max(seen[:2]) <= LARGEST_MAP_OF_RESNET else "mobilenet"
         transferred = family == "teacher"
         epochs = _epochs(effort, images)
-        parameters = teacher_parameters * TEACHER_SHARE
+        parameters = max(1, teacher_parameters) * TEACHER_SHARE
         return cls(
             effort=effort,
             seed=int(spec.get("seed", 0)),
             family=family,
             teacher=spec.get("teacher", "fixed"),
             students=(),
-            parameters=round(parameters if transferred else min(parameters, LARGEST_STUDENT)),
+            parameters=math.ceil(parameters if transferred else min(parameters, LARGEST_STUDENT)),
             quantizations=tuple(spec.get("quantizations", ("int8",))),
             sparsity=spec.get("sparsity", 0.0),
             input_shape=seen,

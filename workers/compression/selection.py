@@ -1,7 +1,6 @@
 """Which of the trained students are delivered, and whether each keeps the budget that it was asked for with."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from workers.compression.values import Artifact, Chosen, Scorecard
 
@@ -9,7 +8,9 @@ FIGURES: dict[str, Callable[[Scorecard], float]] = {
     "max_bytes": lambda card: card.bytes,
     "max_macs": lambda card: card.macs or 0,
     "max_latency_ms": lambda card: card.latency_ms["p50"] if card.latency_ms else 0.0,
+    "min_top1": lambda card: card.top1,
 }
+"""A file's figure for each kind of budget."""
 
 
 def choose(artifacts: Sequence[Artifact], cards: Sequence[Scorecard]) -> list[Chosen]:
@@ -37,13 +38,17 @@ def _best(candidates: list[list[Chosen]]) -> list[Chosen]:
     able = [files for files in candidates if all(each.kept is not False for each in files)]
     if able:
         return min(able, key=lambda files: files[0].card.bytes)
-    return max(candidates, key=lambda files: min(each.card.top1 for each in files))
+    small = [files for files in candidates if all(_small_enough(each.artifact, each.card) for each in files)]
+    return max(small or candidates, key=lambda files: min(each.card.top1 for each in files))
 
 
 def _kept(artifact: Artifact, card: Scorecard) -> bool | None:
     """Whether the file keeps its budget; None where none was asked for."""
-    budget: Any = artifact.plan.budget if artifact.plan else None
-    if budget is None:
+    if artifact.plan is None or not artifact.plan.budget:
         return None
-    most = all(figure(card) <= budget[key] for key, figure in FIGURES.items() if budget.get(key) is not None)
-    return most and card.top1 >= (budget.get("min_top1") or 0.0)
+    return _small_enough(artifact, card) and card.top1 >= artifact.plan.budget.get("min_top1", 0.0)
+
+
+def _small_enough(artifact: Artifact, card: Scorecard) -> bool:
+    asked = artifact.plan.budget or {} if artifact.plan else {}
+    return all(FIGURES[key](card) <= most for key, most in asked.items() if key.startswith("max_"))

@@ -8,8 +8,6 @@ import numpy as np
 from workers.compression.families import network
 from workers.compression.values import Folded, Student, StudentPlan
 
-UNIT_RANGE = (-1.0, 1.0)
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -53,6 +51,8 @@ class Counted:
         return self._unit(x, name, (*_pair(size), x.shape[-1], 1), x.shape[-1], (stride, stride), padding)
 
     def add(self, x: Shape, y: Shape, name: str, activation: str | None = "relu") -> Shape:
+        if x != y:
+            raise ValueError(f"{name}: {x} and {y} cannot be added")
         self.ranged.append(name)
         return x
 
@@ -67,7 +67,7 @@ class Counted:
             self.ranged.append(name)
         return Shape((1, *_spatial(x, size, stride, padding), x.shape[-1]))
 
-    def pad(self, x: Shape, pads: tuple[tuple[int, int], tuple[int, int]]) -> Shape:
+    def pad(self, x: Shape, name: str, pads: tuple[tuple[int, int], tuple[int, int]]) -> Shape:
         height, width = (side + sum(pad) for side, pad in zip(x.shape[1:3], pads, strict=True))
         return Shape((1, height, width, x.shape[-1]))
 
@@ -106,10 +106,16 @@ def untrained(plan: StudentPlan) -> Student:
     """A student of random constants: exported, it has the bytes and the latency that the trained one will have."""
     layers, rng = counted(plan), np.random.default_rng(0)
     convolutions = {
-        name: Folded(_random(rng, kernel), _random(rng, (filters,)), *UNIT_RANGE)
+        name: Folded(_random(rng, kernel), _random(rng, (filters,)), *_range(rng))
         for (name, kernel), filters in zip(layers.kernels.items(), layers.filters.values(), strict=True)
     }
-    return Student(plan, convolutions, dict.fromkeys(layers.ranged, UNIT_RANGE), 0.0)
+    return Student(plan, convolutions, {name: _range(rng) for name in layers.ranged}, 0.0)
+
+
+def _range(rng: np.random.Generator) -> tuple[float, float]:
+    """Unlike any other tensor's, since equal ones take less space in the file."""
+    low, high = rng.uniform(0.5, 1.5, 2)
+    return -float(low), float(high)
 
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

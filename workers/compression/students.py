@@ -4,6 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from workers.compression import sizes
@@ -21,37 +22,57 @@ LADDERS: dict[str, list[tuple[int, int]]] = {
 
 SPREAD = {"large": 1.0, "medium": 0.32, "small": 0.075}
 LATENCY_HEADROOM = 0.85
-UNITS = {"max_bytes": "bytes", "max_macs": "MACs", "max_latency_ms": "ms"}
+BUDGETS = ("max_bytes", "max_macs", "max_latency_ms", "min_top1")
+CANDIDATE = "."
 
 Measure = Callable[[StudentPlan, bool], Size]
+Settled = Mapping[str, tuple[int, int]]
 
 
 def plan(
-    recipe: Recipe, budgets: Sequence[Mapping[str, Any]] | None, classes: int, graph: Any, measure: Measure
+    recipe: Recipe,
+    budgets: Sequence[Mapping[str, Any]] | None,
+    classes: int,
+    graph: Any,
+    measure: Measure,
+    settled: Settled | None = None,
 ) -> tuple[StudentPlan, ...]:
     """The students, largest first.
 
     ``budgets`` are the variants of a JobSpec, ``graph`` the teacher's (family ``teacher``), ``measure`` tells the size
-    of a plan before it is trained, its latency only if asked. A variant that must reach a top-1 gets three candidates
-    below the largest that keeps its other budgets; the pipeline picks one once they are trained.
+    of the files of a plan before it is trained, their latency only if asked. A variant that must reach a top-1 gets
+    three candidates, the largest that its other budgets and the recipe allow and two below; the pipeline picks one once
+    they are trained. ``settled`` has the width and depth of every student where a training has begun.
 
     Raises:
         CompressionError: budget_unreachable, where not even the smallest student keeps a budget.
     """
     blank = StudentPlan("", "", recipe.family, 0, 0, recipe.input_shape, classes, graph=graph)
-    if recipe.students:
+    asked = {budget["name"]: {key: budget[key] for key in BUDGETS if budget.get(key)} for budget in budgets or ()}
+    if settled:
+        plans = [_settled(blank, name, rung, asked) for name, rung in settled.items()]
+    elif recipe.students:
         plans = [replace(blank, name=name, variant=name, width=w, depth=d) for name, w, d in recipe.students]
-    elif budgets:
-        plans = [each for budget in budgets for each in _within(blank, budget, measure)]
+    elif asked:
+        plans = [each for name, budget in asked.items() for each in _within(blank, name, budget, recipe, measure)]
     else:
-        plans = _spread(replace(blank, name="", variant=""), float(recipe.parameters), list(SPREAD))
-        plans = [replace(each, variant=each.name) for each in plans]
+        spread = _spread(blank, recipe.parameters, list(SPREAD))
+        plans = [replace(each, variant=each.name) for each in spread]
     return tuple(sorted(plans, key=lambda each: (each.width, each.depth), reverse=True))
 
 
+def _settled(blank: StudentPlan, name: str, rung: tuple[int, int], asked: Mapping[str, Any]) -> StudentPlan:
+    variant = name.split(CANDIDATE)[0]
+    return replace(blank, name=name, variant=variant, width=rung[0], depth=rung[1], budget=asked.get(variant))
+
+
+def _rungs(blank: StudentPlan) -> list[StudentPlan]:
+    return [replace(blank, width=width, depth=depth) for width, depth in LADDERS[blank.family]]
+
+
 def _spread(blank: StudentPlan, parameters: float, names: Sequence[str]) -> list[StudentPlan]:
-    """Distinct rungs with about ``parameters`` weights, and a third and a thirteenth of them."""
-    rungs = [replace(blank, width=width, depth=depth) for width, depth in LADDERS[blank.family]]
+    """Distinct rungs with about ``parameters`` weights, a third and a thirteenth of them."""
+    rungs = _rungs(blank)
     counts = [sizes.parameters(rung) for rung in rungs]
     found: list[StudentPlan] = []
     limit = len(rungs)
@@ -65,41 +86,48 @@ def _spread(blank: StudentPlan, parameters: float, names: Sequence[str]) -> list
     return found
 
 
-def _within(blank: StudentPlan, budget: Mapping[str, Any], measure: Measure) -> list[StudentPlan]:
+def _within(
+    blank: StudentPlan, name: str, budget: Mapping[str, float], recipe: Recipe, measure: Measure
+) -> list[StudentPlan]:
     """The largest student that keeps the budget; with ``min_top1`` two smaller ones beside it."""
-    name = budget["name"]
-    blank = replace(blank, name=name, variant=name, budget=dict(budget))
-    asked = {key: budget[key] for key in UNITS if budget.get(key) is not None}
-    rungs = [replace(blank, width=width, depth=depth) for width, depth in LADDERS[blank.family]]
-    count = bisect_right(
-        rungs, False, key=lambda rung: bool(_exceeded(measure(rung, "max_latency_ms" in asked), asked))
-    )
+    blank = replace(blank, name=name, variant=name, budget=budget)
+
+    @cache
+    def exceeded(rung: StudentPlan) -> dict[str, float]:
+        return _exceeded(rung, budget, measure)
+
+    rungs = _rungs(blank)
+    count = bisect_right(rungs, False, key=lambda rung: bool(exceeded(rung)))
     if not count:
-        raise _unreachable(name, asked, measure(rungs[0], "max_latency_ms" in asked))
-    largest = rungs[count - 1]
-    if budget.get("min_top1") is None:
-        return [largest]
-    return _spread(blank, float(sizes.parameters(largest)), [name, f"{name}-b", f"{name}-c"])
+        raise _unreachable(name, budget, exceeded(rungs[0]))
+    if "min_top1" not in budget:
+        return [rungs[count - 1]]
+    parameters = min(recipe.parameters, sizes.parameters(rungs[count - 1]))
+    return _spread(blank, parameters, [name, f"{name}{CANDIDATE}2", f"{name}{CANDIDATE}3"])
 
 
-def _exceeded(size: Size, asked: Mapping[str, float]) -> list[str]:
-    return [key for key, most in asked.items() if _figure(size, key) > most]
+def _exceeded(rung: StudentPlan, budget: Mapping[str, float], measure: Measure) -> dict[str, float]:
+    """The figure of each budget that the student does not keep; nothing is exported where its MACs already tell."""
+    macs = sizes.counted(rung).macs
+    if macs > budget.get("max_macs", math.inf):
+        return {"max_macs": macs}
+    if not {"max_bytes", "max_latency_ms"} & set(budget):
+        return {}
+    size = measure(rung, "max_latency_ms" in budget)
+    figures = {"max_bytes": size.bytes, "max_latency_ms": (size.latency_ms or 0.0) / LATENCY_HEADROOM}
+    return {key: figure for key, figure in figures.items() if figure > budget.get(key, math.inf)}
 
 
-def _figure(size: Size, key: str) -> float:
-    """What counts against the budget; latency with headroom, since it varies from run to run."""
-    if key == "max_latency_ms":
-        return (size.latency_ms or 0.0) / LATENCY_HEADROOM
-    return size.bytes if key == "max_bytes" else size.macs
-
-
-def _unreachable(name: str, asked: Mapping[str, float], least: Size) -> CompressionError:
-    parts = [
-        f"{key} {asked[key]:,}, the smallest student needs {_figure(least, key):,.6g} {UNITS[key]}" for key in asked
-    ]
-    key = _exceeded(least, asked)[0]
+def _unreachable(name: str, budget: Mapping[str, float], least: Mapping[str, float]) -> CompressionError:
+    parts = [f"{key} {budget[key]:,}, but the smallest student needs {_rounded(least[key])}" for key in least]
+    asks = " and ".join(f"{key} of at least {_rounded(figure)}" for key, figure in least.items())
     return CompressionError(
         "budget_unreachable",
         f"No student keeps the budget of {name!r}: {'; '.join(parts)}.",
-        f"Ask for {key} of at least {math.ceil(_figure(least, key) * 1000) / 1000:,g}, or another family.",
+        f"Ask for {asks}, or for another family.",
     )
+
+
+def _rounded(figure: float) -> str:
+    """Up, so that it may be asked for: whole bytes and MACs, thousandths of a millisecond."""
+    return f"{figure:,}" if isinstance(figure, int) else f"{math.ceil(figure * 1000) / 1000:,}"

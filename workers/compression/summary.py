@@ -7,6 +7,7 @@ from typing import Any
 
 from workers.compression import evaluation
 from workers.compression.recipe import Recipe
+from workers.compression.selection import FIGURES
 from workers.compression.values import Artifact, Chosen, Dataset, InputContract, Scorecard, Teacher
 
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy", "pillow")
@@ -26,7 +27,6 @@ def baseline(teacher: Teacher, card: Scorecard) -> dict[str, Any]:
 def variant(chosen: Chosen, name: str, base: dict[str, Any]) -> dict[str, Any]:
     """One file's row with its ratios to the baseline (None where the baseline is unknown)."""
     artifact, card, plan = chosen.artifact, chosen.card, chosen.artifact.plan
-    asked = {key: value for key, value in (plan.budget or {}).items() if value is not None} if plan else {}
     return {
         "name": name,
         "student": plan.variant if plan else None,
@@ -37,7 +37,7 @@ def variant(chosen: Chosen, name: str, base: dict[str, Any]) -> dict[str, Any]:
         "quantization": artifact.quantization,
         **evaluation.tensors(artifact.path),
         "float32_top1": artifact.float32_top1,
-        "budget": {"asked": asked, "kept": chosen.kept} if asked else None,
+        "budget": {"asked": dict(plan.budget), "kept": chosen.kept} if plan and plan.budget else None,
         **card.row(),
         "smaller_x": _ratio(base["bytes"], card.bytes),
         "faster_x": _ratio(
@@ -64,7 +64,7 @@ def report(
         "recipe": recipe.row(),
         "minutes": round(minutes, 2),
         "data": data.description,
-        "warnings": [*_warnings(base, rows, contract, data), *_missed(rows)],
+        "warnings": [*_warnings(base, rows, contract, data), *_missed(files)],
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }
 
@@ -78,18 +78,16 @@ def _name(artifact: Artifact, recipe: Recipe) -> str:
     return f"{artifact.plan.variant}-{artifact.quantization}"
 
 
-def _missed(rows: list[dict[str, Any]]) -> list[str]:
+def _missed(files: list[Chosen]) -> list[str]:
     """A sentence for every budget that was not kept, with what was reached instead."""
-    names = {"max_bytes": "bytes", "max_macs": "macs", "min_top1": "top1"}
-    found = []
-    for row in rows:
-        if row["budget"] and not row["budget"]["kept"]:
-            reached = {key: row[names[key]] for key in row["budget"]["asked"] if key in names}
-            if "max_latency_ms" in row["budget"]["asked"]:
-                reached["max_latency_ms"] = row["latency_ms"]["p50"]
-            parts = (f"{key} {asked:g}, reached {reached[key]:g}" for key, asked in row["budget"]["asked"].items())
-            found.append(f"budget_unreachable: {row['name']} was asked for with {'; '.join(parts)}.")
-    return found
+    return [
+        f"budget_unreachable: {each.artifact.plan.variant} ({each.artifact.quantization}) was asked for with "
+        + "; ".join(
+            f"{key} {most}, reached {FIGURES[key](each.card)}" for key, most in each.artifact.plan.budget.items()
+        )
+        for each in files
+        if each.artifact.plan and each.artifact.plan.budget and not each.kept
+    ]
 
 
 def _warnings(base: dict[str, Any], rows: list[dict[str, Any]], contract: InputContract, data: Dataset) -> list[str]:
@@ -97,7 +95,7 @@ def _warnings(base: dict[str, Any], rows: list[dict[str, Any]], contract: InputC
     found = []
     if base["macs"] is None:
         found.append("The teacher could not be converted to .tflite: its bytes are the upload's, its speed is unknown.")
-    if max(row["bytes"] for row in rows) >= base["bytes"]:
+    if max(row["bytes"] for row in rows if row["student"]) >= base["bytes"]:
         found.append("The teacher is so small already that a student is larger.")
     if dropped := sum(data.description["duplicates_dropped"].values()):
         found.append(f"{dropped} images equal a held-out image and were not trained on.")

@@ -5,12 +5,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from workers.compression import frozen_graph
 from workers.compression.errors import CompressionError
 from workers.compression.teacher_files import identify
 from workers.compression.values import Teacher
@@ -62,7 +62,6 @@ def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
     about: dict[str, Any] = json.loads((out / "teacher.json").read_text())
     shape = about["input"]["shape"][1:]
     tflite = out / "teacher.tflite"
-    graph = _graph(out / "graph.pb", about)
     return Teacher(
         format=kind,
         loader=loader,
@@ -71,27 +70,10 @@ def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
         parameters=about["parameters"],
         bytes=path.stat().st_size,
         tflite=tflite if tflite.exists() else None,
-        graph=graph,
-        predict=_predictor(graph),
+        frozen=out,
+        predict=_predictor(frozen_graph.opened(out, about)),
         description={"format": kind, "loader": loader, "bytes": path.stat().st_size} | about,
     )
-
-
-def _graph(path: Path, about: dict[str, Any]) -> Callable[[Any], Any]:
-    """The frozen graph as a function of tensors; TensorFlow is imported at its first call: an inspection makes none."""
-    shape, dtype = about["input"]["shape"][1:], about["input"]["dtype"]
-
-    @cache
-    def opened() -> Callable[[Any], Any]:
-        import tensorflow as tf
-
-        definition = tf.compat.v1.GraphDef.FromString(path.read_bytes())
-        wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(definition, name=""), [])
-        ends = [wrapped.graph.as_graph_element(about[end]["name"]) for end in ("input", "output")]
-        run = wrapped.prune(*ends)
-        return lambda images: run(tf.cast(tf.reshape(images, (-1, *shape)), dtype))
-
-    return lambda images: opened()(images)
 
 
 def _predictor(graph: Callable[[Any], Any], batch: int = 128) -> Callable[[np.ndarray], np.ndarray]:

@@ -70,6 +70,16 @@ def scaled(graph: TeacherGraph, matrix: np.ndarray, offset: np.ndarray) -> Teach
     return replace(graph, nodes=_grouped(nodes, nodes[0].name))
 
 
+def two_classes(graph: TeacherGraph) -> TeacherGraph:
+    """The same, where it has a single score: that of the second class, beside a first one of always zero."""
+    last = graph.nodes[-1]
+    if last.kernel is None or last.bias is None or last.channels > 1:
+        return graph
+    kernel = np.concatenate([np.zeros_like(last.kernel), last.kernel], axis=3)
+    last = replace(last, channels=2, kernel=kernel, bias=np.concatenate([np.zeros_like(last.bias), last.bias]))
+    return replace(graph, nodes=(*graph.nodes[:-1], last))
+
+
 def _fused(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Activations and constants per channel merge into the node before them where nothing else reads that."""
     readers = Counter(name for node in nodes for name in node.inputs)
@@ -93,7 +103,8 @@ def _joined(before: Node, node: Node) -> Node | None:
     assert node.kernel is not None and node.bias is not None
     scale, shift = node.kernel[0, 0, :, 0], node.bias
     if before.kernel is None or before.bias is None:
-        return None if (scale != 1).any() or shift.any() else replace(before, activation=node.activation)
+        same = before.kind == "add" and (scale == 1).all() and not shift.any()
+        return replace(before, activation=node.activation) if same else None
     kernel = before.kernel * (scale if before.kind == "conv" else scale[:, None])
     return replace(before, kernel=kernel, bias=before.bias * scale + shift, activation=node.activation)
 

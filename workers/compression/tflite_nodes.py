@@ -51,6 +51,7 @@ def _convolution(walk: Walk, operator: Operator, kind: Kind, kernel: np.ndarray,
 
 def _window(operator: Operator, size: tuple[int, int]) -> dict[str, Any]:
     options = operator.options
+    check(options.strideH == options.strideW, f"{operator.name} with unequal strides")
     padding = "same" if options.padding == schema.Padding.SAME else "valid"
     return {"size": size, "stride": (options.strideH, options.strideW), "padding": padding}
 

@@ -60,6 +60,16 @@ class Operator:
     options: Any
 
 
+ACTIVE = ("conv", "depthwise", "add")
+"""The kinds of nodes that have an activation of their own."""
+
+
+def identity(name: str, before: Node, activation: Activation) -> Node:
+    """A depthwise node of ones, which carries the activation of one that has none."""
+    ones, zeros = np.ones((1, 1, before.channels, 1), np.float32), np.zeros(before.channels, np.float32)
+    return Node(name, "depthwise", (before.name,), before.channels, activation=activation, kernel=ones, bias=zeros)
+
+
 class Walk:
     """The file, and what was read of it: the node whose output each tensor holds (``values``), the nodes' ``shapes``.
 
@@ -113,9 +123,15 @@ class Walk:
         check(np.prod(self.stored_shape(operator.output)) == np.prod(shape), f"{operator.name} with broadcasting")
         inputs = tuple(self.values[tensor] for tensor in operator.inputs if tensor in self.values)
         fields = {"activation": ACTIVATIONS[function]} | fields
-        self.nodes.append(Node(f"op{len(self.nodes)}", kind, inputs, shape[2], **fields))
-        self.values[operator.output] = self.nodes[-1].name
-        self.shapes[self.nodes[-1].name] = shape
+        after = None if kind in ACTIVE else fields.pop("activation")
+        self._append(operator, Node(f"op{len(self.nodes)}", kind, inputs, shape[2], **fields), shape)
+        if after:
+            self._append(operator, identity(f"op{len(self.nodes)}", self.nodes[-1], after), shape)
+
+    def _append(self, operator: Operator, node: Node, shape: Shape) -> None:
+        self.nodes.append(node)
+        self.values[operator.output] = node.name
+        self.shapes[node.name] = shape
 
     def finished(self) -> tuple[Node, ...]:
         last = self.values.get(int(self.graph.outputs[0]))

@@ -19,6 +19,12 @@ def scaled(images: Any) -> Any:
     return (ops.cast(images, "float32") - INPUT_OFFSET) / INPUT_SCALE
 
 
+def fitted(x: Any, network: keras.Model) -> Any:
+    """Images (batch, height, width, channels) at the size that ``network`` takes."""
+    size = network.input_shape[1:3]
+    return x if tuple(x.shape[1:3]) == size else ops.image.resize(x, size)
+
+
 class Batches(keras.utils.PyDataset):
     """Shuffled batches ({image, mirror}, {label, teacher}); epoch ``e`` is the same whenever it is run.
 
@@ -79,11 +85,7 @@ class Joint(keras.Model):
         x = ops.where(inputs["mirror"][:, None, None, None], ops.flip(x, axis=2), x)
         x = translated(x, self.recipe.shift, self.seeds) if self.recipe.shift else x
         logits = dict(self.network(x, training=True))
-        if self.teacher is None:
-            return logits
-        height, width = self.teacher.input_shape[1:3]
-        x = x if x.shape[1:3] == (height, width) else ops.image.resize(x, (height, width))
-        return {**self.teacher(x, training=True), **logits}
+        return logits if self.teacher is None else {**self.teacher(fitted(x, self.teacher), training=True), **logits}
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, training: bool = True) -> Any:
         taught = dict(y_pred)

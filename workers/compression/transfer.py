@@ -7,27 +7,36 @@ import numpy as np
 from keras import ops
 
 
-def start(
-    graph: Any, teacher: Any, teacher_network: Any, students: list[Any], network: Any, batches: Iterable[Any]
-) -> None:
-    """Give the teacher's layers and every student's the weights of the graph that they were built from.
+def teach(graph: Any, teacher: Any, network: Any, batches: Iterable[Any]) -> None:
+    """Give the teacher's layers the weights of its graph.
 
-    Normalization, which the graph has folded into its kernels, comes back: a channel keeps the mean and the variance
-    that it has in the teacher, whatever the channels before it that a student lacks (the calibration of Cai et al.
-    2020, once-for-all, section 3.3). ``network`` runs all ``students``; ``batches`` are scaled images.
+    Normalization, which the graph has folded into its kernels, comes back: each channel is normalized by its mean and
+    variance over ``batches`` (scaled images) and gets them again as beta and gamma, so that nothing changes at first.
     """
-    kept = list(batches)
-    nodes = {node.name: node for node in graph.nodes if node.kernel is not None}
-    for name, node in nodes.items():
-        _set_kernel(teacher.convolutions[name], node)
-        _set_bias(teacher.convolutions[name], node.bias)
-    _observe(teacher, teacher_network, kept)
+    for node in _weighted(graph):
+        _set_kernel(teacher.convolutions[node.name], node)
+        _set_bias(teacher.convolutions[node.name], node.bias)
+    _observe(teacher, network, batches)
+
+
+def follow(graph: Any, teacher: Any, students: list[Any], network: Any, batches: Iterable[Any]) -> None:
+    """Give every student's layers the first channels of the teacher's.
+
+    A channel keeps the mean and the variance that it has in the teacher, whatever channels before it a student lacks:
+    the statistics are calibrated anew on ``batches`` (Cai et al. 2020, once-for-all, section 3.3). ``network`` runs all
+    students.
+    """
     for layers in students:
-        for name, unit in layers.convolutions.items():
-            _set_kernel(unit, nodes[name])
-            _follow(unit, teacher.convolutions[name], nodes[name].bias)
-    for images in kept if students else ():
+        for node in _weighted(graph):
+            unit = layers.convolutions[node.name]
+            _set_kernel(unit, node)
+            _follow(unit, teacher.convolutions[node.name], node.bias)
+    for images in batches:
         network(images, training=True)
+
+
+def _weighted(graph: Any) -> list[Any]:
+    return [node for node in graph.nodes if node.kernel is not None]
 
 
 def _set_kernel(unit: Any, node: Any) -> None:
@@ -45,7 +54,7 @@ def _set_bias(unit: Any, bias: np.ndarray) -> None:
     unit.norm.beta.assign(bias)
 
 
-def _observe(layers: Any, network: Any, batches: list[Any]) -> None:
+def _observe(layers: Any, network: Any, batches: Iterable[Any]) -> None:
     """Measure each normalization's input while its output stays what it is; then let it do what it measured."""
     seen: dict[str, list[Any]] = {}
     for name, unit in layers.convolutions.items():

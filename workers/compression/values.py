@@ -21,7 +21,7 @@ class Teacher:
     """A loaded teacher: a frozen TensorFlow graph and its float32 .tflite, whatever file it came from.
 
     ``input_shape`` is (height, width, channels); ``predict`` takes float32 images (N, height, width, channels), already
-    scaled, and returns raw outputs (N, outputs); ``graph`` does the same with TensorFlow's tensors.
+    scaled, and returns raw outputs (N, outputs); ``frozen`` is the folder of the graph.
     """
 
     format: str
@@ -31,7 +31,7 @@ class Teacher:
     parameters: int
     bytes: int
     tflite: Path | None
-    graph: Callable[[Any], Any]
+    frozen: Path
     predict: Callable[[np.ndarray], np.ndarray]
     description: dict[str, Any]
 
@@ -108,7 +108,7 @@ class StudentPlan:
     depth: int
     input_shape: tuple[int, int, int]
     classes: int
-    budget: Mapping[str, Any] | None = None
+    budget: Mapping[str, float] | None = field(default=None, compare=False)
     graph: Any = field(default=None, repr=False, compare=False)
 
     def channels(self, full: int) -> int:
@@ -167,8 +167,9 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Measured on the .tflite itself. Bytes, counts and milliseconds; accuracies are fractions of 1."""
+    """Measured on the .tflite itself, on ``images`` images. Bytes, counts, milliseconds; accuracies are shares of 1."""
 
+    images: int
     top1: float
     top5: float
     agreement: float
@@ -196,10 +197,12 @@ class Chosen:
 class Checkpoint:
     """Of which job, which phase, how many of its epochs are done, in how many seconds of training in all.
 
-    ``float32_top1`` is the float students', once known; ``values`` are the variables.
+    ``students`` has each one's width and depth, ``float32_top1`` the float students', once known; ``values`` are the
+    variables.
     """
 
     job: str
+    students: dict[str, tuple[int, int]]
     phase: str
     epochs: int
     seconds: float

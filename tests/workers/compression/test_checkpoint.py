@@ -5,7 +5,7 @@ from workers.compression import checkpoint
 from workers.compression.recipe import Recipe
 from workers.compression.values import Checkpoint
 
-SAVED = Checkpoint("job-1", "train", 3, 12.5, {"large": 0.5}, {"v0": np.arange(4.0)})
+SAVED = Checkpoint("job-1", {"large": (6, 3)}, "train", 3, 12.5, {"large": 0.5}, {"v0": np.arange(4.0)})
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path):

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from workers.compression import evaluation, export, flatfile, joint_training, metadata, quantization, sizes, training
+from workers.compression import (
+    evaluation,
+    export,
+    flatfile,
+    joint_training,
+    metadata,
+    networks,
+    quantization,
+    sizes,
+    training,
+)
 from workers.compression.recipe import Recipe
 from workers.compression.values import Split, StudentPlan, TeacherOutputs
 
@@ -57,11 +67,22 @@ def test_the_quantized_graph_and_litert_agree(student, kind, bits, tmp_path):
     assert np.abs(evaluation.predict(artifact.path, images(shape)) / 256 - expected).max() < 0.05
 
 
-def test_sizes_are_known_before_the_training(student, tmp_path):
+@pytest.mark.parametrize("kind", ["int8", "float32"])
+def test_sizes_are_known_before_the_training(student, kind, tmp_path):
     trained, _ = student
     (tmp_path / "blank").mkdir()
-    blank = export.export(sizes.untrained(trained.plan), "int8", tmp_path / "blank")
-    artifact = export.export(trained, "int8", tmp_path)
-    assert blank.path.stat().st_size == pytest.approx(artifact.path.stat().st_size, rel=0.01)
+    blank = export.export(sizes.untrained(trained.plan), kind, tmp_path / "blank")
+    artifact = export.export(trained, kind, tmp_path)
+    for each in (blank, artifact):
+        metadata.describe(each.path, [f"class {i}" for i in range(5)])
+    planned, found = (each.path.stat().st_size for each in (blank, artifact))
+    assert 0.98 * planned < found <= planned
     assert sizes.counted(trained.plan).macs == flatfile.macs(artifact.path)
     assert sizes.parameters(trained.plan) == artifact.parameters
+
+
+@pytest.mark.parametrize("side", [5, 25, 32, 50])
+def test_cells_fit_together_at_any_size(side):
+    plan = StudentPlan("app", "app", "nasnet", 4, 4, (side, side, 3), 2)
+    networks.build((plan,), 1.0)
+    assert sizes.counted(plan).macs > 0

@@ -67,6 +67,25 @@ def test_an_accuracy_gets_candidates_within_the_other_budgets():
     assert max(measured(plan, False).bytes for plan in plans) <= 100_000
 
 
+def test_an_accuracy_alone_starts_from_the_usual_large_student():
+    plans = planned({"name": "app", "min_top1": 0.9})
+    usual = planned()
+    assert [(plan.width, plan.depth) for plan in plans] == [(plan.width, plan.depth) for plan in usual]
+
+
+def test_a_candidate_is_no_variant_that_somebody_asked_for():
+    plans = planned({"name": "app", "min_top1": 0.9}, {"name": "app-2", "max_bytes": 50_000})
+    assert len({plan.name for plan in plans}) == 4
+
+
+def test_what_has_begun_is_planned_as_it_began():
+    budgets = [{"name": "app", "max_latency_ms": 1.0, "min_top1": 0.9}]
+    settled = {plan.name: (plan.width, plan.depth) for plan in planned(*budgets)}
+    again = students.plan(RECIPE, budgets, 10, None, None, settled)
+    assert again == planned(*budgets)
+    assert [plan.budget for plan in again] == [{"max_latency_ms": 1.0, "min_top1": 0.9}] * 3
+
+
 def test_what_cannot_be_kept_is_refused_with_the_nearest_figure():
     least = measured(planned({"name": "app", "max_bytes": 8_000})[0], False)
     with pytest.raises(CompressionError) as refused:
@@ -74,7 +93,14 @@ def test_what_cannot_be_kept_is_refused_with_the_nearest_figure():
     assert refused.value.code == "budget_unreachable"
     smallest = measured(replace(planned()[0], width=2, depth=2), False).bytes
     assert f"{smallest:,}" in refused.value.message
+    assert f"{smallest:,}" in refused.value.hint
     assert least.bytes >= smallest
+
+
+def test_the_refusal_names_every_budget_that_is_missed():
+    with pytest.raises(CompressionError) as refused:
+        planned({"name": "app", "max_bytes": 1_000, "max_latency_ms": 0.001})
+    assert "max_bytes" in refused.value.hint and "max_latency_ms" in refused.value.hint
 
 
 def test_students_of_several_variants_come_largest_first():

@@ -53,7 +53,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
     pair = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
     whole = training.state(trained(4, pair))
     half = training.state(trained(2, pair))
-    resumed = training.state(trained(4, pair, Checkpoint("job", "train", 2, 1.0, {}, half)))
+    resumed = training.state(trained(4, pair, Checkpoint("job", {}, "train", 2, 1.0, {}, half)))
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-4)
@@ -66,6 +66,14 @@ def test_students_are_one_network_up_to_where_they_differ():
     shared = {name for name in small if small[name] is large[name]}
     assert {"stem", "stage0_block0_a", "stage0_block0_b", "stage1_block0_a"} <= shared
     assert "logits" not in shared and "stage1_block1_a" not in small
+
+
+def test_two_students_may_be_alike():
+    recipe = replace(RECIPE, students=(("large", 4, 3), ("twin", 4, 3)), epochs=1)
+    model, layers = joint(recipe)
+    training.fit(model, recipe.phases[0], *data(), None, [])
+    heads = [layers[name].convolutions["logits"] for name in ("large", "twin")]
+    assert heads[0] is not heads[1]
 
 
 def test_a_small_student_leaves_the_trunk_as_it_is():

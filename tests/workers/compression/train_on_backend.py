@@ -42,7 +42,7 @@ def main(out: Path) -> None:
     def report(stage, fraction, **details):
         last.update(details.get("metrics", {}))
 
-    students = joint_training.train(plans, None, recipe, images, soft, path, "job", report)
+    students, _ = joint_training.train(plans, None, recipe, images, soft, None, path, "job", report)
     zeros = {each.plan.name: float((each.convolutions["logits"].kernel == 0).mean()) for each in students}
     found = {
         "backend": keras.backend.backend(),
