@@ -94,7 +94,7 @@ def logits(student: Student, bits: int | None = 8) -> Callable[[Any], Any]:
 def export(student: Student, quantization: str, folder: Path) -> Artifact:
     """Write one .tflite below ``folder``.
 
-    ``int8`` takes and returns uint8, and its scales are those of the training, so no data is needed; ``int4`` is the
+    ``int8`` takes and returns uint8, and its ranges are those of the training, so no data is needed; ``int4`` is the
     same with weights of 4 bits. The others take scaled images and return probabilities in float32: ``int8_dynamic``
     has int8 weights, ``float16`` and ``float32`` have weights of that type.
     """
