@@ -1,6 +1,7 @@
 """Students asked for by bytes, MACs, milliseconds and top-1, within reach and out of it: what was asked, what was got.
 
-    python -m benchmarks.budgets [--only JOB ...] [--out FILE]
+    python -m benchmarks.budgets
+    python -m benchmarks.budgets --only limits no-bytes --out out/budgets.json
 
 Compresses the demo's teacher on the demo's data at effort draft, several variants per job; what no student can keep is
 refused before training. Prints a table and writes benchmarks/results/budgets.json.
@@ -79,7 +80,8 @@ def main() -> None:
         for row in run(job, args.data):
             print(_line(row), flush=True)
             rows.append(row)
-    args.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
 
 
 def run(job: Job, data: Path) -> list[Row]:
@@ -110,7 +112,9 @@ def _got(report: Mapping[str, Any]) -> Iterator[Row]:
                 "asked": row["budget"]["asked"],
                 "got": figures | {"latency_ms": round(row["latency_ms"]["p50"], 4)},
                 "kept": row["budget"]["kept"],
-                "warnings": [text for text in report["warnings"] if f": {row['name']} was" in text],
+                "warnings": [
+                    text for text in report["warnings"] if f" {row['student']} ({row['quantization']}) " in text
+                ],
             }
 
 

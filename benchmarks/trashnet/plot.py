@@ -26,7 +26,7 @@ def top1_over_bytes(families: Mapping[str, Sequence[Mapping[str, Any]]], folder:
     axes.xaxis.set_major_formatter(EngFormatter("B"))
     axes.margins(x=0.1, y=0.15)
     axes.grid(alpha=0.3, which="both")
-    axes.legend(loc="lower right")
+    axes.legend()
     paths = [folder / f"trashnet.{suffix}" for suffix in ("png", "svg")]
     for path in paths:
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
