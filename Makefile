@@ -47,10 +47,10 @@ bench-peers: $(READY) ## CIFAR-10 beside what a user would do without us (hours 
 bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to families mobilenet and teacher (1-2 hours on 2 cores)
 	$(BIN)/python -m benchmarks.trashnet $(ARGS)
 
-bench-budgets: $(READY) ## ask for bytes, MACs, milliseconds and top-1; show what is got and what is refused
+bench-budgets: $(READY) ## ask for bytes, MACs, milliseconds and top-1; show what is got and what is refused (half an hour on 2 cores)
 	$(BIN)/python -m benchmarks.budgets $(ARGS)
 
-bench-overhead: $(READY) ## time three students trained jointly beside the largest alone, and beside one after another (8 minutes on 2 cores)
+bench-overhead: $(READY) ## time three students trained jointly beside the largest alone, and beside one after another (6 minutes on 2 cores)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 bench-techniques: $(READY) ## what each technique adds or costs, one at a time (45 minutes on 2 cores; ARGS="--help" lists them)

@@ -1,6 +1,6 @@
 """What training three students jointly costs, beside the largest alone and beside the three one after another.
 
-    python -m benchmarks.overhead [--images 5000] [--epochs 2] [--rounds 3] [--portion 0.5]
+    python -m benchmarks.overhead [--images 10000] [--epochs 2] [--rounds 3] [--portion 0.5]
 
 Four trainings with the same recipe, images, epochs and cached teacher take turns in one process, in another order each
 round. Only ``fit`` is timed, traced and warm. A ratio is one of neighbours in time, and its median over the rounds is
@@ -91,7 +91,7 @@ def _per_round(seconds: Seconds) -> dict[str, list[float]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=5_000, help="training images [%(default)s]")
+    parser.add_argument("--images", type=int, default=10_000, help="training images [%(default)s]")
     parser.add_argument("--epochs", type=int, default=2, help="of each timed fit [%(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="[%(default)s]")
     parser.add_argument("--portion", type=float, help="of a batch for all students but the largest [the recipe's]")
