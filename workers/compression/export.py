@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from workers.compression.families import network
 from workers.compression.layers import ACTIVATIONS
-from workers.compression.values import Artifact, Student
+from workers.compression.values import Artifact, Student, Unit
 
 INPUT_LOW, INPUT_HIGH = -128 / 127.5, 127 / 127.5
 WEIGHT_BITS = {"int8": 8, "int4": 4}
@@ -22,35 +22,16 @@ class Exported:
     def __init__(self, student: Student, bits: int | None):
         self.student, self.bits = student, bits
 
-    def conv(
-        self,
-        x: Any,
-        name: str,
-        filters: int,
-        size: int | tuple[int, int] = 3,
-        stride: int = 1,
-        activation: str | None = "relu",
-        norm: bool = True,
-        padding: str = "same",
-    ) -> Any:
-        kernel = self._kernel(self.student.convolutions[name].kernel)
-        return self._finished(tf.nn.conv2d(x, kernel, strides=stride, padding=padding.upper()), name, activation)
-
-    def depthwise(
-        self,
-        x: Any,
-        name: str,
-        size: int | tuple[int, int] = 3,
-        stride: int = 1,
-        activation: str | None = "relu",
-        norm: bool = True,
-        padding: str = "same",
-    ) -> Any:
-        found = self.student.convolutions[name].kernel
-        # The converter keeps a scale per channel only in its own layout, channels last.
-        kernel = tf.reshape(self._kernel(found[None, ..., 0]), found.shape)
-        strides = (1, stride, stride, 1)
-        return self._finished(tf.nn.depthwise_conv2d(x, kernel, strides, padding.upper()), name, activation)
+    def unit(self, x: Any, unit: Unit) -> Any:
+        found = self.student.convolutions[unit.name]
+        padding = unit.padding.upper()
+        if unit.depthwise:
+            # The converter keeps a scale per channel only in its own layout, channels last.
+            kernel = tf.reshape(self._kernel(found.kernel[None, ..., 0]), found.kernel.shape)
+            x = tf.nn.depthwise_conv2d(x, kernel, (1, unit.stride, unit.stride, 1), padding)
+        else:
+            x = tf.nn.conv2d(x, self._kernel(found.kernel), unit.stride, padding)
+        return self._ranged(ACTIVATIONS[unit.activation](x + found.bias), found.low, found.high)
 
     def add(self, x: Any, y: Any, name: str, activation: str | None = "relu") -> Any:
         return self._ranged(ACTIVATIONS[activation](x + y), *self.student.ranges[name])
@@ -76,10 +57,6 @@ class Exported:
         return tf.quantization.fake_quant_with_min_max_vars_per_channel(
             tf.constant(kernel), -reach, reach, num_bits=self.bits, narrow_range=True
         )
-
-    def _finished(self, x: Any, name: str, activation: str | None) -> Any:
-        unit = self.student.convolutions[name]
-        return self._ranged(ACTIVATIONS[activation](x + unit.bias), unit.low, unit.high)
 
     def _ranged(self, x: Any, low: float, high: float) -> Any:
         return tf.quantization.fake_quant_with_min_max_vars(x, low, high) if self.bits else x

@@ -1,12 +1,13 @@
 """The student families: each network is written once over a vocabulary of layers, which trains or exports it.
 
-Names of layers tell where they stand; students of one family share the kernels of layers that have the same name.
+Names of layers tell where they stand: layers of two students that have the same name and the same input may be one.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
-from workers.compression.values import StudentPlan
+from workers.compression.values import StudentPlan, Unit
 
 LARGEST_MAP = 48
 LEAST_STEM = 16
@@ -17,30 +18,8 @@ EXPANSION = 4
 class Vocabulary(Protocol):
     """What a network is built from; tensors are (batch, height, width, channels)."""
 
-    def conv(
-        self,
-        x: Any,
-        name: str,
-        filters: int,
-        size: int | tuple[int, int] = 3,
-        stride: int = 1,
-        activation: str | None = "relu",
-        norm: bool = True,
-        padding: str = "same",
-    ) -> Any:
-        """Convolution, batch normalization unless ``norm`` is off, activation (``relu``, ``relu6`` or None)."""
-
-    def depthwise(
-        self,
-        x: Any,
-        name: str,
-        size: int | tuple[int, int] = 3,
-        stride: int = 1,
-        activation: str | None = "relu",
-        norm: bool = True,
-        padding: str = "same",
-    ) -> Any:
-        """The same with one filter per channel."""
+    def unit(self, x: Any, unit: Unit) -> Any:
+        """A convolution with what belongs to it."""
 
     def add(self, x: Any, y: Any, name: str, activation: str | None = "relu") -> Any:
         """Sum of two tensors and an activation."""
@@ -80,7 +59,7 @@ def mobilenet(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
     x = _stem(layers, x, plan)
     for name, filters, stride in _blocks(plan, stages=4):
         x = _inverted(layers, x, name, filters, stride)
-    return _head(layers, layers.conv(x, "last", plan.width * 16, 1), plan)
+    return _head(layers, layers.unit(x, Unit("last", plan.width * 16, (1, 1))), plan)
 
 
 def nasnet(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
@@ -120,11 +99,10 @@ def _blocks(plan: StudentPlan, stages: int) -> Iterator[tuple[str, int, int]]:
 
 def _node(layers: Vocabulary, inputs: list[Any], node: Any, plan: StudentPlan) -> Any:
     x, norm = inputs[0], node.group is not None
-    if node.kind == "conv":
+    if node.kind in ("conv", "depthwise"):
         filters = plan.channels(node.channels) if norm else node.channels
-        return layers.conv(x, node.name, filters, node.size, node.stride[0], node.activation, norm, node.padding)
-    if node.kind == "depthwise":
-        return layers.depthwise(x, node.name, node.size, node.stride[0], node.activation, norm, node.padding)
+        unit = Unit(node.name, filters, node.size, node.stride[0], node.activation, norm, node.padding)
+        return layers.unit(x, replace(unit, depthwise=node.kind == "depthwise"))
     if node.kind == "add":
         return layers.add(x, inputs[1], node.name, node.activation)
     if node.kind == "mean":
@@ -137,34 +115,34 @@ def _node(layers: Vocabulary, inputs: list[Any], node: Any, plan: StudentPlan) -
 def _stem(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
     """Strided for inputs over 48 pixels, twice over 96; alike in all students of up to 16 channels, which share it."""
     side, filters = max(plan.input_shape[:2]), max(LEAST_STEM, plan.width)
-    x = layers.conv(x, "stem", filters, stride=2 if side > LARGEST_MAP else 1)
-    return layers.conv(x, "stem_2", filters, stride=2) if side > 2 * LARGEST_MAP else x
+    x = layers.unit(x, Unit("stem", filters, stride=2 if side > LARGEST_MAP else 1))
+    return layers.unit(x, Unit("stem_2", filters, stride=2)) if side > 2 * LARGEST_MAP else x
 
 
 def _head(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
-    return layers.conv(layers.mean(x, "pool"), "logits", plan.classes, 1, activation=None, norm=False)
+    return layers.unit(layers.mean(x, "pool"), Unit("logits", plan.classes, (1, 1), activation=None, norm=False))
 
 
 def _residual(layers: Vocabulary, x: Any, name: str, filters: int, stride: int) -> Any:
-    y = layers.conv(x, f"{name}_a", filters, stride=stride)
-    y = layers.conv(y, f"{name}_b", filters, activation=None)
+    y = layers.unit(x, Unit(f"{name}_a", filters, stride=stride))
+    y = layers.unit(y, Unit(f"{name}_b", filters, activation=None))
     straight = stride == 1 and x.shape[-1] == filters
-    shortcut = x if straight else layers.conv(x, f"{name}_skip", filters, 1, stride, activation=None)
+    shortcut = x if straight else layers.unit(x, Unit(f"{name}_skip", filters, (1, 1), stride, activation=None))
     return layers.add(shortcut, y, f"{name}_sum")
 
 
 def _inverted(layers: Vocabulary, x: Any, name: str, filters: int, stride: int) -> Any:
-    y = layers.conv(x, f"{name}_expand", x.shape[-1] * EXPANSION, 1)
-    y = layers.depthwise(y, f"{name}_depthwise", stride=stride)
-    y = layers.conv(y, f"{name}_project", filters, 1, activation=None)
+    y = layers.unit(x, Unit(f"{name}_expand", x.shape[-1] * EXPANSION, (1, 1)))
+    y = layers.unit(y, Unit(f"{name}_depthwise", y.shape[-1], stride=stride, depthwise=True))
+    y = layers.unit(y, Unit(f"{name}_project", filters, (1, 1), activation=None))
     return layers.add(x, y, f"{name}_sum", activation=None) if y.shape == x.shape else y
 
 
 def _cell(layers: Vocabulary, x: Any, before: Any, name: str, filters: int, stride: int) -> Any:
     """Separable 3x3 and 5x5 convolutions of ``x`` and a 3x3 of ``before``, added; ``x`` too unless strided."""
-    here = layers.conv(x, f"{name}_here", filters, 1)
+    here = layers.unit(x, Unit(f"{name}_here", filters, (1, 1)))
     shrink = max(-(-large // small) for large, small in zip(before.shape[1:3], x.shape[1:3], strict=True))
-    before = layers.conv(before, f"{name}_before", filters, 1, shrink)
+    before = layers.unit(before, Unit(f"{name}_before", filters, (1, 1), shrink))
     y = layers.add(
         _separable(layers, here, f"{name}_here3", 3, stride),
         _separable(layers, here, f"{name}_here5", 5, stride),
@@ -176,5 +154,6 @@ def _cell(layers: Vocabulary, x: Any, before: Any, name: str, filters: int, stri
 
 
 def _separable(layers: Vocabulary, x: Any, name: str, size: int, stride: int) -> Any:
-    x = layers.depthwise(x, f"{name}_depthwise", size, stride, activation=None)
-    return layers.conv(x, f"{name}_point", x.shape[-1], 1, activation=None)
+    filters, sides = x.shape[-1], (size, size)
+    x = layers.unit(x, Unit(f"{name}_depthwise", filters, sides, stride, activation=None, depthwise=True))
+    return layers.unit(x, Unit(f"{name}_point", filters, (1, 1), activation=None))

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from workers.compression.normalization import BatchNormalization
+from workers.compression.values import Unit
 
 ACTIVATIONS = {None: lambda x: x, "relu": ops.relu, "relu6": ops.relu6}
 
@@ -47,29 +48,17 @@ class Convolution(keras.layers.Layer):
     exported file.
     """
 
-    def __init__(
-        self,
-        name: str,
-        inputs: int,
-        filters: int,
-        size: tuple[int, int],
-        stride: int,
-        activation: str | None,
-        norm: bool,
-        padding: str = "same",
-        prunable: bool = False,
-    ):
-        super().__init__(name=name)
-        self.strides, self.activation, self.padding = stride, activation, padding
-        self.mode, self.bits = "float", 8
-        shape = self._shape(size, inputs, filters)
+    def __init__(self, student: str, unit: Unit, inputs: int, prunable: bool = False):
+        super().__init__(name=f"{student}_{unit.name}")
+        self.unit, self.mode, self.bits = unit, "float", 8
+        shape = unit.kernel(inputs)
         self.dense = self.add_weight(name="kernel", shape=shape, initializer="he_normal")
         self.mask = self.add_weight(name="mask", shape=shape, initializer="ones", trainable=False) if prunable else None
-        self.norm = BatchNormalization(name="norm") if norm else None
+        self.norm = BatchNormalization(name="norm") if unit.norm else None
         if self.norm is None:
-            self.bias = self.add_weight(name="bias", shape=(filters,), initializer="zeros")
+            self.bias = self.add_weight(name="bias", shape=(unit.filters,), initializer="zeros")
         else:
-            self.norm.build((None, None, None, filters))
+            self.norm.build((None, None, None, unit.filters))
         self.quantizer = Quantizer("range")
 
     @property
@@ -86,7 +75,7 @@ class Convolution(keras.layers.Layer):
 
     def call(self, x: Any, training: bool = False) -> Any:
         x = self._quantized(x) if self.mode == "quantized" else self._float(x, training and self.mode == "float")
-        return self.quantizer(ACTIVATIONS[self.activation](x), training=training)
+        return self.quantizer(ACTIVATIONS[self.unit.activation](x), training=training)
 
     def _float(self, x: Any, training: bool) -> Any:
         x = self._convolved(x, self.kernel)
@@ -96,12 +85,8 @@ class Convolution(keras.layers.Layer):
         kernel, bias = self.folded()
         return self._convolved(x, self._rounded(kernel)) + bias
 
-    @staticmethod
-    def _shape(size: tuple[int, int], inputs: int, filters: int) -> tuple[int, int, int, int]:
-        return (*size, inputs, filters)
-
     def _convolved(self, x: Any, kernel: Any) -> Any:
-        return ops.conv(x, kernel, strides=self.strides, padding=self.padding)
+        return ops.conv(x, kernel, strides=self.unit.stride, padding=self.unit.padding)
 
     def _scaled(self, scale: Any) -> Any:
         return self.kernel * scale
@@ -117,12 +102,8 @@ class Convolution(keras.layers.Layer):
 class DepthwiseConvolution(Convolution):
     """The same unit with one filter per channel; its kernel is (height, width, channels, 1)."""
 
-    @staticmethod
-    def _shape(size: tuple[int, int], inputs: int, filters: int) -> tuple[int, int, int, int]:
-        return (*size, inputs, 1)
-
     def _convolved(self, x: Any, kernel: Any) -> Any:
-        return ops.depthwise_conv(x, kernel, strides=self.strides, padding=self.padding)
+        return ops.depthwise_conv(x, kernel, strides=self.unit.stride, padding=self.unit.padding)
 
     def _scaled(self, scale: Any) -> Any:
         return self.kernel * scale[:, None]

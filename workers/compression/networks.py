@@ -9,7 +9,7 @@ from keras import ops
 
 from workers.compression.families import network
 from workers.compression.layers import ACTIVATIONS, Convolution, DepthwiseConvolution, Quantizer
-from workers.compression.values import StudentPlan
+from workers.compression.values import StudentPlan, Unit
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,11 @@ class Branch(keras.layers.Layer):
         self.rows = rows
 
     def call(self, x: Any, training: bool = False) -> Any:
-        return ops.stop_gradient(x)[self.rows] if training else x
+        if not training:
+            return x
+        # TensorFlow takes rows ten times as fast as it slices with a step.
+        rows = ops.arange(self.rows.start or 0, ops.shape(x)[0], self.rows.step or 1)
+        return ops.take(ops.stop_gradient(x), rows, axis=0)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return shape
@@ -61,30 +65,13 @@ class Trainable:
     def quantizers(self) -> dict[str, Quantizer]:
         return {name: step.layer for name, step in self.steps.items() if isinstance(step.layer, Quantizer)}
 
-    def conv(
-        self,
-        x: Any,
-        name: str,
-        filters: int,
-        size: int | tuple[int, int] = 3,
-        stride: int = 1,
-        activation: str | None = "relu",
-        norm: bool = True,
-        padding: str = "same",
-    ) -> Any:
-        return self._unit(Convolution, x, name, filters, size, stride, activation, norm, padding)
+    def unit(self, x: Any, unit: Unit) -> Any:
+        def make(own: Any) -> tuple[Any, Any]:
+            prunable = self.prunable and unit.norm and not unit.depthwise
+            layer = (DepthwiseConvolution if unit.depthwise else Convolution)(self.student, unit, x.shape[-1], prunable)
+            return layer, layer(own)
 
-    def depthwise(
-        self,
-        x: Any,
-        name: str,
-        size: int | tuple[int, int] = 3,
-        stride: int = 1,
-        activation: str | None = "relu",
-        norm: bool = True,
-        padding: str = "same",
-    ) -> Any:
-        return self._unit(DepthwiseConvolution, x, name, x.shape[-1], size, stride, activation, norm, padding)
+        return self._step(unit.name, unit.filters, make, x, shareable=unit.norm)
 
     def add(self, x: Any, y: Any, name: str, activation: str | None = "relu") -> Any:
         return self._ranged(name, x.shape[-1], lambda a, b: ACTIVATIONS[activation](a + b), x, y)
@@ -102,26 +89,6 @@ class Trainable:
 
     def flat(self, x: Any) -> Any:
         return ops.squeeze(x, axis=(1, 2))
-
-    def _unit(
-        self,
-        kind: type[Convolution],
-        x: Any,
-        name: str,
-        filters: int,
-        size: int | tuple[int, int],
-        stride: int,
-        activation: str | None,
-        norm: bool,
-        padding: str,
-    ) -> Any:
-        def make(own: Any) -> tuple[Any, Any]:
-            sides = (size, size) if isinstance(size, int) else size
-            label, prunable = f"{self.student}_{name}", self.prunable and norm and kind is Convolution
-            unit = kind(label, x.shape[-1], filters, sides, stride, activation, norm, padding, prunable)
-            return unit, unit(own)
-
-        return self._step(name, filters, make, x, shareable=norm)
 
     def _plain(self, name: str, compute: Any, x: Any) -> Any:
         """What changes no range and has no weights."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.compression.families import network
-from workers.compression.values import Folded, Student, StudentPlan
+from workers.compression.values import Folded, Student, StudentPlan, Unit
 
 
 @dataclass(frozen=True)
@@ -25,30 +25,12 @@ class Counted:
         self.ranged: list[str] = []
         self.macs = 0
 
-    def conv(
-        self,
-        x: Shape,
-        name: str,
-        filters: int,
-        size: int | tuple[int, int] = 3,
-        stride: int = 1,
-        activation: str | None = "relu",
-        norm: bool = True,
-        padding: str = "same",
-    ) -> Shape:
-        return self._unit(x, name, (*_pair(size), x.shape[-1], filters), filters, (stride, stride), padding)
-
-    def depthwise(
-        self,
-        x: Shape,
-        name: str,
-        size: int | tuple[int, int] = 3,
-        stride: int = 1,
-        activation: str | None = "relu",
-        norm: bool = True,
-        padding: str = "same",
-    ) -> Shape:
-        return self._unit(x, name, (*_pair(size), x.shape[-1], 1), x.shape[-1], (stride, stride), padding)
+    def unit(self, x: Shape, unit: Unit) -> Shape:
+        kernel = unit.kernel(x.shape[-1])
+        height, width = _spatial(x, unit.size, (unit.stride, unit.stride), unit.padding)
+        self.kernels[unit.name], self.filters[unit.name] = kernel, unit.filters
+        self.macs += height * width * math.prod(kernel)
+        return Shape((1, height, width, unit.filters))
 
     def add(self, x: Shape, y: Shape, name: str, activation: str | None = "relu") -> Shape:
         if x != y:
@@ -73,20 +55,6 @@ class Counted:
 
     def flat(self, x: Shape) -> Shape:
         return Shape((1, x.shape[-1]))
-
-    def _unit(
-        self,
-        x: Shape,
-        name: str,
-        kernel: tuple[int, int, int, int],
-        filters: int,
-        stride: tuple[int, int],
-        padding: str,
-    ) -> Shape:
-        height, width = _spatial(x, kernel[:2], stride, padding)
-        self.kernels[name], self.filters[name] = kernel, filters
-        self.macs += height * width * math.prod(kernel)
-        return Shape((1, height, width, filters))
 
 
 def counted(plan: StudentPlan) -> Counted:
@@ -120,10 +88,6 @@ def _range(rng: np.random.Generator) -> tuple[float, float]:
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.normal(size=shape).astype(np.float32)
-
-
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
 
 
 def _spatial(x: Shape, size: tuple[int, int], stride: tuple[int, int], padding: str) -> tuple[int, int]:

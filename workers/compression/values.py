@@ -123,6 +123,27 @@ class StudentPlan:
 
 
 @dataclass(frozen=True)
+class Unit:
+    """A convolution, batch normalization unless ``norm`` is off, and an activation (``relu``, ``relu6`` or None).
+
+    A ``depthwise`` one has a filter per channel, ``filters`` in all; ``size`` is (height, width).
+    """
+
+    name: str
+    filters: int
+    size: tuple[int, int] = (3, 3)
+    stride: int = 1
+    activation: str | None = "relu"
+    norm: bool = True
+    padding: str = "same"
+    depthwise: bool = False
+
+    def kernel(self, inputs: int) -> tuple[int, int, int, int]:
+        """The kernel's shape for so many input channels: (height, width, inputs, filters), or (.., inputs, 1)."""
+        return (*self.size, inputs, 1 if self.depthwise else self.filters)
+
+
+@dataclass(frozen=True)
 class Size:
     """What a student's files cost at most; ``latency_ms`` is None where nobody asked."""
 

@@ -88,11 +88,8 @@ class Followed(export.Exported):
         self.outputs = iter(operator_outputs(path))
         self.steps = {}
 
-    def conv(self, x, name, *shape, **options):
-        return self._compared(name, super().conv(x, name, *shape, **options))
-
-    def depthwise(self, x, name, *shape, **options):
-        return self._compared(name, super().depthwise(x, name, *shape, **options))
+    def unit(self, x, unit):
+        return self._compared(unit.name, super().unit(x, unit))
 
     def add(self, x, y, name, *options, **named):
         return self._compared(name, super().add(x, y, name, *options, **named))

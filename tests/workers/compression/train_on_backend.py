@@ -43,7 +43,7 @@ def main(out: Path) -> None:
         last.update(details.get("metrics", {}))
 
     students, _ = joint_training.train(plans, None, recipe, images, soft, None, path, "job", report)
-    zeros = {each.plan.name: float((each.convolutions["logits"].kernel == 0).mean()) for each in students}
+    zeros = {each.plan.name: float((each.convolutions["stem"].kernel == 0).mean()) for each in students}
     found = {
         "backend": keras.backend.backend(),
         "zeros": zeros,
