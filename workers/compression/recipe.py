@@ -31,10 +31,11 @@ class Recipe:
     """Everything that decides a training, visible in report.json.
 
     ``students`` are (name, width, depth) where they are given outright; else they are planned: ``parameters`` is what
-    the largest should have. ``portion`` is the part of each batch that every student but the largest sees. Rates are
-    peak learning rates of cosine schedules with warm-up; ``temperature`` and ``soft_weight`` weigh the distillation
-    loss (Hinton et al. 2015, section 2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest
-    random translation in pixels; ``sparsity`` the share of weights that magnitude pruning sets to zero.
+    the largest should have, ``teacher_parameters`` what none may exceed. ``portion`` is the part of each batch that
+    every student but the largest sees. Rates are peak learning rates of cosine schedules with warm-up; ``temperature``
+    and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015, section 2), ``teacher_weight`` that of a teacher
+    trained along; ``shift`` is the largest random translation in pixels; ``sparsity`` the share of weights that
+    magnitude pruning sets to zero.
     """
 
     effort: str
@@ -43,6 +44,7 @@ class Recipe:
     teacher: str
     students: tuple[tuple[str, int, int], ...]
     parameters: int
+    teacher_parameters: int
     quantizations: tuple[str, ...]
     sparsity: float
     input_shape: tuple[int, int, int]
@@ -88,6 +90,7 @@ class Recipe:
             family=family,
             teacher=spec.get("teacher", "fixed"),
             students=(),
+            teacher_parameters=teacher_parameters,
             parameters=math.ceil(parameters if transferred else min(parameters, LARGEST_STUDENT)),
             quantizations=tuple(spec.get("quantizations", ("int8",))),
             sparsity=spec.get("sparsity", 0.0),
@@ -117,6 +120,7 @@ class Recipe:
             teacher="fixed",
             students=(("large", 6, 3), ("medium", 4, 3), ("small", 2, 3)),
             parameters=0,
+            teacher_parameters=1_000_000,
             quantizations=("int8",),
             sparsity=0.0,
             input_shape=input_shape,

@@ -4,7 +4,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from workers.compression import sizes
@@ -89,32 +88,31 @@ def _spread(blank: StudentPlan, parameters: float, names: Sequence[str]) -> list
 def _within(
     blank: StudentPlan, name: str, budget: Mapping[str, float], recipe: Recipe, measure: Measure
 ) -> list[StudentPlan]:
-    """The largest student that keeps the budget; with ``min_top1`` two smaller ones beside it."""
-    blank = replace(blank, name=name, variant=name, budget=budget)
-
-    @cache
-    def exceeded(rung: StudentPlan) -> dict[str, float]:
-        return _exceeded(rung, budget, measure)
-
-    rungs = _rungs(blank)
-    count = bisect_right(rungs, False, key=lambda rung: bool(exceeded(rung)))
-    if not count:
-        raise _unreachable(name, budget, exceeded(rungs[0]))
+    """The largest student up to the teacher's size that keeps the budget; with ``min_top1`` two smaller ones too."""
+    first, *further = _rungs(replace(blank, name=name, variant=name, budget=budget))
+    if exceeded := _exceeded(first, budget, measure):
+        raise _unreachable(name, budget, exceeded)
+    further = [rung for rung in further if sizes.parameters(rung) <= recipe.teacher_parameters]
+    count = bisect_right(further, False, key=lambda rung: _too_large(rung, budget, measure))
+    largest = [first, *further][count]
     if "min_top1" not in budget:
-        return [rungs[count - 1]]
-    parameters = min(recipe.parameters, sizes.parameters(rungs[count - 1]))
-    return _spread(blank, parameters, [name, f"{name}{CANDIDATE}2", f"{name}{CANDIDATE}3"])
+        return [largest]
+    parameters = min(recipe.parameters, sizes.parameters(largest))
+    candidates = [name, f"{name}{CANDIDATE}2", f"{name}{CANDIDATE}3"]
+    return _spread(replace(largest, width=0, depth=0), parameters, candidates)
+
+
+def _too_large(rung: StudentPlan, budget: Mapping[str, float], measure: Measure) -> bool:
+    """Nothing is exported where the MACs already tell."""
+    return sizes.counted(rung).macs > budget.get("max_macs", math.inf) or bool(_exceeded(rung, budget, measure))
 
 
 def _exceeded(rung: StudentPlan, budget: Mapping[str, float], measure: Measure) -> dict[str, float]:
-    """The figure of each budget that the student does not keep; nothing is exported where its MACs already tell."""
-    macs = sizes.counted(rung).macs
-    if macs > budget.get("max_macs", math.inf):
-        return {"max_macs": macs}
-    if not {"max_bytes", "max_latency_ms"} & set(budget):
-        return {}
-    size = measure(rung, "max_latency_ms" in budget)
-    figures = {"max_bytes": size.bytes, "max_latency_ms": (size.latency_ms or 0.0) / LATENCY_HEADROOM}
+    """The figure of each budget that the student does not keep; latency with headroom, since it varies by run."""
+    figures: dict[str, float] = {"max_macs": sizes.counted(rung).macs}
+    if {"max_bytes", "max_latency_ms"} & set(budget):
+        size = measure(rung, "max_latency_ms" in budget)
+        figures |= {"max_bytes": size.bytes, "max_latency_ms": (size.latency_ms or 0.0) / LATENCY_HEADROOM}
     return {key: figure for key, figure in figures.items() if figure > budget.get(key, math.inf)}
 
 
