@@ -33,8 +33,8 @@ class Recipe:
     ``students`` are (name, width, depth) where they are given outright; else they are planned: ``parameters`` is what
     the largest should have, ``teacher_parameters`` what none may exceed. ``portion`` is the part of each batch that
     every student but the largest sees. Rates are peak learning rates of cosine schedules with warm-up; ``temperature``
-    and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015, section 2), ``teacher_weight`` that of a teacher
-    trained along; ``shift`` is the largest random translation in pixels; ``sparsity`` the share of weights that
+    and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015, section 2), ``teacher_weight`` that of a
+    teacher trained along; ``shift`` is the largest random translation in pixels; ``sparsity`` the share of weights that
     magnitude pruning sets to zero.
     """
 
