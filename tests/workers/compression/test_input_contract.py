@@ -26,7 +26,7 @@ def brightness_teacher(scale, order=(0, 1, 2, 3)) -> Teacher:
         exponent = np.exp(-8 * distance**2)
         return (exponent / np.maximum(exponent.sum(1, keepdims=True), 1e-30)).astype(np.float32)
 
-    return Teacher("keras", "keras", (6, 6, 3), 4, 10, 10, Path("unused"), predict, {})
+    return Teacher("keras", "keras", (6, 6, 3), 4, 10, 10, None, Path("unused"), predict, {})
 
 
 @pytest.mark.parametrize("name", ["raw", "unit", "symmetric", "standardized", "imagenet"])
@@ -114,3 +114,12 @@ def test_logits_keep_the_order_of_the_outputs(kind):
 
 def test_one_sigmoid_becomes_two_classes():
     assert input_contract.as_logits(np.array([[0.9], [0.2]]), "sigmoid").argmax(1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["raw", "unit", "symmetric", "standardized", "imagenet", "caffe"])
+def test_a_scaling_is_a_matrix_and_an_offset_from_a_students_pixels(name):
+    contract = input_contract.InputContract(name, "logits", {}, (100.0, 110.0, 120.0), (50.0, 60.0, 70.0), False)
+    way = input_contract.scalings(np.float32(contract.mean), np.float32(contract.std), 3)[name]
+    matrix, offset = input_contract.affine(contract, 3)
+    pixels = IMAGES[:4].astype(np.float32)
+    np.testing.assert_allclose((pixels - 128.0) / 127.5 @ matrix + offset, way(pixels), rtol=1e-3, atol=1e-3)
