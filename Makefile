@@ -15,7 +15,7 @@ demo: $(READY) ## compress a Fashion-MNIST teacher through a real service; resul
 	$(BIN)/python examples/demo.py
 
 test: $(READY) ## run all tests, against real Redis, PostgreSQL and S3 servers that they start themselves
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .

@@ -66,6 +66,8 @@ def compress(
     saved = checkpoint.load(folder / "checkpoint.npz", job)
     graph, settled = itself and itself.graph, saved.students if saved else None
     plans = students.plan(recipe, spec.get("variants"), len(images.classes), graph, measure, settled)
+    scaling = input_contract.affine(contract, found.input_shape[2])
+    quantizing = quantized_teacher.begin(found, scaling, contract.output, images.train, variants)
     if recipe.teacher == "joint":
         soft = soft_targets.none(images.train, recipe.mirrored, len(images.classes))
     else:
@@ -75,8 +77,7 @@ def compress(
     trained, seconds = joint_training.train(plans, itself, recipe, small, soft, saved, path, job, report)
     report("export", 0.0)
     artifacts = [export.export(student, kind, variants) for student in trained for kind in recipe.quantizations]
-    scaling = input_contract.affine(contract, found.input_shape[2])
-    untrained = quantized_teacher.export(found, scaling, contract.output, images.train, variants)
+    untrained = quantizing.finished()
     for artifact in [*artifacts, *([untrained] if untrained else [])]:
         metadata.describe(artifact.path, images.classes)
     report("evaluate", 0.0)

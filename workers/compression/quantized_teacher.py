@@ -2,13 +2,15 @@
 
     python -m workers.compression.quantized_teacher FOLDER OUT
 
-is how ``export`` runs it: in a process of its own, since the converter ends the process over some graphs.
+is how ``begin`` runs it: in a process of its own, beside the training, since the converter ends its process over some
+graphs.
 """
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,20 @@ CALIBRATION_IMAGES = 200
 EXAMPLES = "examples.npz"
 
 
-def export(
-    teacher: Teacher, scaling: tuple[np.ndarray, np.ndarray], output: str, train: Split, folder: Path
-) -> Artifact | None:
-    """Write the teacher as a full-int8 .tflite with uint8 in and out, or None where the converter refuses.
+@dataclass(frozen=True)
+class Begun:
+    """A conversion under way."""
+
+    process: subprocess.Popen[bytes]
+    artifact: Artifact
+
+    def finished(self) -> Artifact | None:
+        """The file once it is there, or None where the converter refused."""
+        return self.artifact if self.process.wait() == 0 else None
+
+
+def begin(teacher: Teacher, scaling: tuple[np.ndarray, np.ndarray], output: str, train: Split, folder: Path) -> Begun:
+    """Begin to write the teacher as a full-int8 .tflite with uint8 in and out below ``folder``.
 
     ``scaling`` is the matrix and offset from a student's scaled pixels to the teacher's input, ``output`` what the
     teacher returns; the ranges of its tensors are those found on training images (post-training quantization).
@@ -37,8 +49,10 @@ def export(
     examples[:, 0, 0], examples[:, -1, -1] = 0, 255
     np.savez(teacher.frozen / EXAMPLES, images=examples, matrix=scaling[0], offset=scaling[1], output=np.array(output))
     command = [sys.executable, "-m", __name__, str(teacher.frozen), str(path.resolve())]
-    done = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
-    return Artifact(None, "int8", path, teacher.parameters, None) if done.returncode == 0 else None
+    process = subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    return Begun(process, Artifact(None, "int8", path, teacher.parameters, None))
 
 
 def main(folder: Path, out: Path) -> None:
