@@ -15,7 +15,8 @@ demo: $(READY) ## compress a Fashion-MNIST teacher through a real service; resul
 	$(BIN)/python examples/demo.py
 
 test: $(READY) ## run all tests, against real Redis, PostgreSQL and S3 servers that they start themselves
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/service/test_fuzzing.py $(ARGS)
+	$(BIN)/python -m pytest tests/service/test_fuzzing.py
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .

@@ -18,6 +18,12 @@ for name in [name for name in os.environ if name.startswith("L2C_")]:
     del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """pytest-xdist hands tests out by id: those that share one, as schemathesis' do, would run once, unnoticed."""
+    if "PYTEST_XDIST_WORKER" in os.environ and len({item.nodeid for item in items}) < len(items):
+        raise pytest.UsageError("Tests share an id: run their file without -n, as `make test` does.")
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     if not servers.has_redis():
