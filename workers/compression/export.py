@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from workers.compression.families import network
-from workers.compression.layers import ACTIVATIONS
 from workers.compression.values import Artifact, Student, Unit
 
 INPUT_LOW, INPUT_HIGH = -128 / 127.5, 127 / 127.5
 WEIGHT_BITS = {"int8": 8, "int4": 4}
+ACTIVATIONS = {None: lambda x: x, "relu": tf.nn.relu, "relu6": tf.nn.relu6}
 
 
 class Exported:
