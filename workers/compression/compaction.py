@@ -12,8 +12,7 @@ def compacted(model: Any) -> bytes:
     """The flatbuffer of ``model`` (a ModelT, changed in place); what it computes stays as it is.
 
     Names of inner tensors and the converter's notes of itself go, all empty buffers become the one that the format
-    reserves for it, and equal vectors
-    and options are written once.
+    reserves for it, and equal vectors and options are written once.
     """
     model.metadata = [each for each in model.metadata or [] if each.name not in CONVERTER_NOTES]
     model.description = None

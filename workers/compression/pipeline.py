@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workers.compression import (
     checkpoint,
     data,
@@ -28,7 +30,6 @@ from workers.compression.recipe import Recipe
 from workers.compression.values import (
     Artifact,
     Dataset,
-    InputContract,
     Report,
     Scorecard,
     Size,
@@ -60,20 +61,20 @@ def compress(
     logits = partial(input_contract.logits, found, contract)
     harmless = soft_targets.harmless(logits, images.val)
     recipe = recipe or Recipe.derive(spec, found.parameters, found.input_shape, len(images.train), harmless)
-    itself = _itself(found, contract, recipe, len(images.classes))
+    scaling = input_contract.affine(contract, found.input_shape[2])
+    itself = _itself(found, scaling, recipe, len(images.classes))
     measure = partial(_size, recipe, images.classes, scratch)
     job = checkpoint.fingerprint(model, dataset, recipe, spec)
-    saved = checkpoint.load(folder / "checkpoint.npz", job)
+    path = folder / "checkpoint.npz"
+    saved = checkpoint.load(path, job)
     graph, settled = itself and itself.graph, saved.students if saved else None
     plans = students.plan(recipe, spec.get("variants"), len(images.classes), graph, measure, settled)
-    scaling = input_contract.affine(contract, found.input_shape[2])
     quantizing = quantized_teacher.begin(found, scaling, contract.output, images.train, variants)
     if recipe.teacher == "joint":
         soft = soft_targets.none(images.train, recipe.mirrored, len(images.classes))
     else:
         soft = soft_targets.cache(logits, images.train, recipe.mirrored, scratch, partial(report, "teach"))
     small = data.resized(images, recipe.input_shape, scratch)
-    path = folder / "checkpoint.npz"
     trained, seconds = joint_training.train(plans, itself, recipe, small, soft, saved, path, job, report)
     report("export", 0.0)
     artifacts = [export.export(student, kind, variants) for student in trained for kind in recipe.quantizations]
@@ -90,15 +91,18 @@ def compress(
     return result
 
 
-def _itself(found: Teacher, contract: InputContract, recipe: Recipe, classes: int) -> StudentPlan | None:
-    """The teacher as a student of full width, where students are made of it or it is trained along."""
+def _itself(found: Teacher, scaling: tuple[np.ndarray, np.ndarray], recipe: Recipe, classes: int) -> StudentPlan | None:
+    """The teacher as a student of full width, where students are made of it or it is trained along.
+
+    ``scaling`` leads from a student's pixels to the teacher's.
+    """
     if recipe.family != "teacher" and recipe.teacher != "joint":
         return None
     if found.tflite is None:
         hint = "Ask for another family, and for a fixed teacher."
         raise CompressionError("teacher_not_prunable", "The teacher could not be converted to .tflite.", hint)
     read = teacher_graph.two_classes(teacher_graph.by_importance(teacher_graph.read(found.tflite)))
-    graph = teacher_graph.scaled(read, *input_contract.affine(contract, found.input_shape[2]))
+    graph = teacher_graph.scaled(read, *scaling)
     return StudentPlan("teacher", "teacher", "teacher", 100, 1, found.input_shape, classes, graph=graph)
 
 
