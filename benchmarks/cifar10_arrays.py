@@ -62,10 +62,10 @@ def splits(train: int = IMAGES, test: int = 10_000) -> tuple[Split, Split]:
 
 def joint(chosen: tuple[StudentPlan, ...], by: Recipe) -> tuple[training.Joint, dict[str, Any]]:
     """An untrained joint network, as the engine builds it for a fixed teacher, and the students' layers by name."""
-    built = networks.build(chosen, by.portion, by.sparsity > 0)
+    built = networks.build(chosen, by.sparsity > 0)
     layers = {name: own for name, (_, own) in built.items()}
     network = keras.Model(layers[chosen[0].name].images, {name: logits for name, (logits, _) in built.items()})
-    return training.Joint(network, {name: own.rows for name, own in layers.items()}, by, None), layers
+    return training.Joint(network, by, None), layers
 
 
 def outputs(train: Split) -> TeacherOutputs:

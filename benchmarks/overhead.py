@@ -1,6 +1,6 @@
 """What training three students jointly costs, beside the largest alone and beside the three one after another.
 
-    python -m benchmarks.overhead [--images 10000] [--epochs 2] [--rounds 3] [--portion 0.5]
+    python -m benchmarks.overhead [--images 10000] [--epochs 2] [--rounds 3]
 
 Four trainings with the same recipe, images, epochs and cached teacher take turns in one process, in another order each
 round. Only ``fit`` is timed, traced and warm. A ratio is one of neighbours in time, and its median over the rounds is
@@ -16,7 +16,7 @@ from pathlib import Path
 import keras
 
 from benchmarks import cifar10_arrays
-from workers.compression import training
+from workers.compression import precision, training
 from workers.compression.recipe import Recipe
 from workers.compression.values import Split, StudentPlan, TeacherOutputs
 
@@ -29,9 +29,10 @@ def main() -> None:
     args = _parser().parse_args()
     train, _ = cifar10_arrays.splits(args.images)
     soft = cifar10_arrays.outputs(train)
-    recipe = cifar10_arrays.recipe(epochs=args.epochs, **({} if args.portion is None else {"portion": args.portion}))
+    recipe = cifar10_arrays.recipe(epochs=args.epochs)
     plans = cifar10_arrays.plans(recipe)
-    wall, processor = measured(plans, recipe, train, soft, args.rounds)
+    with precision.bfloat16_convolutions():
+        wall, processor = measured(plans, recipe, train, soft, args.rounds)
     result = {"figures": ratios(wall)} | {
         "processor_figures": ratios(processor),
         "rounds": {name: [round(ratio, 4) for ratio in found] for name, found in _per_round(wall).items()},
@@ -94,7 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=int, default=10_000, help="training images [%(default)s]")
     parser.add_argument("--epochs", type=int, default=2, help="of each timed fit [%(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="[%(default)s]")
-    parser.add_argument("--portion", type=float, help="of a batch for all students but the largest [the recipe's]")
     parser.add_argument("--out", type=Path, default=cifar10_arrays.RESULTS / "overhead.json", help="[%(default)s]")
     return parser
 

@@ -35,10 +35,9 @@ class InPlace(training.Joint):
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, training: bool = True) -> Any:
         smaller = dict(y_pred)
-        largest = next(iter(self.rows))
-        own = {largest: smaller.pop(largest)}
-        taught = {**y, "teacher": ops.stop_gradient(own[largest])}
-        return super().compute_loss(x, y, own) + super().compute_loss(x, taught, smaller)
+        largest = {"large": smaller.pop("large")}
+        taught = {**y, "teacher": ops.stop_gradient(largest["large"])}
+        return super().compute_loss(x, y, largest) + super().compute_loss(x, taught, smaller)
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,9 @@ class Technique:
 
 
 TECHNIQUES = (
-    Technique(REFERENCE, "distilled from the fixed teacher, joint, the first layers shared, the recipe's portion"),
+    Technique(REFERENCE, "distilled from the fixed teacher, joint, the first layers shared"),
     Technique("labels", "no distillation: soft_weight 0", {"soft_weight": 0.0}),
-    Technique("alone", "no sharing: each student by itself, whole batches", alone=True),
-    Technique("portion-1", "smaller students see whole batches", {"portion": 1.0}),
-    Technique("portion-1/2", "smaller students see half of each batch", {"portion": 0.5}),
-    Technique("portion-1/4", "smaller students see a quarter of each batch", {"portion": 0.25}),
+    Technique("alone", "no sharing: each student by itself", alone=True),
     Technique("in-place", "smaller students learn from the largest one", joint=InPlace),
     Technique("sparsity", "magnitude pruning: half of all weights", {"sparsity": 0.5}),
     Technique("joint-teacher", "the teacher is trained along", {"teacher": "joint"}),

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from workers.compression import checkpoint, networks, pruning, quantization, training, transfer
+from workers.compression import checkpoint, networks, precision, pruning, quantization, training, transfer
 from workers.compression.epochs import EpochEnd
 from workers.compression.recipe import Phase, Recipe
 from workers.compression.values import Checkpoint, Dataset, Report, Student, StudentPlan, TeacherOutputs
@@ -52,7 +52,9 @@ def train(
 
     in_float, in_int8 = recipe.phases
     if not saved or saved.phase == in_float.name:
-        fit(in_float, *([pruning.Pruner(layers.values(), recipe.sparsity, in_float.epochs)] if recipe.sparsity else []))
+        pruner = [pruning.Pruner(layers.values(), recipe.sparsity, in_float.epochs)] if recipe.sparsity else []
+        with precision.bfloat16_convolutions():
+            fit(in_float, *pruner)
         float32_top1 = training.accuracies(joint, images.test)
         sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(
             quantization.CALIBRATION_BATCHES
@@ -86,11 +88,10 @@ def _networks(
             if begun:
                 seen = (training.scaled(each) for each in pixels)
                 transfer.follow(teacher.graph, itself[teacher.name][1], begun, network, seen)
-    rows = {name: own.rows for name, own in layers.items()}
-    return training.Joint(network, rows, recipe, teacher_network if recipe.teacher == "joint" else None), layers
+    return training.Joint(network, recipe, teacher_network if recipe.teacher == "joint" else None), layers
 
 
 def _built(plans: tuple[StudentPlan, ...], recipe: Recipe) -> tuple[dict[str, tuple[Any, Any]], keras.Model]:
-    built = networks.build(plans, recipe.portion, recipe.sparsity > 0)
+    built = networks.build(plans, recipe.sparsity > 0)
     logits = {name: output for name, (output, _) in built.items()}
     return built, keras.Model(next(iter(built.values()))[1].images, logits)

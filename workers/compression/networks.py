@@ -21,34 +21,16 @@ class Step:
     layer: Any
 
 
-class Branch(keras.layers.Layer):
-    """Where a student leaves the trunk: it sees ``rows`` of a training batch, and its gradient ends here."""
-
-    def __init__(self, rows: slice):
-        super().__init__()
-        self.rows = rows
-
-    def call(self, x: Any, training: bool = False) -> Any:
-        if not training:
-            return x
-        # TensorFlow takes rows ten times as fast as it slices with a step.
-        rows = ops.arange(self.rows.start or 0, ops.shape(x)[0], self.rows.step or 1)
-        return ops.take(ops.stop_gradient(x), rows, axis=0)
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return shape
-
-
 class Trainable:
     """The vocabulary of trainable layers.
 
     With a ``trunk``, another student's layers, a layer that has the same name, the same filters and the same input
-    there is that one: both students are the same network up to where they differ. From there on it sees ``rows`` of a
-    batch.
+    there is that one: both students are the same network up to where they differ. There the gradient of the smaller one
+    ends.
     """
 
-    def __init__(self, student: str, images: Any, trunk: "Trainable | None", rows: slice, prunable: bool):
-        self.student, self.images, self.trunk, self.rows, self.prunable = student, images, trunk, rows, prunable
+    def __init__(self, student: str, images: Any, trunk: "Trainable | None", prunable: bool):
+        self.student, self.images, self.trunk, self.prunable = student, images, trunk, prunable
         self.steps: dict[str, Step] = {}
         self.branches: dict[int, Any] = {}
 
@@ -119,23 +101,17 @@ class Trainable:
         if self.trunk is None or not any(x is each for each in self.trunk.tensors):
             return x
         if id(x) not in self.branches:
-            self.branches[id(x)] = Branch(self.rows)(x)
+            self.branches[id(x)] = ops.stop_gradient(x)
         return self.branches[id(x)]
 
 
-def rows(number: int, portion: float) -> slice:
-    """Which rows of a batch student ``number`` is trained on: the first all, every other its own ``portion``."""
-    step = max(1, round(1 / portion))
-    return slice(None) if number == 0 else slice((number - 1) % step, None, step)
-
-
-def build(plans: tuple[StudentPlan, ...], portion: float, prunable: bool = False) -> dict[str, tuple[Any, Trainable]]:
+def build(plans: tuple[StudentPlan, ...], prunable: bool = False) -> dict[str, tuple[Any, Trainable]]:
     """Name -> (logits, layers) of every student, largest first, all fed with one Keras input of scaled images."""
     images = keras.Input(plans[0].input_shape, name="images")
     built: dict[str, tuple[Any, Trainable]] = {}
     trunk: Trainable | None = None
-    for number, plan in enumerate(plans):
-        layers = Trainable(plan.name, images, trunk, rows(number, portion), prunable)
+    for plan in plans:
+        layers = Trainable(plan.name, images, trunk, prunable)
         built[plan.name] = network(layers, images, plan), layers
         trunk = trunk or layers
     return built

@@ -31,11 +31,10 @@ class Recipe:
     """Everything that decides a training, visible in report.json.
 
     ``students`` are (name, width, depth) where they are given outright; else they are planned: ``parameters`` is what
-    the largest should have, ``teacher_parameters`` what none may exceed. ``portion`` is the part of each batch that
-    every student but the largest sees. Rates are peak learning rates of cosine schedules with warm-up; ``temperature``
-    and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015, section 2), ``teacher_weight`` that of a
-    teacher trained along; ``shift`` is the largest random translation in pixels; ``sparsity`` the share of weights that
-    magnitude pruning sets to zero.
+    the largest should have, ``teacher_parameters`` what none may exceed. Rates are peak learning rates of cosine
+    schedules with warm-up; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015, section
+    2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest random translation in pixels;
+    ``sparsity`` the share of weights that magnitude pruning sets to zero.
     """
 
     effort: str
@@ -51,7 +50,6 @@ class Recipe:
     epochs: int
     quantization_epochs: int
     batch: int
-    portion: float
     rate: float
     quantization_rate: float
     weight_decay: float
@@ -98,7 +96,6 @@ class Recipe:
             epochs=epochs,
             quantization_epochs=max(1, round(epochs / 10)),
             batch=32 if images < 4_000 else 64 if images < 20_000 else 128,
-            portion=0.5,
             rate=2e-2 if transferred else 1e-1,
             quantization_rate=1e-3,
             weight_decay=5e-4,
@@ -127,7 +124,6 @@ class Recipe:
             epochs=2,
             quantization_epochs=1,
             batch=32,
-            portion=0.5,
             rate=3e-2,
             quantization_rate=1e-3,
             weight_decay=5e-4,

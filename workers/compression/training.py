@@ -1,5 +1,6 @@
 """Joint training of all students on any Keras backend: one ``fit``, one loss per student, shared kernels."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,14 +65,13 @@ class Batches(keras.utils.PyDataset):
 class Joint(keras.Model):
     """All students as one network: augmented images in, a dict of logits out, one summed loss.
 
-    Each student's logits are those of its ``rows`` of a training batch. The loss per student is
-    (1 - w) CE(label) + w T^2 KL(teacher_T || student_T) (Hinton et al. 2015, section 2). A ``teacher`` that is trained
-    along sees the whole batch, learns from the labels, and its own logits are the targets.
+    The loss per student is (1 - w) CE(label) + w T^2 KL(teacher_T || student_T) (Hinton et al. 2015, section 2). A
+    ``teacher`` that is trained along learns from the labels, and its own logits are the targets.
     """
 
-    def __init__(self, network: keras.Model, rows: dict[str, slice], recipe: Recipe, teacher: keras.Model | None):
+    def __init__(self, network: keras.Model, recipe: Recipe, teacher: keras.Model | None):
         super().__init__(name="joint")
-        self.network, self.rows, self.teacher = network, rows, teacher
+        self.network, self.teacher = network, teacher
         self.recipe = recipe
         self.seeds = keras.random.SeedGenerator(recipe.seed)
 
@@ -92,10 +92,7 @@ class Joint(keras.Model):
         own = taught.pop(TEACHER, None)
         targets = y["teacher"] if own is None else ops.stop_gradient(own)
         total = 0.0 if own is None else self.recipe.teacher_weight * ops.mean(_cross_entropy(y["label"], own))
-        for name, logits in taught.items():
-            rows = self.rows[name]
-            total += self._distillation(y["label"][rows], targets[rows], logits)
-        return total
+        return total + sum(self._distillation(y["label"], targets, logits) for logits in taught.values())
 
     def _distillation(self, labels: Any, targets: Any, logits: Any) -> Any:
         weight, heat = self.recipe.soft_weight, self.recipe.temperature
@@ -136,7 +133,7 @@ def optimizer(recipe: Recipe, rate: float, steps: int) -> keras.optimizers.Optim
 
 def accuracies(joint: Joint, split: Split, batch: int = 256) -> dict[str, float]:
     """Top-1 of every student, as it stands, on ``split``; batches are filled up, so one graph serves all."""
-    hits = dict.fromkeys(joint.rows, 0)
+    hits: Counter[str] = Counter()
     for start in range(0, len(split), batch):
         labels = split.labels[start : start + batch]
         images = np.resize(split.images[start : start + batch], (batch, *split.images.shape[1:]))

@@ -20,10 +20,10 @@ def data(count=96):
 
 def joint(recipe=RECIPE):
     keras.utils.set_random_seed(0)
-    built = networks.build(students.plan(recipe, None, 3, None, None), recipe.portion, recipe.sparsity > 0)
+    built = networks.build(students.plan(recipe, None, 3, None, None), recipe.sparsity > 0)
     layers = {name: own for name, (_, own) in built.items()}
     network = keras.Model(layers["large"].images, {name: logits for name, (logits, _) in built.items()})
-    return training.Joint(network, {name: own.rows for name, own in layers.items()}, recipe, None), layers
+    return training.Joint(network, recipe, None), layers
 
 
 def trained(epochs, recipe=RECIPE, saved=None):
