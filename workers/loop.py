@@ -12,8 +12,8 @@ import sys
 import threading
 
 from service.contract.settings import Settings
+from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import next_claimable
-from workers.parent_death import signal_at_parents_death
 from workers.reaper import sweep_work_folders
 from workers.supervisor import supervise
 from workers.workshop import ENGINE, Workshop, open_workshop, refuse_unfit_machine

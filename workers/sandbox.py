@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workers import landlock, seccomp
-from workers.parent_death import signal_at_parents_death
+from workers.compression.parent_death import signal_at_parents_death
 
 PACKAGE = Path(__file__).resolve().parent
 CAPABILITY_VERSION_3 = 0x20080522

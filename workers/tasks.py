@@ -18,8 +18,8 @@ from kombu.exceptions import ChannelError, OperationalError
 from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
 from workers import reaper
+from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import claimable_inspections
-from workers.parent_death import signal_at_parents_death
 from workers.supervisor import supervise
 from workers.workshop import Workshop, open_workshop, refuse_unfit_machine
 

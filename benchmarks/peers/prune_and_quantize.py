@@ -18,7 +18,7 @@ import tf_keras
 from benchmarks.peers import images
 from benchmarks.peers.clock import Clock
 from benchmarks.peers.convert import converted
-from workers.parent_death import signal_at_parents_death
+from workers.compression.parent_death import signal_at_parents_death
 
 PRUNING_RATE, QUANTIZING_RATE, MOMENTUM = 1e-2, 1e-3, 0.9
 UPDATES = 100

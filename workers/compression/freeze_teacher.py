@@ -139,5 +139,5 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    parent_death.die_with_parent()
+    parent_death.signal_at_parents_death()
     sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))

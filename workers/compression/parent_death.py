@@ -1,11 +1,13 @@
-"""A killed engine must not leave a process of its own behind."""
+"""Processes that must not outlive who started them."""
 
 import ctypes
 import signal
 import sys
 
+PR_SET_PDEATHSIG = 1
 
-def die_with_parent() -> None:
-    """SIGKILL at the parent's death (PR_SET_PDEATHSIG, Linux only)."""
+
+def signal_at_parents_death(number: signal.Signals = signal.SIGKILL) -> None:
+    """Have Linux send this process ``number`` when its parent's thread ends, however that ends (prctl(2))."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

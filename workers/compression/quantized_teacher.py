@@ -85,5 +85,5 @@ def main(folder: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    parent_death.die_with_parent()
+    parent_death.signal_at_parents_death()
     main(Path(sys.argv[1]), Path(sys.argv[2]))
