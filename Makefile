@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to f
 
 bench-budgets: $(READY) ## ask for bytes, MACs, milliseconds and top-1; show what is got and what is refused (half an hour on 2 cores)
 	$(BIN)/python -m benchmarks.budgets $(ARGS)
+
+bench-families: $(READY) ## what int8 and pruning cost each family of students (15 minutes on 2 cores)
+	$(BIN)/python -m benchmarks.families $(ARGS)
 
 bench-overhead: $(READY) ## time three students trained jointly beside the largest alone, and beside one after another (6 minutes on 2 cores)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)

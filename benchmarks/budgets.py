@@ -9,19 +9,12 @@ refused before training. Prints a table and writes benchmarks/results/budgets.js
 
 import argparse
 import json
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA, TEACHER = ROOT / "examples" / "fashion" / "images.zip", ROOT / "examples" / "fashion" / "teacher.keras"
-RESULTS = ROOT / "benchmarks" / "results" / "budgets.json"
-DONE, REFUSED = 0, 2
+from benchmarks import demo_jobs
 
 Row = dict[str, Any]
 
@@ -86,21 +79,12 @@ def main() -> None:
 
 def run(job: Job, data: Path) -> list[Row]:
     """A row per file, or one with the refusal in its place."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        task = {"kind": "compression", "model": str(TEACHER), "dataset": str(data.resolve()), "spec": job.spec}
-        (folder / "task.json").write_text(json.dumps(task))
-        started = time.monotonic()
-        command = [sys.executable, "-m", "workers.compression", "work", name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        about = {"job": job.name, **job.rest, "seconds": round(time.monotonic() - started)}
-        if done.returncode == DONE:
-            return [about | row for row in _got(json.loads((folder / "report.json").read_text()))]
-    if done.returncode == REFUSED:
-        refusal = json.loads(done.stdout.splitlines()[-1])
-        asked = {name: dict(budget) for name, budget in job.variants.items()}
-        return [about | {"asked": asked, "refusal": {key: refusal[key] for key in ("code", "message", "hint")}}]
-    raise SystemExit(f"{done.stderr[-4_000:]}\nJob {job.name} ended with status {done.returncode}.")
+    outcome = demo_jobs.run(job.spec, data)
+    about = {"job": job.name, **job.rest, "seconds": outcome.seconds}
+    if outcome.report:
+        return [about | row for row in _got(outcome.report)]
+    asked = {name: dict(budget) for name, budget in job.variants.items()}
+    return [about | {"asked": asked, "refusal": outcome.refusal}]
 
 
 def _got(report: Mapping[str, Any]) -> Iterator[Row]:
@@ -138,8 +122,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.budgets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", nargs="+", choices=[job.name for job in JOBS], metavar="JOB", help="these jobs")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="[%(default)s]")
-    parser.add_argument("--data", type=Path, default=DATA, help="another archive of class folders")
+    parser.add_argument("--out", type=Path, default=demo_jobs.RESULTS / "budgets.json", help="[%(default)s]")
+    parser.add_argument("--data", type=Path, default=demo_jobs.DATA, help="another archive of class folders")
     return parser
 
 

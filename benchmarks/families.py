@@ -1,0 +1,62 @@
+"""What int8, fewer channels and fewer weights cost each family, on the demo's teacher and data at effort draft.
+
+    python -m benchmarks.families [--only resnet half] [--out FILE]
+
+Every family's students as int8 and as float32 files; the teacher's own network whole and at half of its bytes
+(structured pruning); the resnet family with half of its weights zero (magnitude pruning). Prints a table and writes
+benchmarks/results/families.json. About a quarter of an hour on two idle cores.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks import demo_jobs
+
+BOTH = {"quantizations": ["int8", "float32"]}
+WHOLE, HALF = {"name": "whole", "max_bytes": 10_000_000}, {"name": "half", "max_bytes": 225_000}
+JOBS: dict[str, Mapping[str, Any]] = {
+    "resnet": {"family": "resnet", **BOTH},
+    "nasnet": {"family": "nasnet", **BOTH},
+    "mobilenet": {"family": "mobilenet", **BOTH},
+    "teacher": {"family": "teacher", **BOTH},
+    "half": {"family": "teacher", "variants": [WHOLE, HALF]},
+    "sparse": {"family": "resnet", "sparsity": 0.5},
+}
+FIGURES = ("name", "student", "quantization", "bytes", "gzip_bytes", "macs", "top1", "float32_top1")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=list(JOBS), metavar="JOB", help=", ".join(JOBS))
+    parser.add_argument("--out", type=Path, default=demo_jobs.RESULTS / "families.json", help="[%(default)s]")
+    args = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    print(f"{'':28}{'bytes':>11}{'gzip':>11}{'MACs':>9}{'p50 ms':>9}{'top-1':>9}")
+    for job in args.only or JOBS:
+        outcome = demo_jobs.run({"effort": "draft", **JOBS[job]})
+        if outcome.report is None:
+            raise SystemExit(f"{job}: {outcome.refusal}")
+        for row in outcome.report["variants"]:
+            if row["student"]:
+                rows.append({"job": job} | _figures(row))
+                print(_line(rows[-1]), flush=True)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in FIGURES} | {"latency_ms": round(row["latency_ms"]["p50"], 4)}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return (
+        f"{row['job']:10}{row['name']:18}{row['bytes']:>11,}{row['gzip_bytes']:>11,}{row['macs'] / 1e6:>8.2f}M"
+        f"{row['latency_ms']:>9.3f}{row['top1']:>9.2%}"
+    )
+
+
+if __name__ == "__main__":
+    main()
