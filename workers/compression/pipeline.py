@@ -67,6 +67,7 @@ def compress(
     job = checkpoint.fingerprint(model, dataset, recipe, spec)
     path = folder / "checkpoint.npz"
     saved = checkpoint.load(path, job)
+    report("plan", 0.0)
     graph, settled = itself and itself.graph, saved.students if saved else None
     plans = students.plan(recipe, spec.get("variants"), len(images.classes), graph, measure, settled)
     quantizing = quantized_teacher.begin(found, scaling, contract.output, images.train, variants)

@@ -8,7 +8,15 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-STAGES = {"load": 0.05, "teach": 0.07, "train": 0.66, "quantize": 0.14, "export": 0.01, "evaluate": 0.07}
+STAGES = {
+    "load": 0.04,
+    "plan": 0.02,
+    "teach": 0.06,
+    "train": 0.66,
+    "quantize": 0.14,
+    "export": 0.01,
+    "evaluate": 0.07,
+}
 
 
 class Overall:

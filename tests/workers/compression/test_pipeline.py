@@ -150,6 +150,7 @@ def test_progress_only_grows_and_names_every_stage(compressed):
     told = compressed[2].lines
     assert list(dict.fromkeys(stage for stage, *_ in told)) == [
         "load",
+        "plan",
         "teach",
         "train",
         "quantize",
