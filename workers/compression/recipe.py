@@ -32,7 +32,8 @@ class Recipe:
 
     ``students`` are (name, width, depth) where they are given outright; else they are planned: ``parameters`` is what
     the largest should have, ``teacher_parameters`` what none may exceed. Rates are peak learning rates of cosine
-    schedules with warm-up; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015, section
+    schedules with warm-up; ``weight_decay`` is decoupled, so that with momentum .9 it is a tenth of the usual L2 factor's
+    worth; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015, section
     2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest random translation in pixels;
     ``sparsity`` the share of weights that magnitude pruning sets to zero.
     """
@@ -98,7 +99,7 @@ class Recipe:
             batch=32 if images < 4_000 else 64 if images < 20_000 else 128,
             rate=2e-2 if transferred else 1e-1,
             quantization_rate=1e-3,
-            weight_decay=5e-4,
+            weight_decay=5e-3,
             temperature=4.0,
             soft_weight=0.9,
             teacher_weight=0.05,
@@ -126,7 +127,7 @@ class Recipe:
             batch=32,
             rate=3e-2,
             quantization_rate=1e-3,
-            weight_decay=5e-4,
+            weight_decay=5e-3,
             temperature=4.0,
             soft_weight=0.9,
             teacher_weight=0.05,
