@@ -17,6 +17,7 @@ import keras
 
 from benchmarks import cifar10_arrays
 from workers.compression import precision, training
+from workers.compression.feeding import fed
 from workers.compression.recipe import Recipe
 from workers.compression.values import Split, StudentPlan, TeacherOutputs
 
@@ -62,7 +63,7 @@ def measured(
         for name in order:
             batches = training.Batches(train, soft, recipe.batch, recipe.seed)
             begun, spent = time.perf_counter(), time.process_time()
-            warm[name].fit(batches, epochs=recipe.epochs, shuffle=False, verbose=0)
+            warm[name].fit(fed(batches), epochs=recipe.epochs, shuffle=False, verbose=0)
             wall[name].append(time.perf_counter() - begun)
             processor[name].append(time.process_time() - spent)
         order.append(order.pop(0))

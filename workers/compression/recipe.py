@@ -32,9 +32,9 @@ class Recipe:
 
     ``students`` are (name, width, depth) where they are given outright; else they are planned: ``parameters`` is what
     the largest should have, ``teacher_parameters`` what none may exceed. Rates are peak learning rates of cosine
-    schedules with warm-up; ``weight_decay`` is decoupled (Loshchilov & Hutter 2019): with momentum .9 it does a tenth of
-    what an L2 term of that factor would; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et al.
-    2015, section 2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest random translation in
+    schedules with warm-up; ``weight_decay`` is decoupled (Loshchilov & Hutter 2019): with momentum .9 it does a tenth
+    of what an L2 term of that factor would; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et
+    al. 2015, section 2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest translation, in
     pixels; ``sparsity`` the share of weights that magnitude pruning sets to zero.
     """
 

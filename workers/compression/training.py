@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from workers.compression.feeding import fed
 from workers.compression.recipe import Phase, Recipe
 from workers.compression.values import Checkpoint, Split, TeacherOutputs
 
@@ -160,7 +161,7 @@ def fit(
     if saved:
         put_state(joint, saved.values)
     if done < phase.epochs:
-        joint.fit(batches, epochs=phase.epochs, initial_epoch=done, shuffle=False, verbose=0, callbacks=callbacks)
+        joint.fit(fed(batches), epochs=phase.epochs, initial_epoch=done, shuffle=False, verbose=0, callbacks=callbacks)
 
 
 def state(joint: Joint) -> dict[str, np.ndarray]:
