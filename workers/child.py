@@ -3,10 +3,11 @@
 import contextlib
 import os
 import queue
+import select
 import signal
 import subprocess
 import threading
-import time
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from typing import IO
@@ -23,6 +24,8 @@ class Child:
 
     def __init__(self, process: subprocess.Popen[bytes]):
         self.process = process
+        self._exit = os.pidfd_open(process.pid)
+        weakref.finalize(self, os.close, self._exit)
         self._lines: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING_LINES)
         self._tail: deque[bytes] = deque(maxlen=TAIL_CHUNKS)
         self._ending, self._ended = threading.Lock(), False
@@ -70,14 +73,9 @@ class Child:
 
     def _exited(self, seconds: float = 0) -> bool:
         """Whether the child is gone, at the latest after that time; it is not reaped."""
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        deadline = time.monotonic() + seconds
-        with contextlib.suppress(ChildProcessError):  # the other thread has just reaped it
-            while self.process.returncode is None and os.waitid(os.P_PID, self.process.pid, options) is None:
-                if time.monotonic() >= deadline:
-                    return False
-                time.sleep(0.02)
-        return True
+        waiting = select.poll()
+        waiting.register(self._exit, select.POLLIN)
+        return bool(waiting.poll(1000 * seconds))
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
