@@ -11,12 +11,15 @@ CONVERTER_NOTES = (b"CONVERSION_METADATA", b"min_runtime_version")
 def compacted(model: Any) -> bytes:
     """The flatbuffer of ``model`` (a ModelT, changed in place); what it computes stays as it is.
 
-    Names of inner tensors and the converter's notes of itself go, all empty buffers become the one that the format
-    reserves for it, and equal vectors and options are written once.
+    Names of inner tensors and the converter's notes of itself go, and the flag that a tensor's rank is known, which its
+    shape tells; all empty buffers become the one that the format reserves for it, and equal vectors and options are
+    written once.
     """
     model.metadata = [each for each in model.metadata or [] if each.name not in CONVERTER_NOTES]
     model.description = None
     for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.hasRank &= tensor.shape is None or len(tensor.shape) == 0
         for inner in set(range(len(graph.tensors))) - {*graph.inputs, *graph.outputs}:
             graph.tensors[inner].name = None
         _share_options(graph)

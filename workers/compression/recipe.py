@@ -12,7 +12,7 @@ LARGEST_INPUT = 128
 LARGEST_STUDENT = 300_000
 TEACHER_SHARE = 0.6
 LARGEST_MAP_OF_RESNET = 64
-IMAGE_VIEWS = {"draft": 120_000, "standard": 2_000_000, "thorough": 5_000_000}
+IMAGE_VIEWS = {"draft": 120_000, "standard": 3_000_000, "thorough": 5_000_000}
 EPOCH_BOUNDS = {"draft": (3, 30), "standard": (10, 90), "thorough": (30, 300)}
 
 
