@@ -40,6 +40,25 @@ class Quantizer(keras.layers.Layer):
         bound.assign(ops.where(bound == 0.0, value, blended))
 
 
+class Branch(keras.layers.Layer):
+    """The identity, of whose gradient only ``PULL`` goes on.
+
+    A student that leaves another one's layers so teaches them a little of what it needs, at little cost to the other
+    (docs/experiments.md; compare the gradient equilibrium of Li et al. 2019).
+    """
+
+    PULL = 0.25
+
+    def call(self, x: Any) -> Any:
+        def identity(x: Any) -> tuple[Any, Any]:
+            def weakened(*args: Any, upstream: Any = None) -> Any:
+                return self.PULL * (args[0] if upstream is None else upstream)
+
+            return x, weakened
+
+        return ops.custom_gradient(identity)(x)
+
+
 class Convolution(keras.layers.Layer):
     """Convolution, batch normalization and activation as one unit that can be folded and fake-quantized.
 

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from workers.compression.families import network
-from workers.compression.layers import ACTIVATIONS, Convolution, DepthwiseConvolution, Quantizer
+from workers.compression.layers import ACTIVATIONS, Branch, Convolution, DepthwiseConvolution, Quantizer
 from workers.compression.values import StudentPlan, Unit
 
 
@@ -25,8 +25,8 @@ class Trainable:
     """The vocabulary of trainable layers.
 
     With a ``trunk``, another student's layers, a layer that has the same name, the same filters and the same input
-    there is that one: both students are the same network up to where they differ. There the gradient of the smaller one
-    ends.
+    there is that one: both students are the same network up to where they differ. Behind that the gradient of the
+    smaller one is weakened, so that the trunk stays the larger one's.
     """
 
     def __init__(self, student: str, images: Any, trunk: "Trainable | None", prunable: bool):
@@ -101,7 +101,7 @@ class Trainable:
         if self.trunk is None or not any(x is each for each in self.trunk.tensors):
             return x
         if id(x) not in self.branches:
-            self.branches[id(x)] = ops.stop_gradient(x)
+            self.branches[id(x)] = Branch()(x)
         return self.branches[id(x)]
 
 

@@ -1,10 +1,14 @@
 from dataclasses import replace
+from unittest import mock
 
 import keras
 import numpy as np
+import tensorflow as tf
+from keras import ops
 
 from tests.workers.compression.conftest import striped
 from workers.compression import networks, students, training
+from workers.compression.layers import Branch
 from workers.compression.recipe import Recipe
 from workers.compression.values import Checkpoint, Split, TeacherOutputs
 
@@ -76,24 +80,21 @@ def test_two_students_may_be_alike():
     assert heads[0] is not heads[1]
 
 
-def test_a_small_student_leaves_the_trunk_as_it_is():
-    alone = replace(RECIPE, students=(("large", 6, 3),), epochs=1)
-    together = replace(alone, students=(("large", 6, 3), ("small", 2, 2)))
-    kernels = []
-    for recipe in (alone, together):
-        model, layers = joint(recipe)
-        layers["large"].convolutions["stem"].dense.assign(np.ones((3, 3, 3, 16), np.float32))
-        seed(layers["large"])
-        training.fit(model, replace(recipe.phases[0], epochs=1), *data(), None, [])
-        kernels.append(np.asarray(layers["large"].convolutions["stage2_block0_b"].dense))
-    np.testing.assert_allclose(*kernels, rtol=1e-3, atol=1e-4)
-
-
-def seed(layers):
-    """The same first weights, however many students are made beside."""
-    rng = np.random.default_rng(0)
-    for unit in layers.convolutions.values():
-        unit.dense.assign(0.1 * rng.normal(size=unit.dense.shape).astype(np.float32))
+def test_a_small_student_pulls_at_the_trunk_with_a_quarter_of_its_gradient():
+    recipe = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
+    gradients = []
+    for pull in (Branch.PULL, 1.0):
+        with mock.patch.object(Branch, "PULL", pull):
+            model, students = joint(recipe)
+            x = training.scaled(data()[0].images[:8])
+            with tf.GradientTape() as tape:
+                answer = ops.sum(model.network(x, training=False)["small"])
+            stem = students["large"].convolutions["stem"]
+            assert students["small"].convolutions["stem"] is stem
+            gradients.append(np.asarray(tape.gradient(answer, stem.dense.value)))
+    weak, whole = gradients
+    assert np.abs(whole).max() > 0
+    np.testing.assert_allclose(weak, 0.25 * whole, rtol=1e-4, atol=1e-6)
 
 
 def test_an_epoch_has_the_same_batches_whenever_it_runs():
