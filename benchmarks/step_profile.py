@@ -23,7 +23,8 @@ import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from benchmarks import cifar10_arrays
-from workers.compression import quantization, training
+from workers.compression import precision, quantization, training
+from workers.compression.feeding import fed
 from workers.compression.recipe import Phase
 
 KINDS = {
@@ -68,11 +69,12 @@ def main() -> None:
         training.fit(joint, Phase(phase.name, 1, phase.rate, phase.seed), train, soft, None, [])
         clock = StepClock()
         steps = training.Batches(train, soft, recipe.batch, phase.seed)
-        joint.fit(steps, shuffle=False, verbose=0, callbacks=[clock])
-        kernels = recorded(lambda: joint.fit(steps, shuffle=False, verbose=0))
+        joint.fit(fed(steps), shuffle=False, verbose=0, callbacks=[clock])
+        kernels = recorded(lambda: joint.fit(fed(steps), shuffle=False, verbose=0))
         return summary(kernels, len(steps), clock.median_ms)
 
-    phases = {in_float.name: profiled(in_float)}
+    with precision.bfloat16_convolutions():
+        phases = {in_float.name: profiled(in_float)}
     quantization.calibrate(joint, layers.values(), training.Batches(train, soft, recipe.batch, 0).sample(args.steps))
     quantization.set_mode(layers.values(), "quantized")
     phases[in_int8.name] = profiled(in_int8)
