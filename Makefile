@@ -51,7 +51,7 @@ bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to f
 bench-budgets: $(READY) ## ask for bytes, MACs, milliseconds and top-1; show what is got and what is refused (half an hour on 2 cores)
 	$(BIN)/python -m benchmarks.budgets $(ARGS)
 
-bench-families: $(READY) ## what int8 and pruning cost each family of students (15 minutes on 2 cores)
+bench-families: $(READY) ## what int8 and pruning cost each family of students (half an hour on 2 cores)
 	$(BIN)/python -m benchmarks.families $(ARGS)
 
 bench-overhead: $(READY) ## time three students trained jointly beside the largest alone, and beside one after another (6 minutes on 2 cores)

@@ -9,6 +9,7 @@ import keras
 
 from workers.compression import checkpoint, networks, precision, pruning, quantization, training, transfer
 from workers.compression.epochs import EpochEnd
+from workers.compression.layers import DepthwiseConvolution
 from workers.compression.recipe import Phase, Recipe
 from workers.compression.values import Checkpoint, Dataset, Report, Student, StudentPlan, TeacherOutputs
 
@@ -53,7 +54,8 @@ def train(
     in_float, in_int8 = recipe.phases
     if not saved or saved.phase == in_float.name:
         pruner = [pruning.Pruner(layers.values(), recipe.sparsity, in_float.epochs)] if recipe.sparsity else []
-        with precision.bfloat16_convolutions():
+        units = (unit for own in layers.values() for unit in own.convolutions.values())
+        with precision.bfloat16_convolutions(any(isinstance(unit, DepthwiseConvolution) for unit in units)):
             fit(in_float, *pruner)
         float32_top1 = training.accuracies(joint, images.test)
         sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(

@@ -11,13 +11,14 @@ INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}
 
 
 @contextmanager
-def bfloat16_convolutions() -> Iterator[None]:
+def bfloat16_convolutions(depthwise: bool = False) -> Iterator[None]:
     """TensorFlow rounds what convolutions take to 8 bits of mantissa; weights, sums and statistics stay float32.
 
     Training does not mind (Kalamkar et al. 2019, section 4; docs/experiments.md). Quantized levels times their scale
-    are not exact in bfloat16, so quantization-aware training is no place for it.
+    are not exact in bfloat16, so quantization-aware training is no place for it. Nor are networks with ``depthwise``
+    convolutions, whose steps take two to four times longer.
     """
-    if keras.backend.backend() != "tensorflow" or not _multiplied():
+    if depthwise or keras.backend.backend() != "tensorflow" or not _multiplied():
         yield
         return
     import tensorflow as tf

@@ -32,3 +32,9 @@ def test_another_processor_stays_exact(tmp_path, monkeypatch):
     before = convolved()
     with precision.bfloat16_convolutions():
         np.testing.assert_array_equal(convolved(), before)
+
+
+def test_networks_with_depthwise_convolutions_stay_exact():
+    before = convolved()
+    with precision.bfloat16_convolutions(depthwise=True):
+        np.testing.assert_array_equal(convolved(), before)
