@@ -35,11 +35,6 @@ class Trainable:
         self.branches: dict[int, Any] = {}
 
     @property
-    def tensors(self) -> list[Any]:
-        """The images and what every layer gives."""
-        return [self.images, *(step.output for step in self.steps.values())]
-
-    @property
     def convolutions(self) -> dict[str, Convolution]:
         return {name: step.layer for name, step in self.steps.items() if isinstance(step.layer, Convolution)}
 
@@ -97,8 +92,8 @@ class Trainable:
         return step.output
 
     def _own(self, x: Any) -> Any:
-        """``x``, or a branch from it where it is the trunk's."""
-        if self.trunk is None or not any(x is each for each in self.trunk.tensors):
+        """``x``, or a branch from it where a layer of the trunk gives it."""
+        if self.trunk is None or not any(x is step.output for step in self.trunk.steps.values()):
             return x
         if id(x) not in self.branches:
             self.branches[id(x)] = Branch()(x)

@@ -17,36 +17,36 @@ class Shape:
 
 
 class Counted:
-    """The vocabulary in shapes; keeps every kernel's shape and counts multiply-accumulates."""
+    """The vocabulary in shapes; keeps every unit and its kernel's shape, and counts multiply-accumulates."""
 
     def __init__(self) -> None:
         self.kernels: dict[str, tuple[int, int, int, int]] = {}
-        self.filters: dict[str, int] = {}
-        self.ranged: list[str] = []
+        self.units: dict[str, Unit] = {}
+        self.ranged: dict[str, str | None] = {}
         self.macs = 0
 
     def unit(self, x: Shape, unit: Unit) -> Shape:
         kernel = unit.kernel(x.shape[-1])
         height, width = _spatial(x, unit.size, (unit.stride, unit.stride), unit.padding)
-        self.kernels[unit.name], self.filters[unit.name] = kernel, unit.filters
+        self.kernels[unit.name], self.units[unit.name] = kernel, unit
         self.macs += height * width * math.prod(kernel)
         return Shape((1, height, width, unit.filters))
 
     def add(self, x: Shape, y: Shape, name: str, activation: str | None = "relu") -> Shape:
         if x != y:
             raise ValueError(f"{name}: {x} and {y} cannot be added")
-        self.ranged.append(name)
+        self.ranged[name] = activation
         return x
 
     def mean(self, x: Shape, name: str) -> Shape:
-        self.ranged.append(name)
+        self.ranged[name] = None
         return Shape((1, 1, 1, x.shape[-1]))
 
     def pool(
         self, x: Shape, name: str, kind: str, size: tuple[int, int], stride: tuple[int, int], padding: str
     ) -> Shape:
         if kind == "average":
-            self.ranged.append(name)
+            self.ranged[name] = None
         return Shape((1, *_spatial(x, size, stride, padding), x.shape[-1]))
 
     def pad(self, x: Shape, name: str, pads: tuple[tuple[int, int], tuple[int, int]]) -> Shape:
@@ -67,23 +67,26 @@ def counted(plan: StudentPlan) -> Counted:
 def parameters(plan: StudentPlan) -> int:
     """Weights and biases as they stand in the file."""
     layers = counted(plan)
-    return sum(map(math.prod, layers.kernels.values())) + sum(layers.filters.values())
+    return sum(map(math.prod, layers.kernels.values())) + sum(unit.filters for unit in layers.units.values())
 
 
 def untrained(plan: StudentPlan) -> Student:
     """A student of random constants: exported, it has the bytes and the latency that the trained one will have."""
     layers, rng = counted(plan), np.random.default_rng(0)
     convolutions = {
-        name: Folded(_random(rng, kernel), _random(rng, (filters,)), *_range(rng))
-        for (name, kernel), filters in zip(layers.kernels.items(), layers.filters.values(), strict=True)
+        name: Folded(_random(rng, layers.kernels[name]), _random(rng, (unit.filters,)), *_range(rng, unit.activation))
+        for name, unit in layers.units.items()
     }
-    return Student(plan, convolutions, {name: _range(rng) for name in layers.ranged}, 0.0)
+    return Student(plan, convolutions, {name: _range(rng, each) for name, each in layers.ranged.items()}, 0.0)
 
 
-def _range(rng: np.random.Generator) -> tuple[float, float]:
-    """Unlike any other tensor's, since equal ones take less space in the file."""
+def _range(rng: np.random.Generator, activation: str | None) -> tuple[float, float]:
+    """As unlike any other tensor's as a trained one can be: equal zero points and scales are written once.
+
+    What a ReLU gives begins at zero.
+    """
     low, high = rng.uniform(0.5, 1.5, 2)
-    return -float(low), float(high)
+    return 0.0 if activation else -float(low), float(high)
 
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -76,7 +76,7 @@ def test_sizes_are_known_before_the_training(student, kind, tmp_path):
     for each in (blank, artifact):
         metadata.describe(each.path, [f"class {i}" for i in range(5)])
     planned, found = (each.path.stat().st_size for each in (blank, artifact))
-    assert 0.97 * planned < found <= planned  # ranges that training made equal are written once
+    assert 0.98 * planned < found <= planned  # ranges that training made equal are written once
     assert sizes.counted(trained.plan).macs == flatfile.macs(artifact.path)
     assert sizes.parameters(trained.plan) == artifact.parameters
 
