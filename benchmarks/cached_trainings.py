@@ -63,11 +63,10 @@ class Training:
         if path.exists():
             return
         teacher = cifar10_arrays.teacher_plan() if recipe.teacher == "joint" else None
-        kept, job = self.folder / "checkpoint.npz", self.folder.name
-        saved = checkpoint.load(kept, job)
+        slot = checkpoint.Slot(self.folder / "checkpoint.npz", self.folder.name)
         with mock.patch.object(training, "Joint", self.joint):  # the engine trains no other kind
             students, seconds = joint_training.train(
-                self.plans, teacher, recipe, self.data, self.soft, saved, kept, job, lambda *_, **__: None
+                self.plans, teacher, recipe, self.data, self.soft, slot, lambda *_, **__: None
             )
         keras.backend.clear_session()
         rows = {each.plan.name: self._measured(each) | {"seconds": seconds} for each in students}

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from benchmarks import real_data
@@ -60,11 +59,9 @@ def splits(train: int = IMAGES, test: int = 10_000) -> tuple[Split, Split]:
     )
 
 
-def joint(chosen: tuple[StudentPlan, ...], by: Recipe) -> tuple[training.Joint, dict[str, Any]]:
+def joint(chosen: tuple[StudentPlan, ...], by: Recipe) -> tuple[training.Joint, dict[str, networks.Trainable]]:
     """An untrained joint network, as the engine builds it for a fixed teacher, and the students' layers by name."""
-    built = networks.build(chosen, by.sparsity > 0)
-    layers = {name: own for name, (_, own) in built.items()}
-    network = keras.Model(layers[chosen[0].name].images, {name: logits for name, (logits, _) in built.items()})
+    layers, network = networks.build(chosen, by.sparsity > 0)
     return training.Joint(network, by, None), layers
 
 

@@ -6,7 +6,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,33 @@ from workers.compression.recipe import Recipe
 from workers.compression.values import Checkpoint
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint at ``path``, whole or not at all."""
-    about = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint) if field.name != "values"}
-    staged = path.with_suffix(".staged")
-    with staged.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **checkpoint.values)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(staged, path)
+@dataclass(frozen=True)
+class Slot:
+    """The file for the checkpoint of one job, which ``job`` is the fingerprint of."""
 
+    path: Path
+    job: str
 
-def load(path: Path, job: str) -> Checkpoint | None:
-    """The checkpoint at ``path`` if it is whole and of this very job, else None; nothing in it is ever unpickled."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
-            values = {name: stored[name] for name in stored.files if name != "about"}
-        found = Checkpoint(**about, values=values)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
-    return found if found.job == job else None
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint, whole or not at all."""
+        about = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint) if field.name != "values"}
+        staged = self.path.with_suffix(".staged")
+        with staged.open("wb") as file:
+            np.savez(file, about=np.array(json.dumps([self.job, about])), **checkpoint.values)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(staged, self.path)
+
+    def load(self) -> Checkpoint | None:
+        """The checkpoint if it is whole and of this very job, else None; nothing in it is ever unpickled."""
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                job, about = json.loads(str(stored["about"]))
+                values = {name: stored[name] for name in stored.files if name != "about"}
+            found = Checkpoint(**about, values=values)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+        return found if job == self.job else None
 
 
 def fingerprint(model: Path, dataset: Path, recipe: Recipe, spec: Mapping[str, Any]) -> str:

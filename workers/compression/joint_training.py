@@ -2,8 +2,6 @@
 
 import time
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -22,16 +20,15 @@ def train(
     recipe: Recipe,
     images: Dataset,
     soft: TeacherOutputs,
-    saved: Checkpoint | None,
-    path: Path,
-    job: str,
+    slot: checkpoint.Slot,
     report: Report,
 ) -> tuple[list[Student], float]:
-    """The trained students of ``plans`` and the seconds that took; a checkpoint at ``path`` after every epoch.
+    """The trained students of ``plans`` and the seconds that took; a checkpoint in ``slot`` after every epoch.
 
     ``teacher`` is the plan of the teacher itself where its graph is needed: to begin from, or to be trained along.
-    ``saved`` is what an earlier attempt at this ``job`` left.
+    What an earlier attempt left in ``slot`` is not trained again.
     """
+    saved = slot.load()
     keras.utils.set_random_seed(recipe.seed)
     joint, layers = _networks(plans, teacher, recipe, images, soft, fresh=saved is None)
     float32_top1 = saved.float32_top1 if saved else {}
@@ -43,9 +40,7 @@ def train(
 
     def fit(phase: Phase, *callbacks: keras.callbacks.Callback) -> None:
         def save(epochs: int) -> None:
-            checkpoint.save(
-                path, Checkpoint(job, rungs, phase.name, epochs, seconds(), float32_top1, training.state(joint))
-            )
+            slot.save(Checkpoint(rungs, phase.name, epochs, seconds(), float32_top1, training.state(joint)))
 
         accuracies = partial(training.accuracies, joint, images.val)
         own = saved if saved and saved.phase == phase.name else None
@@ -74,26 +69,19 @@ def _networks(
     images: Dataset,
     soft: TeacherOutputs,
     fresh: bool,
-) -> tuple[training.Joint, dict[str, Any]]:
+) -> tuple[training.Joint, dict[str, networks.Trainable]]:
     """The joint network and the students' layers by name; unless a checkpoint follows, with their first weights."""
-    built, network = _built(plans, recipe)
-    layers = {name: own for name, (_, own) in built.items()}
+    layers, network = networks.build(plans, recipe.sparsity > 0)
     teacher_network = None
     if teacher is not None:
-        itself, teacher_network = _built((teacher,), recipe)
+        itself, teacher_network = networks.build((teacher,), recipe.sparsity > 0)
         begun = list(layers.values()) if recipe.family == teacher.family else []
         if fresh:
             sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(WARM_START_BATCHES)
             pixels = [batch["image"] for batch in sample]
             observed = (training.fitted(training.scaled(each), teacher_network) for each in pixels)
-            transfer.teach(teacher.graph, itself[teacher.name][1], teacher_network, observed)
+            transfer.teach(teacher.graph, itself[teacher.name], teacher_network, observed)
             if begun:
                 seen = (training.scaled(each) for each in pixels)
-                transfer.follow(teacher.graph, itself[teacher.name][1], begun, network, seen)
+                transfer.follow(teacher.graph, itself[teacher.name], begun, network, seen)
     return training.Joint(network, recipe, teacher_network if recipe.teacher == "joint" else None), layers
-
-
-def _built(plans: tuple[StudentPlan, ...], recipe: Recipe) -> tuple[dict[str, tuple[Any, Any]], keras.Model]:
-    built = networks.build(plans, recipe.sparsity > 0)
-    logits = {name: output for name, (output, _) in built.items()}
-    return built, keras.Model(next(iter(built.values()))[1].images, logits)

@@ -29,8 +29,8 @@ class Trainable:
     smaller one is weakened, so that the trunk stays the larger one's.
     """
 
-    def __init__(self, student: str, images: Any, trunk: "Trainable | None", prunable: bool):
-        self.student, self.images, self.trunk, self.prunable = student, images, trunk, prunable
+    def __init__(self, student: str, trunk: "Trainable | None", prunable: bool):
+        self.student, self.trunk, self.prunable = student, trunk, prunable
         self.steps: dict[str, Step] = {}
         self.branches: dict[int, Any] = {}
 
@@ -100,13 +100,15 @@ class Trainable:
         return self.branches[id(x)]
 
 
-def build(plans: tuple[StudentPlan, ...], prunable: bool = False) -> dict[str, tuple[Any, Trainable]]:
-    """Name -> (logits, layers) of every student, largest first, all fed with one Keras input of scaled images."""
+def build(plans: tuple[StudentPlan, ...], prunable: bool = False) -> tuple[dict[str, Trainable], keras.Model]:
+    """The layers of every student by name, and the model from scaled images to all their logits by name.
+
+    ``plans`` are largest first.
+    """
     images = keras.Input(plans[0].input_shape, name="images")
-    built: dict[str, tuple[Any, Trainable]] = {}
-    trunk: Trainable | None = None
+    layers: dict[str, Trainable] = {}
+    logits: dict[str, Any] = {}
     for plan in plans:
-        layers = Trainable(plan.name, images, trunk, prunable)
-        built[plan.name] = network(layers, images, plan), layers
-        trunk = trunk or layers
-    return built
+        layers[plan.name] = Trainable(plan.name, layers.get(plans[0].name), prunable)
+        logits[plan.name] = network(layers[plan.name], images, plan)
+    return layers, keras.Model(images, logits)

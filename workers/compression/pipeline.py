@@ -64,9 +64,8 @@ def compress(
     scaling = input_contract.affine(contract, found.input_shape[2])
     itself = _itself(found, scaling, recipe, len(images.classes))
     measure = partial(_size, recipe, images.classes, scratch)
-    job = checkpoint.fingerprint(model, dataset, recipe, spec)
-    path = folder / "checkpoint.npz"
-    saved = checkpoint.load(path, job)
+    slot = checkpoint.Slot(folder / "checkpoint.npz", checkpoint.fingerprint(model, dataset, recipe, spec))
+    saved = slot.load()
     report("plan", 0.0)
     graph, settled = itself and itself.graph, saved.students if saved else None
     plans = students.plan(recipe, spec.get("variants"), len(images.classes), graph, measure, settled)
@@ -76,7 +75,7 @@ def compress(
     else:
         soft = soft_targets.cache(logits, images.train, recipe.mirrored, scratch, partial(report, "teach"))
     small = data.resized(images, recipe.input_shape, scratch)
-    trained, seconds = joint_training.train(plans, itself, recipe, small, soft, saved, path, job, report)
+    trained, seconds = joint_training.train(plans, itself, recipe, small, soft, slot, report)
     report("export", 0.0)
     artifacts = [export.export(student, kind, variants) for student in trained for kind in recipe.quantizations]
     untrained = quantizing.finished()

@@ -216,13 +216,12 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Of which job, which phase, how many of its epochs are done, in how many seconds of training in all.
+    """Which phase, how many of its epochs are done, in how many seconds of training in all.
 
     ``students`` has each one's width and depth, ``float32_top1`` the float students', once known; ``values`` are the
     variables.
     """
 
-    job: str
     students: dict[str, tuple[int, int]]
     phase: str
     epochs: int

@@ -11,7 +11,6 @@ from workers.compression import (
     evaluation,
     export,
     flatfile,
-    joint_training,
     metadata,
     networks,
     quantization,
@@ -36,8 +35,7 @@ def student(request):
     recipe = replace(Recipe.tiny(shape), family=family, epochs=1, shift=0)
     plans = tuple(StudentPlan(name, name, family, w, d, shape, 5) for name, w, d in (("large", 4, 5), ("small", 3, 4)))
     keras.utils.set_random_seed(0)
-    built, network = joint_training._built(plans, recipe)
-    layers = {name: own for name, (_, own) in built.items()}
+    layers, network = networks.build(plans)
     joint = training.Joint(network, recipe, None)
     split = Split(images(shape), (np.arange(32) % 5).astype(np.int32))
     soft = TeacherOutputs(np.zeros((1, 32, 5), np.float32))

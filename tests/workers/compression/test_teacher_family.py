@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.workers.compression.conftest import SIDE, striped
-from workers.compression import joint_training, pipeline, teacher_graph, training, transfer
+from workers.compression import networks, pipeline, teacher_graph, training, transfer
 from workers.compression.recipe import Recipe
 from workers.compression.values import StudentPlan
 
@@ -73,10 +73,10 @@ def test_the_rebuilt_teacher_is_the_teacher(prunable_teacher):
     graph = teacher_graph.by_importance(teacher_graph.read(path))
     graph = teacher_graph.scaled(graph, 127.5 * np.eye(3, dtype=np.float32), np.full(3, 128.0, np.float32))
     plan = StudentPlan("teacher", "teacher", "teacher", 100, 1, (SIDE, SIDE, 3), 3, graph=graph)
-    built, network = joint_training._built((plan,), Recipe.tiny())
+    layers, network = networks.build((plan,))
     pixels = np.random.default_rng(0).integers(0, 256, (64, SIDE, SIDE, 3)).astype(np.float32)
     images = training.scaled(pixels)
-    transfer.teach(graph, built["teacher"][1], network, [images])
+    transfer.teach(graph, layers["teacher"], network, [images])
     found = keras.ops.softmax(network(images, training=False)["teacher"])
     np.testing.assert_allclose(found, model(pixels, training=False), atol=1e-3)
     in_training = keras.ops.softmax(network(images, training=True)["teacher"])

@@ -24,9 +24,7 @@ def data(count=96):
 
 def joint(recipe=RECIPE):
     keras.utils.set_random_seed(0)
-    built = networks.build(students.plan(recipe, None, 3, None, None), recipe.sparsity > 0)
-    layers = {name: own for name, (_, own) in built.items()}
-    network = keras.Model(layers["large"].images, {name: logits for name, (logits, _) in built.items()})
+    layers, network = networks.build(students.plan(recipe, None, 3, None, None), recipe.sparsity > 0)
     return training.Joint(network, recipe, None), layers
 
 
@@ -57,7 +55,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
     pair = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
     whole = training.state(trained(4, pair))
     half = training.state(trained(2, pair))
-    resumed = training.state(trained(4, pair, Checkpoint("job", {}, "train", 2, 1.0, {}, half)))
+    resumed = training.state(trained(4, pair, Checkpoint({}, "train", 2, 1.0, {}, half)))
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-4)

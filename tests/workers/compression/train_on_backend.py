@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from workers.compression import joint_training
+from workers.compression.checkpoint import Slot
 from workers.compression.recipe import Recipe
 from workers.compression.values import Dataset, Split, StudentPlan, TeacherOutputs
 
@@ -37,12 +38,12 @@ def main(out: Path) -> None:
     train, held_out = split(192, 0), split(48, 1)
     images = Dataset(("red", "green", "blue"), train, held_out, held_out, {})
     soft = TeacherOutputs(8.0 * np.eye(3, dtype=np.float32)[train.labels][None])
-    path, last = out.with_suffix(".npz"), {}
+    slot, last = Slot(out.with_suffix(".npz"), "job"), {}
 
     def report(stage, fraction, **details):
         last.update(details.get("metrics", {}))
 
-    students, _ = joint_training.train(plans, None, recipe, images, soft, None, path, "job", report)
+    students, _ = joint_training.train(plans, None, recipe, images, soft, slot, report)
     zeros = {each.plan.name: float((each.convolutions["stem"].kernel == 0).mean()) for each in students}
     found = {
         "backend": keras.backend.backend(),
