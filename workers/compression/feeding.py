@@ -21,7 +21,6 @@ def fed(batches: keras.utils.PyDataset) -> Any:
     def epoch() -> Iterator[Any]:
         for number in range(len(batches)):
             yield batches[number]
-        batches.on_epoch_end()
 
     signature = keras.tree.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), batches[0])
     options = tf.data.Options()

@@ -36,8 +36,8 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, split: Split, teacher: TeacherOutputs, batch: int, seed: int, epoch: int = 0):
         super().__init__()
-        self.split, self.teacher, self.batch, self.seed, self.epoch = split, teacher, batch, seed, epoch
-        self._shuffle()
+        self.split, self.teacher, self.batch, self.seed = split, teacher, batch, seed
+        self.begin(epoch)
 
     def __len__(self) -> int:
         return max(1, len(self.split) // self.batch)
@@ -49,12 +49,9 @@ class Batches(keras.utils.PyDataset):
         targets = {"label": self.split.labels[rows], "teacher": self.teacher.logits[mirror.astype(int), rows]}
         return inputs, targets
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        rng = np.random.default_rng((self.seed, self.epoch))
+    def begin(self, epoch: int) -> None:
+        """Shuffle for ``epoch``."""
+        rng = np.random.default_rng((self.seed, epoch))
         self.order = rng.permutation(len(self.split))
         self.mirror = rng.random(len(self.split)) < (0.5 if self.teacher.mirrored else 0.0)
 
@@ -160,8 +157,17 @@ def fit(
     joint.optimizer.build(joint.trainable_variables)
     if saved:
         put_state(joint, saved.values)
+    # Not at the end of an epoch: whoever reads ahead may be there before, or still after the next one has begun.
+    shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.begin(epoch))
     if done < phase.epochs:
-        joint.fit(fed(batches), epochs=phase.epochs, initial_epoch=done, shuffle=False, verbose=0, callbacks=callbacks)
+        joint.fit(
+            fed(batches),
+            epochs=phase.epochs,
+            initial_epoch=done,
+            shuffle=False,
+            verbose=0,
+            callbacks=[shuffle, *callbacks],
+        )
 
 
 def state(joint: Joint) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from tests.workers.compression.conftest import striped
-from workers.compression import networks, students, training
+from workers.compression import feeding, networks, students, training
 from workers.compression.layers import Branch
 from workers.compression.recipe import Recipe
 from workers.compression.values import Checkpoint, Split, TeacherOutputs
@@ -98,11 +98,24 @@ def test_a_small_student_pulls_at_the_trunk_with_a_quarter_of_its_gradient():
 def test_an_epoch_has_the_same_batches_whenever_it_runs():
     split, teacher = data()
     walked = training.Batches(split, teacher, 32, seed=5)
-    walked.on_epoch_end()
+    walked.begin(1)
     fresh = training.Batches(split, teacher, 32, seed=5, epoch=1)
     for (x, y), (x2, y2) in zip(walked, fresh, strict=True):
         assert np.array_equal(x["image"], x2["image"])
         assert np.array_equal(y["teacher"], y2["teacher"])
+
+
+def test_reading_ahead_of_the_training_does_not_begin_the_next_epoch():
+    batches = training.Batches(*data(), 32, seed=5)
+    fed = feeding.fed(batches)
+
+    def labels():
+        return [np.asarray(y["label"]).tolist() for _, y in fed]
+
+    first = labels()
+    assert labels() == first
+    batches.begin(1)
+    assert labels() != first
 
 
 def test_a_translation_moves_whole_pixels_and_repeats_edges():
