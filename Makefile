@@ -42,7 +42,7 @@ bench-interruptions: $(READY) ## kill -9 the child and the supervisor in the mid
 bench-uploads: $(READY) ## measure uploads beside a plain copy on the same disk
 	$(BIN)/python -m benchmarks.uploads
 
-bench-peers: $(READY) ## CIFAR-10 beside what a user would do without us (hours on 2 cores; ARGS="--help" lists the parts)
+bench-peers: $(READY) ## CIFAR-10 beside what a user would do without us (two hours on 2 cores; ARGS="--help" lists the parts)
 	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to families mobilenet and teacher (1-2 hours on 2 cores)

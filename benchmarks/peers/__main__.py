@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers [--ours DIR ...]        everything that is not there yet, then the table and the plot
     python -m benchmarks.peers --only teacher scratch-w8d3
-    python -m benchmarks.peers --train 512 --epochs 1 --finetune 2 --test 200      the whole way in minutes
+    python -m benchmarks.peers --train 512 --students 8,3,1 --finetune 2 --test 200      the whole way in minutes
 
 The peers: the teacher through the TFLite converter (teacher-float32, -dynamic, -int8) and through ai-edge-quantizer
 (teacher-aeq-*); tfmot pruning and QAT of the teacher (tfmot-*); keras.distillation.Distiller + int8 PTQ (distiller-*);
@@ -18,7 +18,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.peers import distiller, mlperf, scratch, teacher, tfmot
-from benchmarks.peers.budget import Budget
+from benchmarks.peers.budget import Budget, Student
 from benchmarks.peers.environment import ROOT
 from benchmarks.peers.peer import Peer
 
@@ -30,7 +30,6 @@ def main() -> None:
     budget = Budget(
         train=args.train,
         test=args.test,
-        epochs=args.epochs,
         finetune=args.finetune,
         students=tuple(args.students),
         sparsities=tuple(args.sparsities),
@@ -78,15 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ours", type=Path, nargs="+", default=[], metavar="DIR", help="finished runs of the engine")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="make these peers, or all whose names begin so")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "peers", help="where files are kept [%(default)s]")
-    parser.add_argument("--epochs", type=_count, default=default.epochs, help="of each student [%(default)s]")
     parser.add_argument("--finetune", type=_count, default=default.finetune, help="epochs of tfmot [%(default)s]")
     parser.add_argument(
         "--students",
-        type=_shape,
+        type=_student,
         nargs="+",
         default=default.students,
-        metavar="W,D",
-        help="first-stage channels and blocks per stage [16,3 8,3 4,3]",
+        metavar="W,D,E",
+        help="first-stage channels, blocks per stage and epochs [15,3,11 8,3,16 4,3,22]",
     )
     parser.add_argument(
         "--sparsities", type=_share, nargs="+", default=default.sparsities, metavar="S", help="of tfmot's pruning [0.5]"
@@ -107,9 +105,9 @@ def _count(text: str) -> int:
     return count
 
 
-def _shape(text: str) -> tuple[int, int]:
-    width, depth = (_count(part) for part in text.split(","))
-    return width, depth
+def _student(text: str) -> Student:
+    width, depth, epochs = (_count(part) for part in text.split(","))
+    return Student(width, depth, epochs)
 
 
 def _share(text: str) -> float:

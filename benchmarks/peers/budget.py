@@ -1,22 +1,34 @@
 """What a run of the benchmark spends, as its command line says."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ALL_TRAINING_IMAGES, ALL_TEST_IMAGES = 50_000, 10_000
 
 
+class Student(NamedTuple):
+    """A CIFAR residual network: channels of its first stage, blocks per stage, and epochs of its training."""
+
+    width: int
+    depth: int
+    epochs: int
+
+    @property
+    def name(self) -> str:
+        return f"w{self.width}d{self.depth}"
+
+
 @dataclass(frozen=True)
 class Budget:
-    """Images, epochs and shapes; ``students`` are (width, depth) of a CIFAR residual network.
+    """Images and epochs; ``finetune`` epochs are what the pruned teacher gets.
 
-    ``epochs`` is what a student is trained for from its first weights, ``finetune`` what the pruned teacher gets.
+    The epochs of the students take the Distiller about as many minutes each as the engine takes per student.
     """
 
     train: int = ALL_TRAINING_IMAGES
     test: int = ALL_TEST_IMAGES
-    epochs: int = 20
     finetune: int = 6
-    students: tuple[tuple[int, int], ...] = ((16, 3), (8, 3), (4, 3))
+    students: tuple[Student, ...] = (Student(15, 3, 11), Student(8, 3, 16), Student(4, 3, 22))
     sparsities: tuple[float, ...] = (0.5,)
     seed: int = 0
     train_only: bool = False

@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import teacher
-from benchmarks.peers.budget import Budget
+from benchmarks.peers.budget import Budget, Student
 from benchmarks.peers.peer import Peer
 
 
 def peers(budget: Budget) -> list[Peer]:
     return [
-        Peer(name, budget.key(name, budget.epochs), partial(_make, budget, shape))
-        for shape in budget.students
-        for name in [f"distiller-w{shape[0]}d{shape[1]}"]
+        Peer(name, budget.key(name, student.epochs), partial(_make, budget, student))
+        for student in budget.students
+        for name in [f"distiller-{student.name}"]
     ]
 
 
-def _make(budget: Budget, shape: tuple[int, int], folder: Path) -> float:
+def _make(budget: Budget, student: Student, folder: Path) -> float:
     from benchmarks.peers import students
 
-    return students.make(shape, _distiller, budget, folder)
+    return students.make(student, _distiller, budget, folder)
 
 
 def _distiller(student: Any) -> Any:

@@ -3,19 +3,19 @@
 from functools import partial
 from pathlib import Path
 
-from benchmarks.peers.budget import Budget
+from benchmarks.peers.budget import Budget, Student
 from benchmarks.peers.peer import Peer
 
 
 def peers(budget: Budget) -> list[Peer]:
     return [
-        Peer(name, budget.key(name, budget.epochs), partial(_make, budget, shape))
-        for shape in budget.students
-        for name in [f"scratch-w{shape[0]}d{shape[1]}"]
+        Peer(name, budget.key(name, student.epochs), partial(_make, budget, student))
+        for student in budget.students
+        for name in [f"scratch-{student.name}"]
     ]
 
 
-def _make(budget: Budget, shape: tuple[int, int], folder: Path) -> float:
+def _make(budget: Budget, student: Student, folder: Path) -> float:
     from benchmarks.peers import students
 
-    return students.make(shape, lambda student: student, budget, folder)
+    return students.make(student, lambda network: network, budget, folder)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from benchmarks.peers import images
-from benchmarks.peers.budget import Budget
+from benchmarks.peers.budget import Budget, Student
 from benchmarks.peers.clock import Clock
 from benchmarks.peers.peer import MODEL
 
@@ -47,16 +47,16 @@ def _normalized(x: Any, filters: int, size: int, stride: int) -> Any:
     return keras.layers.BatchNormalization()(unit(x))
 
 
-def make(shape: tuple[int, int], trainer: Trainer, budget: Budget, folder: Path) -> float:
+def make(chosen: Student, trainer: Trainer, budget: Budget, folder: Path) -> float:
     """Train a student (where that is not done yet) and convert it; return the minutes of training.
 
-    ``trainer`` wraps a student into the uncompiled model whose ``fit`` trains it.
+    ``trainer`` wraps its network into the uncompiled model whose ``fit`` trains it.
     """
     keras.utils.set_random_seed(budget.seed)
     weights, clock = folder / "student.weights.h5", Clock(folder / "seconds.json")
-    student = network(*shape)
+    student = network(chosen.width, chosen.depth)
     if not weights.exists():
-        _fit(trainer(student), budget, clock, folder / "interrupted")
+        _fit(trainer(student), budget, chosen.epochs, clock, folder / "interrupted")
         student.save_weights(weights)
         shutil.rmtree(folder / "interrupted", ignore_errors=True)
     student.load_weights(weights)
@@ -66,9 +66,9 @@ def make(shape: tuple[int, int], trainer: Trainer, budget: Budget, folder: Path)
     return clock.minutes
 
 
-def _fit(model: keras.Model, budget: Budget, clock: Clock, backup: Path) -> None:
+def _fit(model: keras.Model, budget: Budget, epochs: int, clock: Clock, backup: Path) -> None:
     steps = images.steps(budget.train)
-    total = budget.epochs * steps
+    total = epochs * steps
     warmup = max(1, round(WARMUP * total))
     rate = keras.optimizers.schedules.CosineDecay(
         RATE / 25, max(1, total - warmup), warmup_target=RATE, warmup_steps=warmup
@@ -87,7 +87,7 @@ def _fit(model: keras.Model, budget: Budget, clock: Clock, backup: Path) -> None
     ]
     data = images.batches(budget.train, budget.seed, clock.epochs)
     verbose = 1 if sys.stdout.isatty() else 2
-    model.fit(data, steps_per_epoch=steps, epochs=budget.epochs, shuffle=False, verbose=verbose, callbacks=callbacks)
+    model.fit(data, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=verbose, callbacks=callbacks)
 
 
 def _convert(student: keras.Model, path: Path) -> None:
