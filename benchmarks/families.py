@@ -4,8 +4,8 @@
 
 Every family's students as int8 and as float32 files, of nasnet and mobilenet (slow to train on a CPU) the smaller two;
 the teacher's own network whole and at half of its bytes (structured pruning); the resnet family with half of its
-weights zero (magnitude pruning). Prints a table and writes benchmarks/results/families.json. About half an hour on two
-idle cores.
+weights zero (magnitude pruning), and with weights of 4 bits. Prints a table and writes
+benchmarks/results/families.json, where --only replaces the rows of its jobs. Half an hour on two idle cores.
 """
 
 import argparse
@@ -26,6 +26,7 @@ JOBS: dict[str, Mapping[str, Any]] = {
     "teacher": {"family": "teacher", **BOTH},
     "half": {"family": "teacher", "variants": [WHOLE, HALF]},
     "sparse": {"family": "resnet", "sparsity": 0.5},
+    "int4": {"family": "resnet", "quantizations": ["int4", "int8"]},
 }
 FIGURES = ("name", "student", "quantization", "bytes", "gzip_bytes", "macs", "top1", "float32_top1")
 
@@ -35,9 +36,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(JOBS), metavar="JOB", help=", ".join(JOBS))
     parser.add_argument("--out", type=Path, default=demo_jobs.RESULTS / "families.json", help="[%(default)s]")
     args = parser.parse_args()
-    rows: list[dict[str, Any]] = []
+    jobs = args.only or list(JOBS)
+    known = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
+    rows: list[dict[str, Any]] = [row for row in known if row["job"] not in jobs]
     print(f"{'':28}{'bytes':>11}{'gzip':>11}{'MACs':>9}{'p50 ms':>9}{'top-1':>9}")
-    for job in args.only or JOBS:
+    for job in jobs:
         outcome = demo_jobs.run({"effort": "draft", **JOBS[job]})
         if outcome.report is None:
             raise SystemExit(f"{job}: {outcome.refusal}")
