@@ -11,7 +11,7 @@ from benchmarks.peers.measure import Subject
 CENTRED = Scaling((128.0,), (127.5,))
 """What float files take (workers.compression.training.scaled); integer files take pixels."""
 NOT_OURS = "teacher-int8"
-"""Stands among a run's variants although nothing was trained; the converter's own row says the same."""
+"""Stands among a run's variants although nothing was trained; the converter's own row stands for it."""
 
 
 def subjects(folders: Sequence[Path]) -> list[Subject]:

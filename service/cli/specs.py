@@ -25,7 +25,10 @@ Family = Annotated[
 ]
 Teacher = Annotated[job.TeacherTraining, typer.Option(help="joint: train it along with its students.")]
 Sparsity = Annotated[
-    float, typer.Option(min=0, max=0.95, help="Share of each kernel's weights that pruning sets to zero.")
+    float,
+    typer.Option(
+        min=0, max=0.95, help="Share of weights that pruning sets to zero: smaller when compressed, not faster."
+    ),
 ]
 Quantizations = Annotated[
     list[str] | None,  # typer takes no list of Literals; JobSpec looks at them

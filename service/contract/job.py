@@ -127,9 +127,7 @@ class JobSpec(BaseModel):
         "auto", description="What students are built of; teacher: its own layers, with channels removed."
     )
     teacher: TeacherTraining = Field("fixed", description="joint: the teacher is trained along with its students.")
-    sparsity: float = Field(
-        0.0, ge=0, le=0.95, description="Share of each kernel's weights that magnitude pruning sets to zero."
-    )
+    sparsity: float = Field(0.0, ge=0, le=0.95, description="Share of weights that magnitude pruning sets to zero.")
     quantizations: tuple[Quantization, ...] = Field(
         ("int8",),
         max_length=5,

@@ -112,7 +112,10 @@ def _refusal(error: Exception) -> CompressionError | None:
         return error
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return CompressionError("out_of_memory", "The worker's memory is used up.", f"Give it more memory, or {LESS}.")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        hint = f"Ask the operator to raise L2C_MAX_UPLOAD_BYTES, or {LESS}."
+        return CompressionError("disk_full", "A file of the job would be larger than the worker lets it be.", hint)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CompressionError("disk_full", "The worker's disk is full.", f"Free space on it, or {LESS}.")
     return None
 
@@ -149,7 +152,11 @@ def _parser() -> argparse.ArgumentParser:
         "--family", choices=["auto", "resnet", "mobilenet", "nasnet", "teacher"], help="what students are built of"
     )
     compress.add_argument("--teacher", choices=["fixed", "joint"], help="trained along or not")
-    compress.add_argument("--sparsity", type=float, help="share of weights that pruning sets to zero, 0..0.95")
+    compress.add_argument(
+        "--sparsity",
+        type=float,
+        help="share of weights that pruning sets to zero, 0..0.95: smaller when compressed, not faster",
+    )
     compress.add_argument(
         "--quantization", dest="quantizations", action="append", choices=QUANTIZATIONS, help="a file of each student"
     )
