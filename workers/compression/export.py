@@ -1,6 +1,5 @@
 """A trained student becomes .tflite files: full int8 as it was trained, or its float weights in another precision."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from workers.compression.families import network
-from workers.compression.values import Artifact, Student, Unit
+from workers.compression.values import LEAST_REACH, Artifact, Student, Unit
 
 INPUT_LOW, INPUT_HIGH = -128 / 127.5, 127 / 127.5
 WEIGHT_BITS = {"int8": 8, "int4": 4}
@@ -50,22 +49,25 @@ class Exported:
     def flat(self, x: Any) -> Any:
         return tf.reshape(x, (-1, x.shape[-1]))
 
+    def logits(self, images: Any) -> Any:
+        """Logits (N, classes) of scaled images (N, height, width, channels)."""
+        return network(self, self._ranged(images, INPUT_LOW, INPUT_HIGH), self.student.plan)
+
+    def answers(self, images: Any) -> Any:
+        """What the file returns: probabilities (N, classes)."""
+        return self._ranged(tf.nn.softmax(self.logits(images)), 0.0, 255 / 256)
+
     def _kernel(self, kernel: np.ndarray) -> Any:
         if self.bits is None:
             return tf.constant(kernel)
-        reach = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1))) + 1e-8
+        reach = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
+        reach = np.maximum(reach, LEAST_REACH * (reach.max() or 1.0))
         return tf.quantization.fake_quant_with_min_max_vars_per_channel(
             tf.constant(kernel), -reach, reach, num_bits=self.bits, narrow_range=True
         )
 
     def _ranged(self, x: Any, low: float, high: float) -> Any:
         return tf.quantization.fake_quant_with_min_max_vars(x, low, high) if self.bits else x
-
-
-def logits(student: Student, bits: int | None = 8) -> Callable[[Any], Any]:
-    """The student as a function: scaled images (N, height, width, channels) to logits (N, classes)."""
-    layers = Exported(student, bits)
-    return lambda images: network(layers, layers._ranged(images, INPUT_LOW, INPUT_HIGH), student.plan)
 
 
 def export(student: Student, quantization: str, folder: Path) -> Artifact:
@@ -77,9 +79,7 @@ def export(student: Student, quantization: str, folder: Path) -> Artifact:
     """
     bits = WEIGHT_BITS.get(quantization)
     spec = tf.TensorSpec([1, *student.plan.input_shape], tf.float32, name="image")
-    infer = logits(student, bits)
-    layers = Exported(student, bits)
-    function = tf.function(lambda image: layers._ranged(tf.nn.softmax(infer(image)), 0.0, 255 / 256))
+    function = tf.function(Exported(student, bits).answers)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(spec)])
     if quantization != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

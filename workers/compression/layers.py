@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from workers.compression.normalization import BatchNormalization
-from workers.compression.values import Unit
+from workers.compression.values import LEAST_REACH, Unit
 
 ACTIVATIONS = {None: lambda x: x, "relu": ops.relu, "relu6": ops.relu6}
 
@@ -112,7 +112,9 @@ class Convolution(keras.layers.Layer):
 
     def _rounded(self, kernel: Any) -> Any:
         """Fake-quantized to ``bits``, one scale per output channel: the kernel's last axis."""
-        reach = ops.stop_gradient(ops.max(ops.abs(kernel), axis=tuple(range(len(kernel.shape) - 1))) + 1e-8)
+        reach = ops.stop_gradient(ops.max(ops.abs(kernel), axis=tuple(range(len(kernel.shape) - 1))))
+        most = ops.max(reach)
+        reach = ops.maximum(reach, LEAST_REACH * ops.where(most > 0.0, most, 1.0))
         return keras.quantizers.fake_quant_with_min_max_vars(
             kernel, -reach, reach, num_bits=self.bits, narrow_range=True, axis=-1
         )

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 SPLITS = ("train", "val", "test")
+LEAST_REACH = 1e-3
+"""Of a filter's largest weight, as a share of the layer's: a bias has no place beside a scale of next to nothing."""
 
 
 class Report(Protocol):

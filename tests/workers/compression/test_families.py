@@ -61,8 +61,25 @@ def test_the_quantized_graph_and_litert_agree(student, kind, bits, tmp_path):
     trained, _ = student
     shape = trained.plan.input_shape
     artifact = export.export(trained, kind, tmp_path)
-    expected = np.asarray(tf.nn.softmax(export.logits(trained, bits)(tf.constant(training.scaled(images(shape))))))
-    assert np.abs(evaluation.predict(artifact.path, images(shape)) / 256 - expected).max() < 0.05
+    assert np.abs(evaluation.predict(artifact.path, images(shape)) / 256 - answers(trained, bits)).max() < 0.05
+
+
+def answers(student, bits):
+    scaled = tf.constant(np.asarray(training.scaled(images(student.plan.input_shape))))
+    return np.asarray(tf.nn.softmax(export.Exported(student, bits).logits(scaled)))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_filter_without_weights_keeps_its_bias(bits, tmp_path):
+    blank = sizes.untrained(StudentPlan("app", "app", "resnet", 4, 2, (16, 16, 3), 5))
+    wide = {name: replace(unit, low=min(2 * unit.low, 0), high=3.0) for name, unit in blank.convolutions.items()}
+    kernel, bias = wide["stem"].kernel.copy(), wide["stem"].bias.copy()
+    kernel[..., :8], bias[:8] = 0.0, 3.0
+    wide["stem"] = replace(wide["stem"], kernel=kernel, bias=bias)
+    pruned = replace(blank, convolutions=wide, ranges={name: (-3.0, 3.0) for name in blank.ranges})
+    path = export.export(pruned, f"int{bits}", tmp_path).path
+    found = evaluation.predict(path, images((16, 16, 3))) / 256
+    assert np.abs(found - answers(pruned, bits)).max() < 0.02
 
 
 @pytest.mark.parametrize("kind", ["int8", "float32"])

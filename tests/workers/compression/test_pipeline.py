@@ -133,7 +133,7 @@ def test_litert_answers_as_the_quantized_graph(compressed):
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
     scaled = tf.constant(np.asarray(training.scaled(images)))
     for student in students:
-        expected = np.asarray(tf.nn.softmax(export.logits(student)(scaled)))
+        expected = np.asarray(tf.nn.softmax(export.Exported(student, 8).logits(scaled)))
         found = evaluation.predict(folder / "variants" / student.plan.file("int8"), images) / 256
         assert np.abs(found - expected).mean() < 0.02
         assert (found.argmax(1) == expected.argmax(1)).mean() >= 0.95
