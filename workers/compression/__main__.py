@@ -12,6 +12,7 @@ import argparse
 import errno
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from typing import Any
 from workers.compression import inspection
 from workers.compression.errors import CompressionError
 from workers.compression.progress import Bars, JsonLines
+from workers.compression.students import BUDGETS
 from workers.compression.values import Report
 
 DONE, REFUSED = 0, 2
@@ -37,6 +39,7 @@ SPEC = (
     "class_names",
 )
 QUANTIZATIONS = ("int8", "int8_dynamic", "float16", "float32", "int4")
+NAME, MOST_SPARSITY = r"[a-z][a-z0-9_-]{0,31}", 0.95
 LESS = "compress with fewer or smaller images"
 
 
@@ -68,6 +71,11 @@ def _compress(args: argparse.Namespace) -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     spec = {name: getattr(args, name) for name in SPEC if getattr(args, name) is not None}
+    if args.quantizations:
+        spec["quantizations"] = list(dict.fromkeys(args.quantizations))
+    names = [variant["name"] for variant in spec.get("variants", [])]
+    if len(names) > len(set(names)):
+        raise CompressionError("malformed", "Two variants have the same name.", "Name each differently.")
     with Bars() as report:
         result = pipeline.compress(args.model, args.data, args.out, spec, report)
     _write(args.out / "report.json", result)
@@ -94,7 +102,7 @@ def _guarded(run: Callable[[], None], as_json: bool) -> int:
     try:
         run()
         return DONE
-    except (CompressionError, MemoryError, OSError) as error:
+    except Exception as error:
         refusal = _refusal(error)
         if refusal is None:
             raise
@@ -110,7 +118,7 @@ def _refusal(error: Exception) -> CompressionError | None:
     """What the user is told, or None where nobody foresaw it."""
     if isinstance(error, CompressionError):
         return error
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or _exhausted(error):
         return CompressionError("out_of_memory", "The worker's memory is used up.", f"Give it more memory, or {LESS}.")
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         hint = f"Ask the operator to raise L2C_MAX_UPLOAD_BYTES, or {LESS}."
@@ -118,6 +126,11 @@ def _refusal(error: Exception) -> CompressionError | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CompressionError("disk_full", "The worker's disk is full.", f"Free space on it, or {LESS}.")
     return None
+
+
+def _exhausted(error: Exception) -> bool:
+    """TensorFlow's own word for it, by name: whoever only inspects a dataset need not load TensorFlow."""
+    return type(error).__name__ == "ResourceExhaustedError"
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:
@@ -129,8 +142,31 @@ def _write(path: Path, result: dict[str, Any]) -> None:
 def _seed(text: str) -> int:
     seed = int(text)
     if not 0 <= seed < 2**31:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {2**31 - 1}")
     return seed
+
+
+def _sparsity(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= MOST_SPARSITY:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {MOST_SPARSITY}")
+    return share
+
+
+def _variant(text: str) -> dict[str, Any]:
+    """What JobSpec would accept; the engine knows nothing of the service."""
+    try:
+        asked = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {text}") from error
+    if not isinstance(asked, dict) or not re.fullmatch(NAME, str(asked.get("name", ""))):
+        raise argparse.ArgumentTypeError(f"no name of a letter and up to 31 of a-z, 0-9, _ and -: {text}")
+    budgets = {key: value for key, value in asked.items() if key != "name"}
+    if not budgets or set(budgets) - set(BUDGETS):
+        raise argparse.ArgumentTypeError(f"budgets are {', '.join(BUDGETS)}: {text}")
+    if not all(isinstance(value, int | float) and value > 0 for value in budgets.values()):
+        raise argparse.ArgumentTypeError(f"a budget is a number above 0: {text}")
+    return asked
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -154,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     compress.add_argument("--teacher", choices=["fixed", "joint"], help="trained along or not")
     compress.add_argument(
         "--sparsity",
-        type=float,
+        type=_sparsity,
         help="share of weights that pruning sets to zero, 0..0.95: smaller when compressed, not faster",
     )
     compress.add_argument(
@@ -164,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         "--variant",
         dest="variants",
         action="append",
-        type=json.loads,
+        type=_variant,
         metavar="JSON",
         help='a student by its budget: \'{"name": "app", "max_bytes": 98304}\' (max_macs, max_latency_ms, min_top1)',
     )

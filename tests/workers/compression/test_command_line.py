@@ -1,0 +1,27 @@
+import sys
+
+import pytest
+
+from workers.compression import __main__ as command_line
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--variant", "app", "not JSON"),
+        ("--variant", '["app"]', "no name"),
+        ("--variant", '{"max_bytes": 98304}', "no name"),
+        ("--variant", '{"name": "../app", "max_bytes": 98304}', "no name"),
+        ("--variant", '{"name": "app"}', "budgets are max_bytes"),
+        ("--variant", '{"name": "app", "max_byte": 98304}', "budgets are max_bytes"),
+        ("--variant", '{"name": "app", "max_bytes": "96KiB"}', "number above 0"),
+        ("--variant", '{"name": "app", "min_top1": -1}', "number above 0"),
+        ("--sparsity", "2", "not from 0 to 0.95"),
+        ("--seed", "-1", "not from 0 to"),
+    ],
+)
+def test_a_wrong_option_is_told_before_anything_is_read(monkeypatch, capsys, option, value, said):
+    monkeypatch.setattr(sys, "argv", ["compression", "compress", "model", "data", "--out", "out", option, value])
+    with pytest.raises(SystemExit) as caught:
+        command_line.main()
+    assert caught.value.code == 2 and said in capsys.readouterr().err
