@@ -86,8 +86,8 @@ def load(
         digests[row] = hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
         row += 1
     _check_unreadable(unreadable, total)
-    assigned = _assign(np.array(given[:row]), labels[:row], np.random.default_rng(spec.get("seed", 0)))
-    dropped = _drop_duplicates(assigned, digests[:row])
+    rng = np.random.default_rng(spec.get("seed", 0))
+    assigned, dropped = _assign(np.array(given[:row]), labels[:row], digests[:row], rng)
     splits = {name: _take(store, labels, np.flatnonzero(assigned == name), folder / f"{name}.npy") for name in SPLITS}
     del store
     (folder / "images.npy").unlink()
@@ -150,17 +150,26 @@ def _pixels(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
     return np.asarray(image).reshape(shape)
 
 
-def _assign(given: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give each image its split: the folders' word where there is one, the rest drawn per class."""
+def _assign(
+    given: np.ndarray, labels: np.ndarray, digests: list[bytes], rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Give each image its split: the folders' word where there is one, the rest drawn per class.
+
+    An image that equals a held-out one gets none; how many of each split is told, too. Validation images that are the
+    test's, as some datasets have them, so do not count as given.
+    """
     assigned = np.where(given == "", "train", given).astype("<U5")
+    dropped = {"train": 0, "val": 0}
     if "test" not in assigned and "val" in assigned:
         assigned[assigned == "val"] = "test"
     if "test" not in assigned:
         _draw(assigned, labels, "test", TEST_SHARE, rng)
+    _drop_duplicates(assigned, digests, "test", dropped)
     if "val" not in assigned:
         share = min(VAL_SHARE, MOST_VAL / max(1, np.sum(assigned == "train")))
         _draw(assigned, labels, "val", share, rng)
-    return assigned
+    _drop_duplicates(assigned, digests, "val", dropped)
+    return assigned, dropped
 
 
 def _draw(assigned: np.ndarray, labels: np.ndarray, target: str, share: float, rng: np.random.Generator) -> None:
@@ -170,17 +179,13 @@ def _draw(assigned: np.ndarray, labels: np.ndarray, target: str, share: float, r
         assigned[rng.permutation(pool)[:count]] = target
 
 
-def _drop_duplicates(assigned: np.ndarray, digests: list[bytes]) -> dict[str, int]:
-    dropped = {"train": 0, "val": 0}
-    seen: set[bytes] = set()
-    for name in ("test", "val", "train"):
-        rows = np.flatnonzero(assigned == name)
-        for i in rows:
-            if digests[i] in seen:
+def _drop_duplicates(assigned: np.ndarray, digests: list[bytes], kept: str, dropped: dict[str, int]) -> None:
+    seen = {digests[i] for i in np.flatnonzero(assigned == kept)}
+    for name in dropped:
+        for i in np.flatnonzero(assigned == name):
+            if name != kept and digests[i] in seen:
                 assigned[i] = ""
                 dropped[name] += 1
-        seen.update(digests[i] for i in rows)
-    return dropped
 
 
 def _take(store: np.ndarray, labels: np.ndarray, rows: np.ndarray, path: Path) -> Split:

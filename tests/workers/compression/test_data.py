@@ -52,6 +52,12 @@ def test_no_test_image_is_ever_trained_on(zipped, tmp_path):
     assert sum(found.description["duplicates_dropped"].values()) == 3
 
 
+def test_validation_that_is_the_test_again_is_drawn_from_training_instead(zipped, tmp_path):
+    files = class_folders(20, "train/") | class_folders(20, "val/", seed=1) | class_folders(20, "test/", seed=1)
+    found = load(zipped(files), tmp_path)
+    assert (len(found.test), len(found.val), len(found.train)) == (60, 3, 57)
+
+
 def test_unreadable_images_are_skipped_and_counted_up_to_five_percent(zipped, tmp_path):
     files = class_folders(20)
     path = zipped(files | {"red/bad.png": b"not an image", "red/cut.png": files["red/000.png"][:200]})
