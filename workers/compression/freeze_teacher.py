@@ -8,6 +8,7 @@ Keras 3 and Keras 2 each open files that the other cannot.
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,7 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
         )
     definition = frozen.graph.as_graph_def()
     check_operations(_operations(definition))
+    about["parameters"] = about["parameters"] or _constants(definition)
     (out / "graph.pb").write_bytes(definition.SerializeToString())
     about |= {
         "input": {"name": frozen.inputs[0].name, "shape": list(spec.shape), "dtype": spec.dtype.name},
@@ -136,6 +138,18 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
     except Exception as error:
         about["not_converted"] = f"{type(error).__name__}: {error}"[:300]
     (out / "teacher.json").write_text(json.dumps(about))
+
+
+def _constants(graph: Any) -> int:
+    """Weights of a model that was frozen before it was uploaded: it has no variables."""
+    import tensorflow as tf
+
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    values = (node.attr["value"].tensor for node in nodes if node.op == "Const")
+    sizes = (
+        math.prod(side.size for side in each.tensor_shape.dim) for each in values if tf.as_dtype(each.dtype).is_floating
+    )
+    return sum(size for size in sizes if size > 1)
 
 
 if __name__ == "__main__":

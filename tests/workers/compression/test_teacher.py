@@ -48,6 +48,21 @@ def test_a_saved_model_loads_through_its_signature(stripe_teacher, tmp_path):
     np.testing.assert_allclose(found.predict(IMAGES), own.predict(IMAGES, verbose=0), atol=1e-5)
 
 
+class Frozen(tf.Module):
+    """As converters from other frameworks write it: weights are constants."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
+    def serve(self, x):
+        return tf.reduce_mean(x, axis=(1, 2)) @ tf.constant(np.arange(15, dtype=np.float32).reshape(3, 5))
+
+
+def test_the_weights_of_a_frozen_saved_model_are_counted(tmp_path):
+    module = Frozen()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
+    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
+    assert teacher.load(path, tmp_path / "work").parameters == 15
+
+
 class Reader(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
     def serve(self, x):
