@@ -88,7 +88,10 @@ def _spread(blank: StudentPlan, parameters: float, names: Sequence[str]) -> list
 def _within(
     blank: StudentPlan, name: str, budget: Mapping[str, float], recipe: Recipe, measure: Measure
 ) -> list[StudentPlan]:
-    """The largest student up to the teacher's size that keeps the budget; with ``min_top1`` two smaller ones too."""
+    """The largest student up to the teacher's size that keeps the budget; with ``min_top1`` two smaller ones too.
+
+    Where ``min_top1`` stands alone, the largest has no more weights than the recipe wants.
+    """
     first, *further = _rungs(replace(blank, name=name, variant=name, budget=budget))
     if exceeded := _exceeded(first, budget, measure):
         raise _unreachable(name, budget, exceeded)
@@ -97,7 +100,8 @@ def _within(
     largest = [first, *further][count]
     if "min_top1" not in budget:
         return [largest]
-    parameters = min(recipe.parameters, sizes.parameters(largest))
+    alone = set(budget) == {"min_top1"}
+    parameters = min(recipe.parameters if alone else math.inf, sizes.parameters(largest))
     candidates = [name, f"{name}{CANDIDATE}2", f"{name}{CANDIDATE}3"]
     return _spread(replace(largest, width=0, depth=0), parameters, candidates)
 
