@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from workers.compression.recipe import Recipe
@@ -45,10 +46,14 @@ class Slot:
         return found if job == self.job else None
 
 
-def fingerprint(model: Path, dataset: Path, recipe: Recipe, spec: Mapping[str, Any]) -> str:
-    """SHA-256 over everything that decides a training: a checkpoint of another job is of no use."""
-    digest = hashlib.sha256(json.dumps([recipe.row(), dict(spec)], sort_keys=True).encode())
-    for path in (model, dataset):
+def fingerprint(model: Path, dataset: Path, recipe: Recipe | None, spec: Mapping[str, Any]) -> str:
+    """SHA-256 over everything that decides a training, this engine included: another one's checkpoint is of no use.
+
+    ``recipe`` is None where it is derived from the rest.
+    """
+    given = [recipe.row() if recipe else None, dict(spec), keras.__version__]
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode())
+    for path in (model, dataset, *sorted(Path(__file__).parent.glob("*.py"))):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

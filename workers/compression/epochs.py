@@ -1,11 +1,13 @@
 """What happens at the end of each batch and epoch: progress is told, and the checkpoint replaced."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
+from workers.compression.errors import CompressionError
 from workers.compression.recipe import Phase
 from workers.compression.values import Report
 
@@ -30,6 +32,9 @@ class EpochEnd(keras.callbacks.Callback):
             self._tell(self.epoch + (batch + 1) / self.params["steps"], self.epoch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            hint = "Check the labels, or state another seed."
+            raise CompressionError("training_diverged", f"The training diverged in epoch {epoch + 1}.", hint)
         self.save(epoch + 1)
         metrics = {f"{name}_top1": value for name, value in self.accuracies().items()}
         self._tell(epoch + 1, epoch + 1, metrics=metrics, saved=True)

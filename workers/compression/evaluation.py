@@ -4,7 +4,7 @@ import gzip
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def evaluate(path: Path, data: Dataset, teacher_top: np.ndarray, latency: dict[s
     A file that is too slow for all images is scored on some, spread over the test images.
     """
     rows = np.linspace(0, len(data.test) - 1, affordable(path, len(data.test))).astype(int)
-    scores, labels = predict(path, data.test.images[rows]), data.test.labels[rows]
+    scores, labels = predict(path, (data.test.images[row] for row in rows)), data.test.labels[rows]
     right = scores.argmax(1) == labels
     return Scorecard(
         images=len(rows),
@@ -64,8 +64,8 @@ def evaluate_teacher(teacher: Teacher, scores: np.ndarray, data: Dataset, latenc
     )
 
 
-def predict(path: Path, images: np.ndarray) -> np.ndarray:
-    """Raw outputs (N, classes) of a .tflite for images uint8, one image at a time as an app would.
+def predict(path: Path, images: Iterable[np.ndarray]) -> np.ndarray:
+    """Raw outputs (N, classes) of a .tflite for images uint8 (height, width, channels), one at a time as an app would.
 
     A file with a float32 input gets (pixel - 128) / 127.5, as its metadata says.
     """

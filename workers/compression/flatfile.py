@@ -1,4 +1,4 @@
-"""What a .tflite says of itself, read from its flatbuffer: MACs, constant elements and peak activation memory."""
+"""What a .tflite says of itself, read from its flatbuffer: MACs and peak activation memory."""
 
 from collections.abc import Iterator
 from pathlib import Path

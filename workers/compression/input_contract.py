@@ -48,7 +48,7 @@ def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mappin
     """
     scaling, output = spec.get("input_scaling"), spec.get("teacher_output")
     _check_width(teacher.outputs, len(classes))
-    sample = _first(sample, min(SAMPLE, max(100, SAMPLE_BYTES // sample.images[0].nbytes)))
+    sample = sample.spread(min(SAMPLE, max(100, SAMPLE_BYTES // sample.images[0].nbytes)))
     mean, std = _statistics(sample.images)
     ways = scalings(mean, std, teacher.input_shape[2])
     if scaling is not None and scaling not in ways:
@@ -129,12 +129,6 @@ def _statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = weights @ levels
     std = np.sqrt(weights @ levels**2 - mean**2) + 1e-6
     return mean.astype(np.float32), std.astype(np.float32)
-
-
-def _first(split: Split, count: int) -> Split:
-    """A sample spread evenly over the split, whose images may be sorted by class."""
-    rows = np.linspace(0, len(split) - 1, min(count, len(split))).astype(int)
-    return Split(split.images[rows], split.labels[rows])
 
 
 def _cross_entropy(scores: np.ndarray, labels: np.ndarray) -> float:

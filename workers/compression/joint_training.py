@@ -5,13 +5,14 @@ from functools import partial
 
 import keras
 
-from workers.compression import checkpoint, networks, precision, pruning, quantization, training, transfer
+from workers.compression import checkpoint, networks, precision, pruning, quantization, sizes, training, transfer
 from workers.compression.epochs import EpochEnd
-from workers.compression.layers import DepthwiseConvolution
 from workers.compression.recipe import Phase, Recipe
 from workers.compression.values import Checkpoint, Dataset, Report, Student, StudentPlan, TeacherOutputs
 
 WARM_START_BATCHES = 40
+WATCHED = 2_000
+"""Images after each epoch, to tell how far the training is; nothing is decided by them."""
 
 
 def train(
@@ -33,6 +34,7 @@ def train(
     joint, layers = _networks(plans, teacher, recipe, images, soft, fresh=saved is None)
     float32_top1 = saved.float32_top1 if saved else {}
     rungs = {plan.name: (plan.width, plan.depth) for plan in plans}
+    watched = images.val.spread(WATCHED)
     begun, before = time.monotonic(), saved.seconds if saved else 0.0
 
     def seconds() -> float:
@@ -40,17 +42,17 @@ def train(
 
     def fit(phase: Phase, *callbacks: keras.callbacks.Callback) -> None:
         def save(epochs: int) -> None:
-            slot.save(Checkpoint(rungs, phase.name, epochs, seconds(), float32_top1, training.state(joint)))
+            values = training.state(joint)
+            slot.save(Checkpoint(recipe.row(), rungs, phase.name, epochs, seconds(), float32_top1, values))
 
-        accuracies = partial(training.accuracies, joint, images.val)
+        accuracies = partial(training.accuracies, joint, watched)
         own = saved if saved and saved.phase == phase.name else None
         training.fit(joint, phase, images.train, soft, own, [*callbacks, EpochEnd(phase, report, accuracies, save)])
 
     in_float, in_int8 = recipe.phases
     if not saved or saved.phase == in_float.name:
         pruner = [pruning.Pruner(layers.values(), recipe.sparsity, in_float.epochs)] if recipe.sparsity else []
-        units = (unit for own in layers.values() for unit in own.convolutions.values())
-        with precision.bfloat16_convolutions(any(isinstance(unit, DepthwiseConvolution) for unit in units)):
+        with precision.bfloat16_convolutions(_depthwise(plans, teacher if recipe.teacher == "joint" else None)):
             fit(in_float, *pruner)
         float32_top1 = training.accuracies(joint, images.test)
         sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(
@@ -74,7 +76,7 @@ def _networks(
     layers, network = networks.build(plans, recipe.sparsity > 0)
     teacher_network = None
     if teacher is not None:
-        itself, teacher_network = networks.build((teacher,), recipe.sparsity > 0)
+        itself, teacher_network = networks.build((teacher,))
         begun = list(layers.values()) if recipe.family == teacher.family else []
         if fresh:
             sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(WARM_START_BATCHES)
@@ -85,3 +87,9 @@ def _networks(
                 seen = (training.scaled(each) for each in pixels)
                 transfer.follow(teacher.graph, itself[teacher.name], begun, network, seen)
     return training.Joint(network, recipe, teacher_network if recipe.teacher == "joint" else None), layers
+
+
+def _depthwise(plans: tuple[StudentPlan, ...], teacher: StudentPlan | None) -> bool:
+    """Whether a network that is trained has depthwise convolutions."""
+    trained = (*plans, teacher) if teacher else plans
+    return any(unit.depthwise for plan in trained for unit in sizes.counted(plan).units.values())

@@ -59,15 +59,18 @@ def compress(
     images = data.load(dataset, found.input_shape, spec, scratch, partial(report, "load"))
     contract = input_contract.find(found, images.train, images.classes, spec)
     logits = partial(input_contract.logits, found, contract)
-    harmless = soft_targets.harmless(logits, images.val)
-    recipe = recipe or Recipe.derive(spec, found.parameters, found.input_shape, len(images.train), harmless)
+    slot = checkpoint.Slot(folder / "checkpoint.npz", checkpoint.fingerprint(model, dataset, recipe, spec))
+    begun = slot.load()
+    if begun:
+        recipe = Recipe.of(begun.recipe)
+    elif recipe is None:
+        harmless = soft_targets.harmless(logits, images)
+        recipe = Recipe.derive(spec, found.parameters, found.input_shape, len(images.train), harmless)
     scaling = input_contract.affine(contract, found.input_shape[2])
     itself = _itself(found, scaling, recipe, len(images.classes))
     measure = partial(_size, recipe, images.classes, scratch)
-    slot = checkpoint.Slot(folder / "checkpoint.npz", checkpoint.fingerprint(model, dataset, recipe, spec))
-    saved = slot.load()
     report("plan", 0.0)
-    graph, settled = itself and itself.graph, saved.students if saved else None
+    graph, settled = itself and itself.graph, begun.students if begun else None
     plans = students.plan(recipe, spec.get("variants"), len(images.classes), graph, measure, settled)
     quantizing = quantized_teacher.begin(found, scaling, contract.output, images.train, variants)
     if recipe.teacher == "joint":

@@ -18,7 +18,8 @@ class Pruner(keras.callbacks.Callback):
 
     def __init__(self, layers: Iterable[Any], sparsity: float, epochs: int):
         super().__init__()
-        self.units = [unit for each in layers for unit in each.convolutions.values() if unit.mask is not None]
+        units = (unit for each in layers for unit in each.convolutions.values() if unit.mask is not None)
+        self.units = list(dict.fromkeys(units))  # students share some
         self.sparsity, self.epochs = sparsity, epochs
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -21,6 +21,7 @@ from workers.compression.values import Artifact, Split, Teacher
 
 CALIBRATION_IMAGES = 200
 EXAMPLES = "examples.npz"
+PATIENCE_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,13 @@ class Begun:
     artifact: Artifact
 
     def finished(self) -> Artifact | None:
-        """The file once it is there, or None where the converter refused."""
-        return self.artifact if self.process.wait() == 0 else None
+        """The file once it is there, or None where the converter refused, or hangs long after the training."""
+        try:
+            return self.artifact if self.process.wait(PATIENCE_SECONDS) == 0 else None
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return None
 
 
 def begin(teacher: Teacher, scaling: tuple[np.ndarray, np.ndarray], output: str, train: Split, folder: Path) -> Begun:

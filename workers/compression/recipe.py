@@ -136,6 +136,11 @@ class Recipe:
             latency_runs=5,
         )
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Recipe":
+        """The inverse of ``row``."""
+        return cls(**{name: _tupled(value) for name, value in row.items()})
+
     @property
     def phases(self) -> tuple[Phase, Phase]:
         """Float training, then quantization-aware training."""
@@ -152,6 +157,10 @@ class Recipe:
     def row(self) -> dict[str, Any]:
         """As it stands in report.json: tuples are lists there."""
         return dict(json.loads(json.dumps(asdict(self))))
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
 def student_input(shape: tuple[int, int, int]) -> tuple[int, int, int]:

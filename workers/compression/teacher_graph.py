@@ -10,7 +10,7 @@ import numpy as np
 from workers.compression.tflite_nodes import nodes_of
 from workers.compression.tflite_walk import IMAGE, Node
 
-__all__ = ["Node", "TeacherGraph", "by_importance", "read", "scaled"]
+__all__ = ["Node", "TeacherGraph", "by_importance", "read", "scaled", "two_classes"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def spread(self, count: int) -> "Split":
+        """At most ``count`` images, spread evenly over the split, whose images may be sorted by class."""
+        rows = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        return Split(self.images[rows], self.labels[rows])
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -220,10 +225,11 @@ class Chosen:
 class Checkpoint:
     """Which phase, how many of its epochs are done, in how many seconds of training in all.
 
-    ``students`` has each one's width and depth, ``float32_top1`` the float students', once known; ``values`` are the
-    variables.
+    ``recipe`` is the row of the one that the training began with, ``students`` has each one's width and depth,
+    ``float32_top1`` the float students', once known; ``values`` are the variables.
     """
 
+    recipe: dict[str, Any]
     students: dict[str, tuple[int, int]]
     phase: str
     epochs: int

@@ -5,13 +5,13 @@ from workers.compression.checkpoint import Slot, fingerprint
 from workers.compression.recipe import Recipe
 from workers.compression.values import Checkpoint
 
-SAVED = Checkpoint({"large": (6, 3)}, "train", 3, 12.5, {"large": 0.5}, {"v0": np.arange(4.0)})
+SAVED = Checkpoint({"epochs": 9}, {"large": (6, 3)}, "train", 3, 12.5, {"large": 0.5}, {"v0": np.arange(4.0)})
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path):
     Slot(tmp_path / "c.npz", "job-1").save(SAVED)
     found = Slot(tmp_path / "c.npz", "job-1").load()
-    assert (found.phase, found.epochs, found.float32_top1) == ("train", 3, {"large": 0.5})
+    assert (found.recipe, found.phase, found.epochs, found.float32_top1) == ({"epochs": 9}, "train", 3, {"large": 0.5})
     np.testing.assert_array_equal(found.values["v0"], SAVED.values["v0"])
 
 
@@ -38,5 +38,11 @@ def test_the_fingerprint_changes_with_everything_that_decides_a_training(tmp_pat
         fingerprint(model, other, Recipe.tiny(), {}),
         fingerprint(model, data, Recipe.tiny(seed=1), {}),
         fingerprint(model, data, Recipe.tiny(), {"class_names": ["a", "b"]}),
+        fingerprint(model, data, None, {}),
     }
-    assert len(prints) == 5
+    assert len(prints) == 6
+
+
+def test_a_recipe_comes_back_from_its_row():
+    recipe = Recipe.tiny()
+    assert Recipe.of(recipe.row()) == recipe

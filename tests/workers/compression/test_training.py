@@ -3,11 +3,14 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from keras import ops
 
 from tests.workers.compression.conftest import striped
 from workers.compression import feeding, networks, students, training
+from workers.compression.epochs import EpochEnd
+from workers.compression.errors import CompressionError
 from workers.compression.layers import Branch
 from workers.compression.recipe import Recipe
 from workers.compression.values import Checkpoint, Split, TeacherOutputs
@@ -55,10 +58,18 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
     pair = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
     whole = training.state(trained(4, pair))
     half = training.state(trained(2, pair))
-    resumed = training.state(trained(4, pair, Checkpoint({}, "train", 2, 1.0, {}, half)))
+    resumed = training.state(trained(4, pair, Checkpoint({}, {}, "train", 2, 1.0, {}, half)))
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_training_that_diverged_ends_with_the_epoch_and_is_not_kept():
+    kept = []
+    end = EpochEnd(RECIPE.phases[0], lambda *_, **__: None, dict, kept.append)
+    with pytest.raises(CompressionError) as caught:
+        end.on_epoch_end(1, {"loss": float("nan")})
+    assert (caught.value.code, kept) == ("training_diverged", [])
 
 
 def test_students_are_one_network_up_to_where_they_differ():
