@@ -151,7 +151,7 @@ class Recipe:
 
     @property
     def weight_bits(self) -> int:
-        """Of the weights in quantization-aware training: what learnt to live with 4 bits is at ease with 8."""
+        """Of the weights in quantization-aware training, which is one for all files: 4 where any has so few."""
         return 4 if "int4" in self.quantizations else 8
 
     def row(self) -> dict[str, Any]:
