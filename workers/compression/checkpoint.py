@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ class Slot:
             os.fsync(file.fileno())
         os.replace(staged, self.path)
 
-    def load(self) -> Checkpoint | None:
-        """The checkpoint if it is whole and of this very job, else None; nothing in it is ever unpickled."""
+    @cached_property
+    def begun(self) -> Checkpoint | None:
+        """What was there at first, if whole and of this very job; nothing in it is ever unpickled."""
         try:
             with np.load(self.path, allow_pickle=False) as stored:
                 job, about = json.loads(str(stored["about"]))

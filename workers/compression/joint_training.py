@@ -29,7 +29,7 @@ def train(
     ``teacher`` is the plan of the teacher itself where its graph is needed: to begin from, or to be trained along.
     What an earlier attempt left in ``slot`` is not trained again.
     """
-    saved = slot.load()
+    saved = slot.begun
     keras.utils.set_random_seed(recipe.seed)
     joint, layers = _networks(plans, teacher, recipe, images, soft, fresh=saved is None)
     float32_top1 = saved.float32_top1 if saved else {}

@@ -60,9 +60,8 @@ def compress(
     contract = input_contract.find(found, images.train, images.classes, spec)
     logits = partial(input_contract.logits, found, contract)
     slot = checkpoint.Slot(folder / "checkpoint.npz", checkpoint.fingerprint(model, dataset, recipe, spec))
-    begun = slot.load()
-    if begun:
-        recipe = Recipe.of(begun.recipe)
+    if slot.begun:
+        recipe = Recipe.of(slot.begun.recipe)
     elif recipe is None:
         harmless = soft_targets.harmless(logits, images)
         recipe = Recipe.derive(spec, found.parameters, found.input_shape, len(images.train), harmless)
@@ -70,7 +69,7 @@ def compress(
     itself = _itself(found, scaling, recipe, len(images.classes))
     measure = partial(_size, recipe, images.classes, scratch)
     report("plan", 0.0)
-    graph, settled = itself and itself.graph, begun.students if begun else None
+    graph, settled = itself and itself.graph, slot.begun.students if slot.begun else None
     plans = students.plan(recipe, spec.get("variants"), len(images.classes), graph, measure, settled)
     quantizing = quantized_teacher.begin(found, scaling, contract.output, images.train, variants)
     if recipe.teacher == "joint":
