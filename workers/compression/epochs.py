@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from workers.compression.errors import CompressionError
+from workers.compression.errors import diverged
 from workers.compression.recipe import Phase
 from workers.compression.values import Report
 
@@ -33,8 +33,7 @@ class EpochEnd(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
-            hint = "Check the labels, or state another seed."
-            raise CompressionError("training_diverged", f"The training diverged in epoch {epoch + 1}.", hint)
+            raise diverged(f"The training diverged in epoch {epoch + 1}.")
         self.save(epoch + 1)
         metrics = {f"{name}_top1": value for name, value in self.accuracies().items()}
         self._tell(epoch + 1, epoch + 1, metrics=metrics, saved=True)

@@ -9,3 +9,8 @@ class CompressionError(Exception):
         self.code = code
         self.message = message
         self.hint = hint
+
+
+def diverged(message: str) -> CompressionError:
+    """A training that came to what is not a number."""
+    return CompressionError("training_diverged", message, "Check the labels, or state another seed.")

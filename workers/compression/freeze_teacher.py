@@ -107,8 +107,12 @@ def _check_operations(path: Path) -> None:
 
 
 def _operations(graph: Any) -> Iterator[str]:
+    return (node.op for node in _nodes(graph))
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
     for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
-        yield from (node.op for node in nodes)
+        yield from nodes
 
 
 def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
@@ -144,8 +148,7 @@ def _constants(graph: Any) -> int:
     """Weights of a model that was frozen before it was uploaded: it has no variables."""
     import tensorflow as tf
 
-    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-    values = (node.attr["value"].tensor for node in nodes if node.op == "Const")
+    values = (node.attr["value"].tensor for node in _nodes(graph) if node.op == "Const")
     sizes = (
         math.prod(side.size for side in each.tensor_shape.dim) for each in values if tf.as_dtype(each.dtype).is_floating
     )

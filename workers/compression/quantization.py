@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from workers.compression.errors import CompressionError
+from workers.compression.errors import diverged
 from workers.compression.values import Folded, Student, StudentPlan
 
 CALIBRATION_BATCHES = 20
@@ -42,8 +42,7 @@ def quantized(plan: StudentPlan, layers: Any, float32_top1: float) -> Student:
 def _folded(unit: Any) -> Folded:
     kernel, bias = (np.asarray(part, np.float32) for part in unit.folded())
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-        hint = "Check the labels, or state another seed."
-        raise CompressionError("training_diverged", "The training diverged: a weight is not finite.", hint)
+        raise diverged("The training diverged: a weight is not finite.")
     return Folded(kernel, bias, *_range(unit.quantizer))
 
 
