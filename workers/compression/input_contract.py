@@ -10,9 +10,7 @@ from workers.compression.values import InputContract, Split, Teacher
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
-SAMPLE = 2_000
 NEAR = 0.005
-SAMPLE_BYTES = 512 * 1024**2
 CHUNK = 256
 LEAST_MARGIN = 0.1
 LEAST_GAIN = 0.2
@@ -48,7 +46,7 @@ def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mappin
     """
     scaling, output = spec.get("input_scaling"), spec.get("teacher_output")
     _check_width(teacher.outputs, len(classes))
-    sample = sample.spread(min(SAMPLE, max(100, SAMPLE_BYTES // sample.images[0].nbytes)))
+    sample = sample.spread(sample.few)
     mean, std = _statistics(sample.images)
     ways = scalings(mean, std, teacher.input_shape[2])
     if scaling is not None and scaling not in ways:

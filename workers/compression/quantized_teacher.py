@@ -49,8 +49,7 @@ def begin(teacher: Teacher, scaling: tuple[np.ndarray, np.ndarray], output: str,
     """
     height, width, channels = teacher.input_shape
     path = folder / f"teacher-{height}x{width}x{channels}-int8.tflite"
-    rows = np.linspace(0, len(train) - 1, min(CALIBRATION_IMAGES, len(train))).astype(int)
-    examples = train.images[rows].copy()
+    examples = train.spread(CALIBRATION_IMAGES).images
     # The input's range is that of all pixels, not of these.
     examples[:, 0, 0], examples[:, -1, -1] = 0, 255
     np.savez(teacher.frozen / EXAMPLES, images=examples, matrix=scaling[0], offset=scaling[1], output=np.array(output))

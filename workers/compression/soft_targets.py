@@ -11,7 +11,6 @@ from workers.compression.values import Augmentation, Dataset, Split, TeacherOutp
 MOST_LOSS = 0.02
 SHIFTS = (1 / 8, 1 / 16, 1 / 32)
 CHUNK = 1024
-SAMPLE, SAMPLE_BYTES = 2_000, 512 * 1024**2
 
 Logits = Callable[[np.ndarray], np.ndarray]
 
@@ -58,9 +57,8 @@ def none(train: Split, mirrored: bool, classes: int) -> TeacherOutputs:
 
 
 def _sample(images: Dataset) -> Split:
-    count = min(SAMPLE, max(100, SAMPLE_BYTES // images.val.images[0].nbytes))
-    val = images.val.spread(count)
-    train = images.train.spread(count - len(val))
+    val = images.val.spread(images.val.few)
+    train = images.train.spread(images.val.few - len(val))
     return Split(np.concatenate([val.images, train.images]), np.concatenate([val.labels, train.labels]))
 
 

@@ -100,8 +100,9 @@ def _within(
     largest = [first, *further][count]
     if "min_top1" not in budget:
         return [largest]
-    alone = set(budget) == {"min_top1"}
-    parameters = min(recipe.parameters if alone else math.inf, sizes.parameters(largest))
+    parameters = sizes.parameters(largest)
+    if set(budget) == {"min_top1"}:
+        parameters = min(parameters, recipe.parameters)
     candidates = [name, f"{name}{CANDIDATE}2", f"{name}{CANDIDATE}3"]
     return _spread(replace(largest, width=0, depth=0), parameters, candidates)
 

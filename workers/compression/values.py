@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 SPLITS = ("train", "val", "test")
+SAMPLE, LEAST_SAMPLE, SAMPLE_BYTES = 2_000, 100, 512 * 1024**2
 LEAST_REACH = 1e-3
 """Of a filter's largest weight, as a share of the layer's: a bias has no place beside a scale of next to nothing."""
 
@@ -59,6 +60,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def few(self) -> int:
+        """As many images as tell something of all: 2,000, or what half a GiB holds, but 100."""
+        return min(SAMPLE, max(LEAST_SAMPLE, SAMPLE_BYTES // int(self.images[0].nbytes)))
 
     def spread(self, count: int) -> "Split":
         """At most ``count`` images, spread evenly over the split, whose images may be sorted by class."""
