@@ -104,11 +104,12 @@ def _check_names(files: list[PurePosixPath]) -> None:
 
 
 def _common_root(files: list[PurePosixPath]) -> int:
-    """How many leading folders all files share, short of the class folder itself."""
+    """How many leading folders all files share, short of the class folder itself; what lies above that is a stray."""
     parents = [file.parts[:-1] for file in files]
     depth = 0
-    while parents and all(len(parts) > depth + 1 and parts[depth] == parents[0][depth] for parts in parents):
-        if parents[0][depth].lower() in SPLIT_NAMES:
+    while any(len(parts) > depth + 1 for parts in parents):
+        shared = {parts[depth] for parts in parents if len(parts) > depth}
+        if len(shared) > 1 or shared.pop().lower() in SPLIT_NAMES:
             break
         depth += 1
     return depth

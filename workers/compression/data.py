@@ -62,8 +62,8 @@ def load(
 ) -> Dataset:
     """Decode, resize to ``shape`` (height, width, channels; stretched, bilinear) and split by ``spec``'s seed.
 
-    The arrays are memory maps below ``folder``. Where no test split is given, 15 % per class become one, and 5 % (at
-    most 2,000 images) validation. Exact duplicates of test or validation images are dropped from the other splits.
+    The arrays are memory maps below ``folder``. Where no test split is given, 15 % per class become one, and 5 % (about
+    2,000 images at most) validation. Exact duplicates of test or validation images are dropped from the other splits.
 
     Raises:
         CompressionError: what ``index`` raises, class_names_mismatch, too_many_unreadable or too_few_images.

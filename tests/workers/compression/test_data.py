@@ -127,6 +127,14 @@ def test_a_stray_picture_beside_the_splits_is_no_class(zipped):
     assert found["ignored_files"] == 2
 
 
+@pytest.mark.parametrize("name", ["photos/cover.png", "cover.png"])
+def test_a_stray_picture_above_the_classes_is_no_class(zipped, name):
+    stray = png(striped(0, np.random.default_rng(9)))
+    found = data.inspect(zipped(class_folders(10, "photos/") | {name: stray}))
+    assert found["classes"] == list(CLASSES)
+    assert found["ignored_files"] == 1
+
+
 def test_two_images_of_one_name_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive, pytest.warns(UserWarning):
         for _ in range(2):
