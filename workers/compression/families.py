@@ -46,7 +46,8 @@ def network(layers: Vocabulary, images: Any, plan: StudentPlan) -> Any:
 def resnet(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
     """CIFAR residual network (He et al. 2015, section 4.2) in three stages of w, 2w, 4w channels.
 
-    With two blocks the first stage, which has most of the positions and few of the weights, is left out.
+    Shortcuts between stages are projections, and the stem has 16 channels or more. With two blocks the first stage,
+    which has most of the positions and few of the weights, is left out.
     """
     x = _stem(layers, x, plan)
     for name, filters, stride in _blocks(plan, stages=3):

@@ -10,7 +10,7 @@ from keras import ops
 class BatchNormalization(keras.layers.Layer):
     """Normalization of (batch, height, width, channels) over all but channels (Ioffe & Szegedy 2015, section 3).
 
-    The moving statistics are exponential averages of the batches' own, as in ``keras.layers.BatchNormalization``.
+    The moving statistics are exponential averages of the batches' own; TensorFlow's kernel gives the unbiased variance.
     """
 
     MOMENTUM, EPSILON = 0.95, 1e-3

@@ -88,9 +88,10 @@ def _spread(blank: StudentPlan, parameters: float, names: Sequence[str]) -> list
 def _within(
     blank: StudentPlan, name: str, budget: Mapping[str, float], recipe: Recipe, measure: Measure
 ) -> list[StudentPlan]:
-    """The largest student up to the teacher's size that keeps the budget; with ``min_top1`` two smaller ones too.
+    """The largest student that keeps the budget, up to the teacher's size unless there is none so small.
 
-    Where ``min_top1`` stands alone, the largest has no more weights than the recipe wants.
+    With ``min_top1`` two smaller ones too; where that stands alone, the largest has no more weights than the recipe
+    wants.
     """
     first, *further = _rungs(replace(blank, name=name, variant=name, budget=budget))
     if exceeded := _exceeded(first, budget, measure):

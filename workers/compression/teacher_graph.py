@@ -73,8 +73,11 @@ def scaled(graph: TeacherGraph, matrix: np.ndarray, offset: np.ndarray) -> Teach
 def two_classes(graph: TeacherGraph) -> TeacherGraph:
     """The same, where it has a single score: that of the second class, beside a first one of always zero."""
     last = graph.nodes[-1]
-    if last.kernel is None or last.bias is None or last.channels > 1:
+    if last.channels > 1:
         return graph
+    if last.kernel is None or last.bias is None:
+        second, bias = np.array([[[[0.0, 1.0]]]], np.float32), np.zeros(2, np.float32)
+        return replace(graph, nodes=(*graph.nodes, Node("two", "conv", (last.name,), 2, kernel=second, bias=bias)))
     kernel = np.concatenate([np.zeros_like(last.kernel), last.kernel], axis=3)
     last = replace(last, channels=2, kernel=kernel, bias=np.concatenate([np.zeros_like(last.bias), last.bias]))
     return replace(graph, nodes=(*graph.nodes[:-1], last))

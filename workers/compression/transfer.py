@@ -23,7 +23,7 @@ def follow(graph: Any, teacher: Any, students: list[Any], network: Any, batches:
     """Give every student's layers the first channels of the teacher's.
 
     A channel keeps the mean and the variance that it has in the teacher, whatever channels before it a student lacks:
-    the statistics are calibrated anew on ``batches`` (Cai et al. 2020, once-for-all, section 3.3). ``network`` runs all
+    the statistics move to those on ``batches`` (Cai et al. 2020, once-for-all, section 3.3). ``network`` runs all
     students.
     """
     for layers in students:

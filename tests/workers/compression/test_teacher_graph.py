@@ -13,7 +13,7 @@ from keras import layers
 
 from workers.compression import teacher
 from workers.compression.errors import CompressionError
-from workers.compression.teacher_graph import Node, TeacherGraph, by_importance, read, scaled
+from workers.compression.teacher_graph import Node, TeacherGraph, by_importance, read, scaled, two_classes
 
 TEACHERS = Path(__file__).parents[4] / "shared/data/teachers"
 OPERATIONS: dict[str, Callable[[Node, list], tf.Tensor]] = {
@@ -229,6 +229,24 @@ def test_images_of_another_scale_and_channel_order_are_turned_into_the_teachers_
     np.testing.assert_allclose(logits(turned, images), logits(graph, own), atol=1e-5)
     assert sorted(turned.groups.values()) == sorted(graph.groups.values())
     assert len({node.name for node in turned.nodes}) == len(turned.nodes)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda x: layers.GlobalAveragePooling2D()(layers.Conv2D(1, 1)(x)),
+        lambda x: layers.Dense(1)(layers.GlobalAveragePooling2D()(x)),
+    ],
+    ids=["pooled", "dense"],
+)
+def test_a_single_score_is_the_second_of_two(score, tmp_path):
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, layers.Activation("sigmoid")(score(layers.Conv2D(4, 3)(image))))
+    graph = two_classes(read(tflite_of(model, tmp_path)))
+    images = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
+    first, second = logits(graph, images).T
+    np.testing.assert_array_equal(first, 0.0)
+    np.testing.assert_allclose(tf.nn.sigmoid(second), model.predict(images, verbose=0)[:, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize(
