@@ -79,12 +79,11 @@ def _networks(
         itself, teacher_network = networks.build((teacher,))
         begun = list(layers.values()) if recipe.family == teacher.family else []
         if fresh:
-            sample = training.Batches(images.train, soft, recipe.batch, recipe.seed).sample(WARM_START_BATCHES)
-            pixels = [batch["image"] for batch in sample]
-            observed = (training.fitted(training.scaled(each), teacher_network) for each in pixels)
+            batches = training.Batches(images.train, soft, recipe.batch, recipe.seed)
+            observed = (training.fitted(x, teacher_network) for x in batches.scaled(WARM_START_BATCHES))
             transfer.teach(teacher.graph, itself[teacher.name], teacher_network, observed)
             if begun:
-                seen = (training.scaled(each) for each in pixels)
+                seen = batches.scaled(WARM_START_BATCHES)
                 transfer.follow(teacher.graph, itself[teacher.name], begun, network, seen)
     return training.Joint(network, recipe, teacher_network if recipe.teacher == "joint" else None), layers
 

@@ -71,6 +71,8 @@ def compress(
     report("plan", 0.0)
     graph, settled = itself and itself.graph, slot.begun.students if slot.begun else None
     plans = students.plan(recipe, spec.get("variants"), len(images.classes), graph, measure, settled)
+    for earlier in (folder / "report.json", *variants.glob("*.tflite")):
+        earlier.unlink(missing_ok=True)
     quantizing = quantized_teacher.begin(found, scaling, contract.output, images.train, variants)
     if recipe.teacher == "joint":
         soft = soft_targets.none(images.train, recipe.mirrored, len(images.classes))

@@ -59,6 +59,10 @@ class Batches(keras.utils.PyDataset):
         """The inputs of the first ``count`` batches."""
         return (self[number][0] for number in range(min(count, len(self))))
 
+    def scaled(self, count: int) -> Iterator[Any]:
+        """The images of the first ``count`` batches as the students see them."""
+        return (scaled(batch["image"]) for batch in self.sample(count))
+
 
 class Joint(keras.Model):
     """All students as one network: augmented images in, a dict of logits out, one summed loss.
