@@ -9,7 +9,6 @@ Exit status: 0 done, 1 unexpected, 2 refused with a typed error.
 """
 
 import argparse
-import errno
 import json
 import os
 import re
@@ -20,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from workers.compression import inspection
-from workers.compression.errors import CompressionError
+from workers.compression.errors import CompressionError, foreseen
 from workers.compression.progress import Bars, JsonLines
-from workers.compression.students import BUDGETS
 from workers.compression.values import Report
 
 DONE, REFUSED = 0, 2
@@ -39,8 +37,16 @@ SPEC = (
     "class_names",
 )
 QUANTIZATIONS = ("int8", "int8_dynamic", "float16", "float32", "int4")
+BUDGETS: dict[str, tuple[tuple[type, ...], float]] = {
+    "max_bytes": ((int,), 2**53),
+    "max_macs": ((int,), 2**53),
+    "max_latency_ms": ((int, float), 1e6),
+    "min_top1": ((int, float), 1),
+}
+"""What JobSpec takes: the types of each, and the most."""
+
+TEACHER_ROWS = ("teacher", "teacher-int8")
 NAME, MOST_SPARSITY = r"[a-z][a-z0-9_-]{0,31}", 0.95
-LESS = "compress with fewer or smaller images"
 
 
 def main() -> int:
@@ -73,9 +79,11 @@ def _compress(args: argparse.Namespace) -> None:
     spec = {name: getattr(args, name) for name in SPEC if getattr(args, name) is not None}
     if args.quantizations:
         spec["quantizations"] = list(dict.fromkeys(args.quantizations))
-    names = [variant["name"] for variant in spec.get("variants", [])]
+    suffixes = ("", *(f"-{quantization}" for quantization in spec.get("quantizations", [])[1:]))
+    names = [*TEACHER_ROWS, *(each["name"] + suffix for each in spec.get("variants", []) for suffix in suffixes)]
     if len(names) > len(set(names)):
-        raise CompressionError("malformed", "Two variants have the same name.", "Name each differently.")
+        message = f"Two rows of the report would have the same name; {' and '.join(TEACHER_ROWS)} are taken."
+        raise CompressionError("malformed", message, "Give the variants other names.")
     with Bars() as report:
         result = pipeline.compress(args.model, args.data, args.out, spec, report)
     _write(args.out / "report.json", result)
@@ -103,7 +111,7 @@ def _guarded(run: Callable[[], None], as_json: bool) -> int:
         run()
         return DONE
     except Exception as error:
-        refusal = _refusal(error)
+        refusal = foreseen(error)
         if refusal is None:
             raise
     if as_json:
@@ -112,25 +120,6 @@ def _guarded(run: Callable[[], None], as_json: bool) -> int:
     else:
         print(f"{refusal.code}: {refusal.message}\n{refusal.hint}", file=sys.stderr)
     return REFUSED
-
-
-def _refusal(error: Exception) -> CompressionError | None:
-    """What the user is told, or None where nobody foresaw it."""
-    if isinstance(error, CompressionError):
-        return error
-    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or _exhausted(error):
-        return CompressionError("out_of_memory", "The worker's memory is used up.", f"Give it more memory, or {LESS}.")
-    if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        hint = f"Ask the operator to raise L2C_MAX_UPLOAD_BYTES, or {LESS}."
-        return CompressionError("disk_full", "A file of the job would be larger than the worker lets it be.", hint)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return CompressionError("disk_full", "The worker's disk is full.", f"Free space on it, or {LESS}.")
-    return None
-
-
-def _exhausted(error: Exception) -> bool:
-    """TensorFlow's own word for it, by name: whoever only inspects a dataset need not load TensorFlow."""
-    return type(error).__name__ == "ResourceExhaustedError"
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:
@@ -164,8 +153,10 @@ def _variant(text: str) -> dict[str, Any]:
     budgets = {key: value for key, value in asked.items() if key != "name"}
     if not budgets or set(budgets) - set(BUDGETS):
         raise argparse.ArgumentTypeError(f"budgets are {', '.join(BUDGETS)}: {text}")
-    if not all(isinstance(value, int | float) and value > 0 for value in budgets.values()):
-        raise argparse.ArgumentTypeError(f"a budget is a number above 0: {text}")
+    for name, value in budgets.items():
+        kinds, most = BUDGETS[name]
+        if type(value) not in kinds or not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"{name} is a {kinds[-1].__name__} above 0, at most {most}: {text}")
     return asked
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from workers.compression import parent_death
-from workers.compression.errors import CompressionError
+from workers.compression.errors import CompressionError, foreseen
 from workers.compression.model_safety import check_operations
 
-REFUSED, FAILED = 2, 1
+REFUSED = 2
 FALLBACK_SIZE = 224
 
 
@@ -28,14 +28,11 @@ def main(loader: str, path: Path, out: Path) -> int:
             path
         )
         _freeze(function, input_spec, out, about)
-    except CompressionError as error:
-        (out / "error.json").write_text(json.dumps({"code": error.code, "message": error.message}))
-        return REFUSED
     except Exception as error:
-        (out / "error.json").write_text(
-            json.dumps({"code": "model_not_loadable", "message": f"{type(error).__name__}: {error}"[:500]})
-        )
-        return FAILED
+        unforeseen = CompressionError("model_not_loadable", f"{type(error).__name__}: {error}"[:500])
+        told = foreseen(error) or unforeseen
+        (out / "error.json").write_text(json.dumps({"code": told.code, "message": told.message, "hint": told.hint}))
+        return REFUSED
     return 0
 
 
@@ -129,10 +126,11 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
         )
     definition = frozen.graph.as_graph_def()
     check_operations(_operations(definition))
+    batch = None if _takes_any_batch(frozen, spec) else 1
     about["parameters"] = about["parameters"] or _constants(definition)
     (out / "graph.pb").write_bytes(definition.SerializeToString())
     about |= {
-        "input": {"name": frozen.inputs[0].name, "shape": list(spec.shape), "dtype": spec.dtype.name},
+        "input": {"name": frozen.inputs[0].name, "shape": [batch, *spec.shape[1:]], "dtype": spec.dtype.name},
         "output": {"name": output.name, "shape": list(output.shape), "dtype": output.dtype.name},
     }
     single = tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name="image")
@@ -142,6 +140,17 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
     except Exception as error:
         about["not_converted"] = f"{type(error).__name__}: {error}"[:300]
     (out / "teacher.json").write_text(json.dumps(about))
+
+
+def _takes_any_batch(frozen: Any, spec: Any) -> bool:
+    """Whether two images have two answers: inside a graph of another framework the batch may be fixed."""
+    import tensorflow as tf
+
+    try:
+        (answers,) = frozen(tf.zeros([2, *spec.shape[1:]], spec.dtype))
+    except tf.errors.InvalidArgumentError:
+        return False
+    return bool(answers.shape[0] == 2)
 
 
 def _constants(graph: Any) -> int:

@@ -29,7 +29,8 @@ KERAS_2_CLASSES = frozenset(
 )
 OUTSIDE = re.compile(
     r"ReadFile|WriteFile|MatchingFiles|PyFunc|Reader|Dataset|Iterator|Queue|Summary|Debug|Print|Rpc|Dump|ImmutableConst"
-    r"|LoadAndRemap|^Save|^Restore|MergeV2Checkpoints|^DistributedSave"
+    r"|LoadAndRemap|^Save|^Restore|MergeV2Checkpoints|^DistributedSave|FromTextFile|VocabRemapping|FixedUnigram"
+    r"|^_?(Host)?(Send|Recv)$|RemoteCall|FileSystem|^Abort$"
 )
 SAVER = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints"})
 MOST_EXPANSION = 100

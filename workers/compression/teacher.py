@@ -1,7 +1,9 @@
 """The teacher: opened by the loader that can, each in a process of its own, and frozen into one graph."""
 
 import json
+import math
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,12 +17,12 @@ from workers.compression.errors import CompressionError
 from workers.compression.teacher_files import identify
 from workers.compression.values import Teacher
 
+MOST_BATCH, BATCH_BYTES = 128, 32 * 1024**2
 LOADERS = {"keras": ("keras", "tf_keras"), "hdf5": ("keras", "tf_keras"), "saved_model": ("saved_model",)}
 HINTS = {
     "several_inputs": "Upload an image classifier that takes one image.",
     "several_outputs": "Upload a model with a single output: one score per class.",
     "unsupported_input": "Upload an image classifier: (N, height, width, channels) in, (N, classes) out.",
-    "unsafe_operation": "Export the model without operations that read or write files.",
     "model_not_loadable": "Save the model again with a current Keras, or export it as a SavedModel.",
 }
 
@@ -44,7 +46,8 @@ def load(path: Path, folder: Path) -> Teacher:
             break
     last = list(refusals.values())[-1]
     code, every = last["code"], "; ".join(f"{name}: {each['message']}" for name, each in refusals.items())
-    raise CompressionError(code, every if code == "model_not_loadable" else last["message"], HINTS[code])
+    hint = last["hint"] or HINTS[code]
+    raise CompressionError(code, every if code == "model_not_loadable" else last["message"], hint)
 
 
 def _freeze(loader: str, target: Path, out: Path) -> dict[str, str] | None:
@@ -55,7 +58,9 @@ def _freeze(loader: str, target: Path, out: Path) -> dict[str, str] | None:
         return None
     if (out / "error.json").exists():
         return dict(json.loads((out / "error.json").read_text()))
-    return {"code": "model_not_loadable", "message": f"its process ended with {done.returncode}"}
+    if done.returncode == -signal.SIGKILL:
+        raise MemoryError
+    return {"code": "model_not_loadable", "message": f"its process ended with {done.returncode}", "hint": ""}
 
 
 def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
@@ -71,12 +76,17 @@ def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
         bytes=path.stat().st_size,
         tflite=tflite if tflite.exists() else None,
         frozen=out,
-        predict=_predictor(frozen_graph.opened(out, about)),
+        predict=_predictor(frozen_graph.opened(out, about), about["input"]["shape"][0] or _batch(shape)),
         description={"format": kind, "loader": loader, "bytes": path.stat().st_size} | about,
     )
 
 
-def _predictor(graph: Callable[[Any], Any], batch: int = 128) -> Callable[[np.ndarray], np.ndarray]:
+def _batch(shape: list[int]) -> int:
+    """Of images that are looked at at once: the maps of a teacher are many times as large as they."""
+    return max(1, min(MOST_BATCH, BATCH_BYTES // (4 * math.prod(shape))))
+
+
+def _predictor(graph: Callable[[Any], Any], batch: int) -> Callable[[np.ndarray], np.ndarray]:
     def predict(images: np.ndarray) -> np.ndarray:
         parts = [graph(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
         return np.concatenate(parts).astype(np.float32)

@@ -89,7 +89,12 @@ def _check_hdf5(path: Path) -> None:
 
 def _saved_model(path: Path, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    unpack(path, folder)
+    try:
+        unpack(path, folder)
+    except CompressionError as error:
+        if error.code != "not_an_archive":
+            raise
+        raise CompressionError("truncated_model", error.message, AGAIN) from error
     found = sorted(folder.rglob("saved_model.pb"), key=lambda file: len(file.parts))
     if not found:
         raise _no_model("The archive holds no saved_model.pb.", "Archive the folder that `model.export` wrote.")

@@ -1,5 +1,6 @@
 """Teachers through their real loader processes; a few files per process start, since each start costs seconds."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,37 @@ def test_the_weights_of_a_frozen_saved_model_are_counted(tmp_path):
     assert teacher.load(path, tmp_path / "work").parameters == 15
 
 
+class OneByOne(tf.Module):
+    """The batch is fixed inside the graph, as other frameworks export it."""
+
+    weights = np.random.default_rng(1).random((768, 3), np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 16, 16, 3])])
+    def serve(self, x):
+        return tf.reshape(x, (1, 768)) @ tf.constant(self.weights)
+
+
+def test_a_model_that_takes_one_image_at_a_time_is_asked_one_by_one(tmp_path):
+    module = OneByOne()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
+    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
+    found = teacher.load(path, tmp_path / "work")
+    np.testing.assert_allclose(found.predict(IMAGES), IMAGES.reshape(5, 768) @ module.weights, rtol=1e-4)
+    assert found.description["input"]["shape"] == [1, 16, 16, 3]
+
+
+def test_a_model_that_does_not_fit_the_workers_limits_is_not_called_broken(tmp_path):
+    keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(1000)]).save(
+        tmp_path / "wide.keras"
+    )
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024**2, before[1]))
+    try:
+        assert code_of(tmp_path / "wide.keras", tmp_path) == "disk_full"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 class Reader(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
     def serve(self, x):
@@ -78,7 +110,18 @@ class Writer(tf.Module):
             return tf.reduce_mean(x, axis=(1, 2))
 
 
-@pytest.mark.parametrize("kind", [Reader, Writer])
+class Vocabulary(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
+    def serve(self, x):
+        table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+        read = tf.raw_ops.InitializeTableFromTextFileV2(
+            table_handle=table, filename="/etc/hostname", key_index=-2, value_index=-1
+        )
+        with tf.control_dependencies([read]):
+            return tf.reduce_mean(x, axis=(1, 2))
+
+
+@pytest.mark.parametrize("kind", [Reader, Writer, Vocabulary])
 def test_a_saved_model_that_reads_or_writes_files_is_refused(tmp_path, kind):
     module = kind()
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)

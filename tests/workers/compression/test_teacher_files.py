@@ -1,8 +1,11 @@
+import io
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from workers.compression.errors import CompressionError
@@ -57,6 +60,15 @@ def test_a_truncated_hdf5_file_is_named(tmp_path):
     whole = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}}).read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
     assert code_of(tmp_path / "cut.h5", tmp_path) == "truncated_model"
+
+
+def test_a_truncated_saved_model_is_named(tmp_path):
+    with tarfile.open(tmp_path / "whole.tar.gz", "w:gz") as archive:
+        info = tarfile.TarInfo("saved/saved_model.pb")
+        info.size = 100_000
+        archive.addfile(info, io.BytesIO(np.random.default_rng(0).bytes(info.size)))
+    (tmp_path / "cut.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:50_000])
+    assert code_of(tmp_path / "cut.tar.gz", tmp_path) == "truncated_model"
 
 
 def test_a_file_of_weights_only_is_named(tmp_path):
