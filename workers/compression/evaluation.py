@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from workers.compression import flatfile
-from workers.compression.values import Dataset, Scorecard, Teacher
+from workers.compression.values import INPUT_MEAN, INPUT_STD, Dataset, Scorecard, Teacher
 
 WARMUP_RUNS, LEAST_RUNS, MOST_SECONDS = 5, 10, 60.0
 MOST_MACS = 2 * 10**12
@@ -74,7 +74,7 @@ def predict(path: Path, images: Iterable[np.ndarray]) -> np.ndarray:
     in_float = feed["dtype"] == np.float32
     rows = []
     for image in images:
-        fed = (image.astype(np.float32) - 128) / 127.5 if in_float else image
+        fed = (image.astype(np.float32) - INPUT_MEAN) / INPUT_STD if in_float else image
         interpreter.set_tensor(feed["index"], fed[None])
         interpreter.invoke()
         rows.append(interpreter.get_tensor(output)[0])

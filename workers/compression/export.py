@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from workers.compression.families import network
-from workers.compression.values import LEAST_REACH, Artifact, Student, Unit
+from workers.compression.values import INPUT_MEAN, INPUT_STD, LEAST_REACH, Artifact, Student, Unit
 
-INPUT_LOW, INPUT_HIGH = -128 / 127.5, 127 / 127.5
+INPUT_LOW, INPUT_HIGH = (0 - INPUT_MEAN) / INPUT_STD, (255 - INPUT_MEAN) / INPUT_STD
 WEIGHT_BITS = {"int8": 8, "int4": 4}
 ACTIVATIONS = {None: lambda x: x, "relu": tf.nn.relu, "relu6": tf.nn.relu6}
 

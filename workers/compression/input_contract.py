@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from workers.compression.errors import CompressionError
-from workers.compression.values import InputContract, Split, Teacher
+from workers.compression.values import INPUT_MEAN, INPUT_STD, InputContract, Split, Teacher
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
@@ -82,7 +82,7 @@ def affine(contract: InputContract, channels: int) -> tuple[np.ndarray, np.ndarr
     pixels = np.concatenate([np.zeros((1, channels)), np.eye(channels)]).astype(np.float32)
     offset, *steps = way(pixels[:, None, None, :])[:, 0, 0, :]
     matrix = np.stack(steps) - offset
-    return matrix * 127.5, offset + 128.0 * matrix.sum(0)
+    return matrix * INPUT_STD, offset + INPUT_MEAN * matrix.sum(0)
 
 
 def output_kind(values: np.ndarray) -> str:

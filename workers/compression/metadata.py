@@ -14,13 +14,13 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from workers.compression.compaction import compacted
+from workers.compression.values import INPUT_MEAN, INPUT_STD
 
 BUFFER_NAME = b"TFLITE_METADATA"
 LABELS = "labels.txt"
 RGB, GREY = 1, 2
 IMAGE_PROPERTIES, FEATURE_PROPERTIES = 2, 1
 NORMALIZATION_OPTIONS = 1
-INPUT_MEAN, INPUT_STD = 128.0, 127.5
 TENSOR_AXIS_LABELS = 2
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 

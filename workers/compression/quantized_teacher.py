@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from workers.compression import frozen_graph, parent_death
-from workers.compression.values import Artifact, Split, Teacher
+from workers.compression.values import INPUT_MEAN, INPUT_STD, Artifact, Split, Teacher
 
 CALIBRATION_IMAGES = 200
 EXAMPLES = "examples.npz"
@@ -79,7 +79,7 @@ def main(folder: Path, out: Path) -> None:
 
     def calibration() -> Iterator[list[np.ndarray]]:
         for image in examples:
-            yield [(image[None].astype(np.float32) - 128.0) / 127.5]
+            yield [(image[None].astype(np.float32) - INPUT_MEAN) / INPUT_STD]
 
     spec = tf.TensorSpec([1, *examples.shape[1:]], tf.float32, name="image")
     converter = tf.lite.TFLiteConverter.from_concrete_functions([tf.function(infer).get_concrete_function(spec)])

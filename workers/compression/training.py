@@ -10,15 +10,14 @@ from keras import ops
 
 from workers.compression.feeding import fed
 from workers.compression.recipe import Phase, Recipe
-from workers.compression.values import Checkpoint, Split, TeacherOutputs
+from workers.compression.values import INPUT_MEAN, INPUT_STD, Checkpoint, Split, TeacherOutputs
 
-INPUT_OFFSET, INPUT_SCALE = 128.0, 127.5
 TEACHER = "teacher"
 
 
 def scaled(images: Any) -> Any:
-    """Pixels 0..255 as the students see them: (x - 128) / 127.5, which uint8 holds exactly with zero point 128."""
-    return (ops.cast(images, "float32") - INPUT_OFFSET) / INPUT_SCALE
+    """Pixels 0..255 as the students see them."""
+    return (ops.cast(images, "float32") - INPUT_MEAN) / INPUT_STD
 
 
 def fitted(x: Any, network: keras.Model) -> Any:

@@ -9,6 +9,9 @@ import numpy as np
 
 SPLITS = ("train", "val", "test")
 SAMPLE, LEAST_SAMPLE, SAMPLE_BYTES = 2_000, 100, 512 * 1024**2
+INPUT_MEAN, INPUT_STD = 128.0, 127.5
+"""Pixels 0..255 as students see them: (x - 128) / 127.5, which uint8 holds exactly with zero point 128."""
+
 LEAST_REACH = 1e-3
 """Of a filter's largest weight, as a share of the layer's: a bias has no place beside a scale of next to nothing."""
 
