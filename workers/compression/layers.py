@@ -102,7 +102,7 @@ class Convolution(keras.layers.Layer):
 
     def _quantized(self, x: Any) -> Any:
         kernel, bias = self.folded()
-        return self._convolved(x, self._rounded(kernel)) + bias
+        return self._convolved(x, self.rounded(kernel)) + bias
 
     def _convolved(self, x: Any, kernel: Any) -> Any:
         return ops.conv(x, kernel, strides=self.unit.stride, padding=self.unit.padding)
@@ -110,7 +110,7 @@ class Convolution(keras.layers.Layer):
     def _scaled(self, scale: Any) -> Any:
         return self.kernel * scale
 
-    def _rounded(self, kernel: Any) -> Any:
+    def rounded(self, kernel: Any) -> Any:
         """Fake-quantized to ``bits``, one scale per output channel: the kernel's last axis."""
         reach = ops.stop_gradient(ops.max(ops.abs(kernel), axis=tuple(range(len(kernel.shape) - 1))))
         most = ops.max(reach)
@@ -129,5 +129,5 @@ class DepthwiseConvolution(Convolution):
     def _scaled(self, scale: Any) -> Any:
         return self.kernel * scale[:, None]
 
-    def _rounded(self, kernel: Any) -> Any:
-        return super()._rounded(kernel[..., 0])[..., None]
+    def rounded(self, kernel: Any) -> Any:
+        return super().rounded(kernel[..., 0])[..., None]

@@ -28,10 +28,9 @@ def images(shape):
     return np.ascontiguousarray(IMAGES[:, : shape[0], : shape[1], : shape[2]])
 
 
-@pytest.fixture(scope="module", params=list(SHAPES))
-def student(request):
-    """A large and a small one trained for a moment and quantized: the small one, and what its network answers."""
-    family, shape = request.param, SHAPES[request.param]
+def trained_for_a_moment(family):
+    """Layers and joint network of a large and a small student, with known ranges; the images; the small one's plan."""
+    shape = SHAPES[family]
     recipe = replace(Recipe.tiny(shape), family=family, epochs=1, shift=0)
     plans = tuple(StudentPlan(name, name, family, w, d, shape, 5) for name, w, d in (("large", 4, 5), ("small", 3, 4)))
     keras.utils.set_random_seed(0)
@@ -41,9 +40,16 @@ def student(request):
     soft = TeacherOutputs(np.zeros((1, 32, 5), np.float32))
     training.fit(joint, recipe.phases[0], split, soft, None, [])
     quantization.calibrate(joint, layers.values(), training.Batches(split, soft, 32, 0).sample(1))
+    return layers, joint, split, plans[1]
+
+
+@pytest.fixture(scope="module", params=list(SHAPES))
+def student(request):
+    """The small student, and what its network answers."""
+    layers, joint, split, plan = trained_for_a_moment(request.param)
     quantization.set_mode(layers.values(), "float")
     answers = np.asarray(keras.ops.softmax(joint({"image": split.images}, training=False)["small"]))
-    return quantization.quantized(plans[1], layers["small"], 0.0), answers
+    return quantization.quantized(plan, layers["small"], 0.0), answers
 
 
 @pytest.mark.parametrize("kind", ["float32", "float16", "int8_dynamic", "int8", "int4"])
@@ -62,6 +68,16 @@ def test_the_quantized_graph_and_litert_agree(student, kind, bits, tmp_path):
     shape = trained.plan.input_shape
     artifact = export.export(trained, kind, tmp_path)
     assert np.abs(evaluation.predict(artifact.path, images(shape)) / 256 - answers(trained, bits)).max() < 0.05
+
+
+@pytest.mark.parametrize("family", list(SHAPES))
+def test_an_int8_file_of_a_student_trained_for_four_bits_answers_as_the_int4_file(family, tmp_path):
+    layers, _, split, plan = trained_for_a_moment(family)
+    quantization.set_mode(layers.values(), "quantized", 4)
+    student = quantization.quantized(plan, layers["small"], 0.0)
+    paths = [export.export(student, kind, tmp_path).path for kind in ("int4", "int8")]
+    few, many = (evaluation.predict(path, split.images) / 256 for path in paths)
+    assert np.abs(few - many).max() < 0.05
 
 
 def answers(student, bits):
