@@ -9,6 +9,7 @@ from typing import Any
 from workers.compression.values import Augmentation
 
 LARGEST_INPUT = 128
+BATCH_PIXELS = 128 * LARGEST_INPUT**2
 LARGEST_STUDENT = 300_000
 TEACHER_SHARE = 0.6
 LARGEST_MAP_OF_RESNET = 64
@@ -81,6 +82,7 @@ class Recipe:
         if family == "auto":
             family = "resnet" if max(seen[:2]) <= LARGEST_MAP_OF_RESNET else "mobilenet"
         transferred = family == "teacher"
+        batch = 32 if images < 4_000 else 64 if images < 20_000 else 128
         epochs = _epochs(effort, images)
         parameters = max(1, teacher_parameters) * TEACHER_SHARE
         return cls(
@@ -96,7 +98,7 @@ class Recipe:
             input_shape=seen,
             epochs=epochs,
             quantization_epochs=max(1, round(epochs / 10)),
-            batch=32 if images < 4_000 else 64 if images < 20_000 else 128,
+            batch=min(batch, max(8, BATCH_PIXELS // math.prod(seen[:2]))),
             rate=2e-2 if transferred else 1e-1,
             quantization_rate=1e-3,
             weight_decay=5e-3,

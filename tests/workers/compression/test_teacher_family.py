@@ -9,7 +9,7 @@ import pytest
 from tests.workers.compression.conftest import SIDE, striped
 from workers.compression import networks, pipeline, teacher_graph, training, transfer
 from workers.compression.recipe import Recipe
-from workers.compression.values import StudentPlan
+from workers.compression.values import Augmentation, StudentPlan
 
 LAYERS = keras.layers
 
@@ -54,6 +54,14 @@ def test_cut_channels_make_smaller_students_of_the_teacher(prunable_teacher, str
     assert report["baseline"]["macs"] > 3 * half["macs"] > 3 * third["macs"]
     assert third["bytes"] < half["bytes"] < untrained["bytes"] < report["baseline"]["bytes"]
     assert half["top1"] > 0.8
+
+
+def test_large_images_come_in_smaller_batches():
+    derived = (
+        Recipe.derive({"family": "teacher"}, 10**6, (side, side, 3), 50_000, Augmentation(True, 0.0))
+        for side in (128, 256, 600)
+    )
+    assert [recipe.batch for recipe in derived] == [128, 32, 8]
 
 
 def test_a_teacher_learns_along(prunable_teacher, stripes, tmp_path):
