@@ -13,7 +13,7 @@ CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 NEAR = 0.005
 CHUNK = 128
 LEAST_MARGIN = 0.1
-LEAST_GAIN = 0.2
+LEAST_GAIN = 0.1
 SMALLEST_PROBABILITY = 1e-7
 
 Scaling = Callable[[np.ndarray], np.ndarray]
@@ -42,7 +42,8 @@ def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mappin
     What ``spec`` states as input_scaling and teacher_output is believed, but still measured.
 
     Raises:
-        CompressionError: output_width_mismatch, teacher_not_finite, or teacher_near_chance with what is likely wrong.
+        CompressionError: output_width_mismatch, teacher_not_finite, class_order_mismatch with the likely order,
+            teacher_near_chance with what is likely wrong, or unsupported_input where the teacher takes no scaling.
     """
     scaling, output = spec.get("input_scaling"), spec.get("teacher_output")
     _check_width(teacher.outputs, len(classes))
@@ -53,7 +54,7 @@ def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mappin
         raise CompressionError(
             "unsupported_input", f"Scaling {scaling!r} needs colour images.", f"State one of {', '.join(ways)}."
         )
-    raw = {name: _outputs(teacher, ways[name], sample.images) for name in ([scaling] if scaling else ways)}
+    raw = _tried(teacher, {scaling: ways[scaling]} if scaling else ways, sample.images)
     raw = {name: values for name, values in raw.items() if np.isfinite(values).all()}
     if not raw:
         hint = "Check the model's weights; as it is, it cannot teach."
@@ -63,8 +64,11 @@ def find(teacher: Teacher, sample: Split, classes: tuple[str, ...], spec: Mappin
     accuracies = {name: accuracy(values, sample.labels) for name, values in scores.items()}
     near = [name for name in scores if accuracies[name] >= max(accuracies.values()) - NEAR]
     best = min(near, key=lambda name: _cross_entropy(scores[name], sample.labels))
+    order = _likely_order(scores[best], sample.labels, classes)
+    if order and order[1] >= accuracies[best] + LEAST_GAIN:
+        raise _reordered(accuracies[best], *order)
     if _balanced(scores[best], sample.labels) < 1 / len(classes) + LEAST_MARGIN * (1 - 1 / len(classes)):
-        raise _near_chance(accuracies, scores[best], sample.labels, classes)
+        raise _near_chance(accuracies, scores[best], classes)
     return InputContract(best, kinds[best], accuracies, tuple(mean.tolist()), tuple(std.tolist()), scaling is not None)
 
 
@@ -115,6 +119,20 @@ def _balanced(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
+def _tried(teacher: Teacher, ways: Mapping[str, Scaling], images: np.ndarray) -> dict[str, np.ndarray]:
+    """The outputs under each scaling that the teacher takes: a graph may check its input's range."""
+    taken: dict[str, np.ndarray] = {}
+    refusals = []
+    for name, way in ways.items():
+        try:
+            taken[name] = _outputs(teacher, way, images)
+        except CompressionError as error:
+            refusals.append(error)
+    if not taken:
+        raise refusals[0]
+    return taken
+
+
 def _outputs(teacher: Teacher, way: Scaling, images: np.ndarray) -> np.ndarray:
     parts = (images[start : start + CHUNK].astype(np.float32) for start in range(0, len(images), CHUNK))
     return np.concatenate([teacher.predict(way(part)) for part in parts])
@@ -145,20 +163,19 @@ def _check_width(outputs: int, classes: int) -> None:
     )
 
 
-def _near_chance(
-    accuracies: dict[str, float], scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]
-) -> CompressionError:
+def _reordered(accuracy: float, order: list[str], gain: float) -> CompressionError:
+    names = ", ".join(order[:20]) + (", .." if len(order) > 20 else "")
+    return CompressionError(
+        "class_order_mismatch",
+        f"The teacher is right on {accuracy:.1%} of the images. Another order of the classes explains its answers: "
+        f"{gain:.1%} would be right.",
+        f"State class_names in the teacher's order, likely: {names}.",
+    )
+
+
+def _near_chance(accuracies: dict[str, float], scores: np.ndarray, classes: tuple[str, ...]) -> CompressionError:
     tried = ", ".join(f"{name} {value:.1%}" for name, value in accuracies.items())
     message = f"The teacher is near chance ({1 / len(classes):.1%}) with every scaling tried: {tried}."
-    order = _likely_order(scores, labels, classes)
-    if order and order[1] >= accuracy(scores, labels) + LEAST_GAIN:
-        permuted, gain = order
-        names = ", ".join(permuted[:20]) + (", .." if len(permuted) > 20 else "")
-        return CompressionError(
-            "teacher_near_chance",
-            f"{message} Another order of the classes explains it: {gain:.1%} would be right.",
-            f"State class_names in the teacher's order, likely: {names}.",
-        )
     if len(np.unique(scores.argmax(1))) <= max(1, len(classes) // 5):
         hint = (
             "It answers nearly the same for every image, so the scaling is likely another: "
@@ -174,13 +191,18 @@ def _near_chance(
 
 def _likely_order(scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> tuple[list[str], float] | None:
     """The folder behind each output, where one permutation makes it right for half of the images or more."""
-    count = len(classes)
-    confusion = np.zeros((count, count), int)
-    np.add.at(confusion, (scores.argmax(1), labels), 1)
-    order, left = [-1] * count, confusion.astype(float)
-    for _ in range(count):
-        output, label = np.unravel_index(int(left.argmax()), left.shape)
-        order[int(output)] = int(label)
-        left[output, :] = left[:, label] = -1
-    gain = confusion[np.arange(count), order].sum() / len(labels)
-    return ([classes[i] for i in order], float(gain)) if gain >= 0.5 else None
+    pairs, counts = np.unique(np.stack([scores.argmax(1), labels]), axis=1, return_counts=True)
+    order: dict[int, int] = {}
+    hits = 0
+    for place in np.argsort(-counts, kind="stable"):
+        output, label = map(int, pairs[:, place])
+        if output not in order and label not in order.values():
+            order[output] = label
+            hits += int(counts[place])
+    free = set(range(len(classes))) - set(order.values())
+    silent = set(range(len(classes))) - set(order)
+    for output in sorted(silent, key=lambda output: (output not in free, output)):
+        order[output] = output if output in free else min(free)
+        free.remove(order[output])
+    share = hits / len(labels)
+    return ([classes[order[output]] for output in range(len(classes))], share) if share >= 0.5 else None

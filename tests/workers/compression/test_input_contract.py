@@ -48,8 +48,29 @@ def test_a_permuted_class_order_is_named():
     teacher = brightness_teacher(lambda x: x / 255, order=(1, 2, 3, 0))
     with pytest.raises(CompressionError) as caught:
         input_contract.find(teacher, SAMPLE, CLASSES, {"input_scaling": "unit"})
-    assert caught.value.code == "teacher_near_chance"
+    assert caught.value.code == "class_order_mismatch"
     assert "b, c, d, a" in caught.value.hint
+
+
+def test_two_swapped_classes_of_many_are_named():
+    teacher = brightness_teacher(lambda x: x / 255, order=(0, 1, 3, 2))
+    with pytest.raises(CompressionError) as caught:
+        input_contract.find(teacher, SAMPLE, CLASSES, {"input_scaling": "unit"})
+    assert caught.value.code == "class_order_mismatch"
+    assert "a, b, d, c" in caught.value.hint
+
+
+def test_a_scaling_that_the_teacher_refuses_is_not_taken():
+    checked = brightness_teacher(lambda x: x / 255)
+
+    def predict(images):
+        if images.max() > 1:
+            raise CompressionError("unsupported_input", "The model does not take the images.")
+        return checked.predict(images)
+
+    assert input_contract.find(replace(checked, predict=predict), SAMPLE, CLASSES, {}).scaling == "unit"
+    with pytest.raises(CompressionError, match="does not take"):
+        input_contract.find(replace(checked, predict=predict), SAMPLE, CLASSES, {"input_scaling": "raw"})
 
 
 @pytest.mark.parametrize("count", [2, 3])
