@@ -56,11 +56,16 @@ def check_weights(file: h5py.File) -> None:
         CompressionError: unsafe_operation.
     """
 
+    seen = set()
+
     def visit(group: h5py.Group) -> None:
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise _unsafe(f"{name!r} is a link to another file")
             item = group[name]
+            if (place := h5py.h5o.get_info(item.id).addr) in seen:
+                continue
+            seen.add(place)
             if isinstance(item, h5py.Group):
                 visit(item)
             elif item.external or item.is_virtual:
@@ -112,7 +117,7 @@ def _is_of_keras(name: str) -> bool:
 
 
 def _lambda(name: str) -> CompressionError:
-    hint = "Replace it by a layer of Keras and save again."
+    hint = "Replace it by a layer of Keras and save again, or export a SavedModel: `model.export('folder')`."
     return CompressionError("lambda_layer", f"The model has {name}, which runs code from the file.", hint)
 
 

@@ -142,6 +142,16 @@ def test_weights_that_lie_elsewhere_are_refused(tmp_path, link):
     assert code_of(path, tmp_path) == "unsafe_operation"
 
 
+def test_groups_that_hold_each_other_twice_are_looked_at_once(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        group = file
+        for _ in range(60):
+            below = group.create_group("a")
+            group["b"] = below
+            group = below
+    assert code_of(tmp_path / "m.h5", tmp_path) == "weights_only"
+
+
 def test_weights_stored_in_another_file_are_refused(tmp_path):
     path = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}})
     with h5py.File(path, "a") as file:
