@@ -9,8 +9,10 @@ Keras 3 and Keras 2 each open files that the other cannot.
 
 import json
 import math
+import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from workers.compression.model_safety import check_operations
 
 REFUSED = 2
 FALLBACK_SIZE = 224
+PATIENCE_SECONDS = 1800
 
 
 def main(loader: str, path: Path, out: Path) -> int:
@@ -55,7 +58,8 @@ def _from_model(model: Any) -> tuple[Any, Any, dict[str, Any]]:
     tensor = model.inputs[0]
     dtype = tf.as_dtype(str(getattr(tensor.dtype, "name", tensor.dtype)))
     spec = tf.TensorSpec(_filled(tuple(tensor.shape)), dtype, name="image")
-    return tf.function(lambda image: model(image, training=False)), spec, {"parameters": int(model.count_params())}
+    about = {"parameters": int(model.count_params()), "size_assumed": None in tensor.shape[1:3]}
+    return tf.function(lambda image: model(image, training=False)), spec, about
 
 
 def _saved_model(path: Path) -> tuple[Any, Any, dict[str, Any]]:
@@ -73,7 +77,8 @@ def _saved_model(path: Path) -> tuple[Any, Any, dict[str, Any]]:
     spec = tf.TensorSpec(_filled(tuple(tensor.shape)), tensor.dtype, name="image")
     output = next(iter(signature.structured_outputs))
     parameters = sum(int(tf.size(variable)) for variable in getattr(loaded, "variables", ()))
-    about = {"parameters": parameters or sum(int(tf.size(v)) for v in signature.variables)}
+    parameters = parameters or sum(int(tf.size(v)) for v in signature.variables)
+    about = {"parameters": parameters, "size_assumed": None in tuple(tensor.shape)[1:3]}
     function = tf.function(lambda image: signature(**{name: image})[output])
     function.kept = loaded
     return function, spec, about
@@ -126,7 +131,7 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
         )
     definition = frozen.graph.as_graph_def()
     check_operations(_operations(definition))
-    batch = None if _takes_any_batch(frozen, spec) else 1
+    batch = _batch(frozen, spec)
     about["parameters"] = about["parameters"] or _constants(definition)
     (out / "graph.pb").write_bytes(definition.SerializeToString())
     about |= {
@@ -142,15 +147,17 @@ def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
     (out / "teacher.json").write_text(json.dumps(about))
 
 
-def _takes_any_batch(frozen: Any, spec: Any) -> bool:
-    """Whether two images have two answers: inside a graph of another framework the batch may be fixed."""
+def _batch(frozen: Any, spec: Any) -> int | None:
+    """None where it takes any, 1 where one image alone has an answer: graphs of other frameworks may fix the batch."""
     import tensorflow as tf
 
-    try:
-        (answers,) = frozen(tf.zeros([2, *spec.shape[1:]], spec.dtype))
-    except tf.errors.InvalidArgumentError:
-        return False
-    return bool(answers.shape[0] == 2)
+    for images, batch in ((2, None), (1, 1)):
+        with suppress(tf.errors.InvalidArgumentError):
+            (answers,) = frozen(tf.zeros([images, *spec.shape[1:]], spec.dtype))
+            if answers.shape[0] == images:
+                return batch
+    size = "x".join(str(side) for side in spec.shape[1:])
+    raise CompressionError("unsupported_input", f"The model has no answer for one image of {size}.")
 
 
 def _constants(graph: Any) -> int:
@@ -166,4 +173,5 @@ def _constants(graph: Any) -> int:
 
 if __name__ == "__main__":
     parent_death.signal_at_parents_death()
+    signal.alarm(PATIENCE_SECONDS)
     sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))

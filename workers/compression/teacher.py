@@ -14,6 +14,7 @@ import numpy as np
 
 from workers.compression import frozen_graph
 from workers.compression.errors import CompressionError
+from workers.compression.freeze_teacher import PATIENCE_SECONDS
 from workers.compression.teacher_files import identify
 from workers.compression.values import Teacher
 
@@ -60,6 +61,9 @@ def _freeze(loader: str, target: Path, out: Path) -> dict[str, str] | None:
         return dict(json.loads((out / "error.json").read_text()))
     if done.returncode == -signal.SIGKILL:
         raise MemoryError
+    if done.returncode == -signal.SIGALRM:
+        message = f"it was not open after {PATIENCE_SECONDS // 60} minutes"
+        return {"code": "model_not_loadable", "message": message, "hint": ""}
     return {"code": "model_not_loadable", "message": f"its process ended with {done.returncode}", "hint": ""}
 
 
@@ -88,7 +92,13 @@ def _batch(shape: list[int]) -> int:
 
 def _predictor(graph: Callable[[Any], Any], batch: int) -> Callable[[np.ndarray], np.ndarray]:
     def predict(images: np.ndarray) -> np.ndarray:
-        parts = [graph(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
+        import tensorflow as tf
+
+        try:
+            parts = [graph(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
+        except tf.errors.InvalidArgumentError as error:
+            message = f"The model does not take the images: {error.message[:300]}"
+            raise CompressionError("unsupported_input", message, HINTS["unsupported_input"]) from error
         return np.concatenate(parts).astype(np.float32)
 
     return predict

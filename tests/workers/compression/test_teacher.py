@@ -83,6 +83,41 @@ def test_a_model_that_takes_one_image_at_a_time_is_asked_one_by_one(tmp_path):
     assert found.description["input"]["shape"] == [1, 16, 16, 3]
 
 
+class Checked(tf.Module):
+    """Refuses what is not between 0 and 1, as an assertion in an exported model does."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
+    def serve(self, x):
+        with tf.control_dependencies([tf.debugging.assert_less_equal(x, 1.0)]):
+            return tf.reduce_mean(x, axis=(1, 2))
+
+
+def test_a_model_that_refuses_its_input_says_so(tmp_path):
+    module = Checked()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
+    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
+    found = teacher.load(path, tmp_path / "work")
+    assert found.description["size_assumed"]
+    assert found.input_shape == (224, 224, 3)
+    images = np.full((1, 224, 224, 3), 2.0, np.float32)
+    with pytest.raises(CompressionError) as caught:
+        found.predict(images)
+    assert (caught.value.code, bool(caught.value.hint)) == ("unsupported_input", True)
+
+
+class OtherSize(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
+    def serve(self, x):
+        return tf.reshape(x, (-1, 768)) @ tf.constant(OneByOne.weights)
+
+
+def test_a_model_that_does_not_answer_at_the_assumed_size_is_refused(tmp_path):
+    module = OtherSize()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
+    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
+    assert code_of(path, tmp_path) == "unsupported_input"
+
+
 def test_a_model_that_does_not_fit_the_workers_limits_is_not_called_broken(tmp_path):
     keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(1000)]).save(
         tmp_path / "wide.keras"
