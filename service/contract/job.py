@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 QUEUE = "l2c.jobs"
 RUN_JOB = "l2c.run_job"
 
-ClassName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ClassName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class JobKind(StrEnum):

@@ -115,11 +115,16 @@ def _guarded(run: Callable[[], None], as_json: bool) -> int:
         if refusal is None:
             raise
     if as_json:
-        line = {"type": "error", "code": refusal.code, "message": refusal.message[:1000], "hint": refusal.hint}
-        print(json.dumps(line), flush=True)
+        told = {"message": _plain(refusal.message), "hint": _plain(refusal.hint)}
+        print(json.dumps({"type": "error", "code": refusal.code, **told}), flush=True)
     else:
         print(f"{refusal.code}: {refusal.message}\n{refusal.hint}", file=sys.stderr)
     return REFUSED
+
+
+def _plain(text: str) -> str:
+    """What the supervisor takes: names in an upload may hold anything."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:1000]
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

@@ -3,6 +3,16 @@ import sys
 import pytest
 
 from workers.compression import __main__ as command_line
+from workers.compression.errors import CompressionError
+from workers.words import Refusal, parse_line
+
+
+def test_what_an_upload_is_called_cannot_break_the_refusal(capsys):
+    def refuse():
+        raise CompressionError("custom_layer", "my\0layer caf\udce9", "hint " * 1000)
+
+    assert command_line._guarded(refuse, as_json=True) == 2
+    assert isinstance(parse_line(capsys.readouterr().out.encode()), Refusal)
 
 
 @pytest.mark.parametrize(
