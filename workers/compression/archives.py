@@ -9,6 +9,7 @@ import os
 import shutil
 import struct
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ CHUNK = 1024 * 1024
 MAX_HEADER_BYTES = 1024**2
 ZIP_ENTRY_BYTES = 184  # of the central directory: 46, and room for a long name
 BLOCK = 512
+UTF8_FLAG = 0x800
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -85,6 +87,9 @@ def members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
 def _damage_named() -> Iterator[None]:
     try:
         yield
+    except NotImplementedError as error:
+        hint = "Compress the .zip with Deflate, or make a .tar.gz."
+        raise CompressionError("not_an_archive", f"The archive cannot be read: {error}.", hint) from error
     except DAMAGE as error:
         raise _damaged(str(error)) from error
     except OSError as error:
@@ -120,7 +125,15 @@ def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
             if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000, 0o040000):
                 raise _unsafe(info.filename, "is a link or a device")
             _check_size(info.filename, info.file_size)
-            yield _safe_name(info.filename), info.is_dir(), partial(_opened, partial(archive.open, info))
+            yield _safe_name(_zip_name(info)), info.is_dir(), partial(_opened, partial(archive.open, info))
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Without its flag a name is of code page 437, says the format; macOS writes UTF-8 all the same."""
+    try:
+        return info.filename if info.flag_bits & UTF8_FLAG else info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
 
 
 def _zip_entries(path: Path) -> int:
@@ -183,7 +196,7 @@ def unpack(path: Path, folder: Path) -> None:
 
 
 def _safe_name(name: str) -> PurePosixPath:
-    path = PurePosixPath(name.replace("\\", "/"))
+    path = PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or "\0" in name or os.path.splitdrive(name)[0] or len(name) > 1000:
         raise _unsafe(name, "leads out of the archive")
     return path

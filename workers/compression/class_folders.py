@@ -1,5 +1,6 @@
 """Which file of an archive is which class in which split, told from names alone, before any image is decoded."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -7,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from workers.compression.archives import members
 from workers.compression.errors import CompressionError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif")
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -42,6 +43,8 @@ class Layout:
     def of(cls, files: list[PurePosixPath]) -> "Layout":
         root = _common_root([file for file in files if len(file.parts) > 1])
         splits = {SPLIT_NAMES.get(file.parts[root].lower(), "") for file in files if len(file.parts) > root + 1}
+        if not splits & {"train", ""} and any(len(file.parts) > root + 2 for file in files):
+            raise _no_folders(f"There is no train/ beside {'/ and '.join(sorted(splits))}/.")
         return cls(root, "train" in splits and (len(splits) == 1 or len(splits - {""}) > 1))
 
     def place(self, name: PurePosixPath, is_folder: bool = False) -> tuple[str, str] | None:
@@ -63,7 +66,7 @@ def index(path: Path) -> Index:
     names = [(name, is_folder) for name, is_folder in every if not _is_litter(name)]
     files = [name for name, is_folder in names if not is_folder and name.suffix.lower() in SUFFIXES]
     if not files:
-        raise _no_folders("The archive holds no image files.")
+        raise _no_folders(f"The archive holds no {', '.join(SUFFIXES)}.")
     _check_names(files)
     layout = Layout.of(files)
     places = {file: place for file in files if (place := layout.place(file))}
@@ -82,7 +85,8 @@ def _check_classes(classes: tuple[str, ...], filled: set[str]) -> None:
         raise CompressionError("one_class", f"There is only one class folder, {classes[0]!r}.", hint)
     if empty := [name for name in classes if name not in filled]:
         message = f"Class folders without images: {', '.join(empty[:10])}."
-        raise CompressionError("empty_class", message, "Fill these folders or remove them.")
+        hint = f"Fill these folders with {', '.join(SUFFIXES)}, or remove them."
+        raise CompressionError("empty_class", message, hint)
 
 
 def _sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
@@ -93,7 +97,8 @@ def _sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
 
 def _check_names(files: list[PurePosixPath]) -> None:
     if len(set(files)) < len(files):
-        raise CompressionError("unsafe_archive", "Two images have the same name.", "Give each file a name of its own.")
+        twice = next(name for name, count in Counter(files).items() if count > 1)
+        raise CompressionError("unsafe_archive", f"Two images are called {twice}.", "Give each a name of its own.")
     for file in files:
         if not str(file).isprintable():
             raise CompressionError(

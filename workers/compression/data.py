@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -222,11 +223,13 @@ def _check_unreadable(unreadable: list[str], total: int) -> None:
 def _ordered(found: tuple[str, ...], wanted: Sequence[str] | None) -> tuple[str, ...]:
     if wanted is None:
         return found
+    wanted = [unicodedata.normalize("NFC", name) for name in wanted]
     if sorted(wanted) != sorted(found):
-        differing = sorted(set(wanted) ^ set(found))
+        named, there = (", ".join(sorted(set(a) - set(b))[:10]) for a, b in ((wanted, found), (found, wanted)))
         raise CompressionError(
             "class_names_mismatch",
-            f"class_names and the class folders differ: {', '.join(differing[:10]) or 'a name stands twice'}.",
+            f"class_names and the class folders differ. Only in class_names: {named or 'none, or one stands twice'}; "
+            f"only among the folders: {there or 'none'}.",
             "Name each class folder exactly once, in the order of the teacher's outputs.",
         )
     return tuple(wanted)

@@ -1,6 +1,7 @@
 import io
 import struct
 import tarfile
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -132,6 +133,17 @@ def test_a_huge_tar_header_is_refused_before_it_is_read(tmp_path):
     with tarfile.open(tmp_path / "pax.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(info)
     assert refusal(tmp_path / "pax.tar.gz") == "unsafe_archive"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_of_macos_is_read(tmp_path, form):
+    accented = unicodedata.normalize(form, "é").encode()
+    placeholder = b"_" * len(accented)
+    with zipfile.ZipFile(tmp_path / "mac.zip", "w") as archive:
+        archive.writestr(f"caf{placeholder.decode()}/1.png", b"x")
+    content = (tmp_path / "mac.zip").read_bytes()
+    (tmp_path / "mac.zip").write_bytes(content.replace(b"caf" + placeholder, b"caf" + accented))
+    assert [str(name) for name, *_ in members(tmp_path / "mac.zip")] == ["café/1.png"]
 
 
 def test_names_that_collide_are_refused(zipped, tmp_path):

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -79,6 +80,7 @@ def test_more_unreadable_images_are_refused(zipped, tmp_path):
         ({"1.png": b"", "2.png": b""}, "no_class_folders"),
         ({"readme.txt": b"hello"}, "no_class_folders"),
         (class_folders(3), "too_few_images"),
+        (class_folders(10, "val/") | class_folders(10, "test/"), "no_class_folders"),
         ({f"a\nb/{i}.png": b"x" for i in range(9)} | {f"c/{i}.png": b"x" for i in range(9)}, "unsafe_archive"),
     ],
 )
@@ -93,6 +95,15 @@ def test_class_names_give_the_order_of_labels(zipped, tmp_path):
     assert found.classes == ("red", "blue", "green")
     assert red.argmax() == 0
     assert code_of(path, tmp_path, class_names=("red", "blue")) == "class_names_mismatch"
+
+
+def test_a_class_name_may_be_written_in_two_ways(zipped, tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    rng = np.random.default_rng(0)
+    names = (decomposed, "tea")
+    path = zipped({f"{name}/{i}.png": png(rng.integers(0, 255, SHAPE, np.uint8)) for name in names for i in range(12)})
+    for name in (composed, decomposed):
+        assert load(path, tmp_path, class_names=("tea", name)).classes == ("tea", composed)
 
 
 def test_numbered_classes_sort_as_numbers(zipped, tmp_path):
