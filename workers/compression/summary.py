@@ -10,6 +10,7 @@ from workers.compression.recipe import Recipe
 from workers.compression.selection import FIGURES
 from workers.compression.values import Artifact, Chosen, Dataset, InputContract, Scorecard, Teacher
 
+MANY_IGNORED = 0.05
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy", "pillow")
 
 
@@ -101,6 +102,16 @@ def _warnings(base: dict[str, Any], rows: list[dict[str, Any]], contract: InputC
         found.append(f"{dropped} images equal a held-out image and were not trained on.")
     if unreadable := data.description["unreadable_count"]:
         found.append(f"{unreadable} images could not be read and were left out.")
+    if (ignored := data.description["ignored_files"]) > MANY_IGNORED * sum(data.description["counts"].values()):
+        found.append(f"{ignored} files of the archive are no images in class folders and were left out.")
+    if base["model"]["size_assumed"]:
+        _, height, width, *_ = base["model"]["input"]["shape"]
+        found.append(
+            f"The teacher takes images of any size and was given {height} x {width}: export it with the size that it "
+            "was trained at, if that is another."
+        )
+    if poor := [row["name"] for row in rows if row["student"] and row["top1"] < base["top1"] / 2]:
+        found.append(f"Far less accurate than the teacher: {', '.join(poor)}. Train longer, or ask for larger ones.")
     if base["top1"] < max(contract.accuracies.values()) / 2:
         found.append("The teacher is far less accurate on held-out images than on those it was tried on.")
     return found
