@@ -161,7 +161,7 @@ def _variant(text: str) -> dict[str, Any]:
     for name, value in budgets.items():
         kinds, most = BUDGETS[name]
         if type(value) not in kinds or not 0 < value <= most:
-            raise argparse.ArgumentTypeError(f"{name} is a {kinds[-1].__name__} above 0, at most {most}: {text}")
+            raise argparse.ArgumentTypeError(f"{name} must be {kinds[-1].__name__}, above 0, at most {most}: {text}")
     return asked
 
 

@@ -14,6 +14,7 @@ NEAR = 0.005
 CHUNK = 128
 LEAST_MARGIN = 0.1
 LEAST_GAIN = 0.1
+LEAST_MOVED = 3
 SMALLEST_PROBABILITY = 1e-7
 
 Scaling = Callable[[np.ndarray], np.ndarray]
@@ -190,13 +191,18 @@ def _near_chance(accuracies: dict[str, float], scores: np.ndarray, classes: tupl
 
 
 def _likely_order(scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> tuple[list[str], float] | None:
-    """The folder behind each output, where one permutation makes it right for half of the images or more."""
+    """The folder behind each output, where one permutation makes it right for half of the images or more.
+
+    An output changes its place for three images or more: of two per class, chance alone makes pairs enough.
+    """
     pairs, counts = np.unique(np.stack([scores.argmax(1), labels]), axis=1, return_counts=True)
     order: dict[int, int] = {}
     hits = 0
-    for place in np.argsort(-counts, kind="stable"):
+    moved = pairs[0] != pairs[1]
+    for place in np.lexsort((moved, -counts)):
         output, label = map(int, pairs[:, place])
-        if output not in order and label not in order.values():
+        certain = counts[place] >= LEAST_MOVED or not moved[place]
+        if certain and output not in order and label not in order.values():
             order[output] = label
             hits += int(counts[place])
     free = set(range(len(classes))) - set(order.values())

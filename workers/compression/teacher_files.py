@@ -94,7 +94,7 @@ def _saved_model(path: Path, folder: Path) -> Path:
     except CompressionError as error:
         if error.code != "not_an_archive":
             raise
-        raise CompressionError("truncated_model", error.message, AGAIN) from error
+        raise CompressionError("truncated_model", error.message, error.hint) from error
     found = sorted(folder.rglob("saved_model.pb"), key=lambda file: len(file.parts))
     if not found:
         raise _no_model("The archive holds no saved_model.pb.", "Archive the folder that `model.export` wrote.")

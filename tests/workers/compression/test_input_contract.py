@@ -60,6 +60,21 @@ def test_two_swapped_classes_of_many_are_named():
     assert "a, b, d, c" in caught.value.hint
 
 
+def test_a_fair_teacher_of_many_classes_is_not_taken_for_one_in_another_order():
+    count, rng = 300, np.random.default_rng(0)
+    labels = np.repeat(np.arange(count), 2).astype(np.int32)
+    answers = np.where(rng.random(len(labels)) < 0.55, labels, rng.integers(0, count, len(labels)))
+    images = np.stack([answers // 256, answers % 256, answers % 256], axis=-1).astype(np.uint8)[:, None, None]
+
+    def predict(pixels):
+        codes = np.round(pixels[:, 0, 0, :2] * (255 if pixels.max() <= 1 else 1)) @ (256, 1)
+        return np.eye(count, dtype=np.float32)[np.clip(codes, 0, count - 1).astype(int)]
+
+    teacher = replace(brightness_teacher(lambda x: x), input_shape=(1, 1, 3), outputs=count, predict=predict)
+    found = input_contract.find(teacher, Split(images, labels), tuple(map(str, range(count))), {"input_scaling": "raw"})
+    assert found.accuracies["raw"] > 0.5
+
+
 def test_a_scaling_that_the_teacher_refuses_is_not_taken():
     checked = brightness_teacher(lambda x: x / 255)
 
