@@ -193,7 +193,7 @@ def _near_chance(accuracies: dict[str, float], scores: np.ndarray, classes: tupl
 def _likely_order(scores: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> tuple[list[str], float] | None:
     """The folder behind each output, where one permutation makes it right for half of the images or more.
 
-    An output changes its place for three images or more: of two per class, chance alone makes pairs enough.
+    An output changes its place for three images or more: with one image per class, any error would be a reason.
     """
     pairs, counts = np.unique(np.stack([scores.argmax(1), labels]), axis=1, return_counts=True)
     order: dict[int, int] = {}
