@@ -44,20 +44,13 @@ def test_a_stated_scaling_is_believed():
     assert (found.scaling, found.stated) == ("unit", True)
 
 
-def test_a_permuted_class_order_is_named():
-    teacher = brightness_teacher(lambda x: x / 255, order=(1, 2, 3, 0))
+@pytest.mark.parametrize(("order", "names"), [((1, 2, 3, 0), "b, c, d, a"), ((0, 1, 3, 2), "a, b, d, c")])
+def test_another_order_of_the_classes_is_named(order, names):
+    teacher = brightness_teacher(lambda x: x / 255, order=order)
     with pytest.raises(CompressionError) as caught:
         input_contract.find(teacher, SAMPLE, CLASSES, {"input_scaling": "unit"})
     assert caught.value.code == "class_order_mismatch"
-    assert "b, c, d, a" in caught.value.hint
-
-
-def test_two_swapped_classes_of_many_are_named():
-    teacher = brightness_teacher(lambda x: x / 255, order=(0, 1, 3, 2))
-    with pytest.raises(CompressionError) as caught:
-        input_contract.find(teacher, SAMPLE, CLASSES, {"input_scaling": "unit"})
-    assert caught.value.code == "class_order_mismatch"
-    assert "a, b, d, c" in caught.value.hint
+    assert names in caught.value.hint
 
 
 def test_a_fair_teacher_of_many_classes_is_not_taken_for_one_in_another_order():
