@@ -255,7 +255,9 @@ def test_the_key_comes_from_a_local_data_folder(l2c: Any, monkeypatch: pytest.Mo
 def test_ctrl_c_asks_whether_to_cancel(l2c: Any, live: Any, answer: str, exit_code: int, state: JobState) -> None:
     job_id = stand_in.submit(live, live.house)["id"]
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-c", "from service.cli import app; app()", "jobs", "watch", job_id]
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heard}; from service.cli import app; app()", "jobs", "watch", job_id]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     said = bytearray()
 
