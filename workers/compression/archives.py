@@ -87,9 +87,6 @@ def members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
 def _damage_named() -> Iterator[None]:
     try:
         yield
-    except NotImplementedError as error:
-        hint = "Compress the .zip with Deflate, or make a .tar.gz."
-        raise CompressionError("not_an_archive", f"The archive cannot be read: {error}.", hint) from error
     except DAMAGE as error:
         raise _damaged(str(error)) from error
     except OSError as error:
@@ -99,8 +96,8 @@ def _damage_named() -> Iterator[None]:
 
 
 def _damaged(what: str) -> CompressionError:
-    hint = "Make the archive again and upload it again."
-    return CompressionError("not_an_archive", f"The archive is damaged: {what}.", hint)
+    hint = "Make the archive again, as .zip with Deflate or as .tar.gz, and upload it again."
+    return CompressionError("not_an_archive", f"The archive cannot be read: {what}.", hint)
 
 
 @contextlib.contextmanager

@@ -135,6 +135,19 @@ def test_a_huge_tar_header_is_refused_before_it_is_read(tmp_path):
     assert refusal(tmp_path / "pax.tar.gz") == "unsafe_archive"
 
 
+def test_a_way_of_packing_that_cannot_be_read_is_named(tmp_path):
+    deflate64 = struct.pack("<H", 9)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a/1.png", b"x")
+    content = bytearray((tmp_path / "x.zip").read_bytes())
+    for header, method in ((content.index(b"PK\x03\x04"), 8), (content.index(b"PK\x01\x02"), 10)):
+        content[header + method : header + method + 2] = deflate64
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(CompressionError, match="cannot be read") as caught:
+        unpack(tmp_path / "x.zip", tmp_path / "out")
+    assert (caught.value.code, "Deflate" in caught.value.hint) == ("not_an_archive", True)
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_name_of_macos_is_read(tmp_path, form):
     accented = unicodedata.normalize(form, "é").encode()
