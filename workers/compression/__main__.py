@@ -21,6 +21,7 @@ from typing import Any
 from workers.compression import inspection
 from workers.compression.errors import CompressionError, foreseen
 from workers.compression.progress import Bars, JsonLines
+from workers.compression.students import BUDGETS
 from workers.compression.values import Report
 
 DONE, REFUSED = 0, 2
@@ -37,14 +38,6 @@ SPEC = (
     "class_names",
 )
 QUANTIZATIONS = ("int8", "int8_dynamic", "float16", "float32", "int4")
-BUDGETS: dict[str, tuple[tuple[type, ...], float]] = {
-    "max_bytes": ((int,), 2**53),
-    "max_macs": ((int,), 2**53),
-    "max_latency_ms": ((int, float), 1e6),
-    "min_top1": ((int, float), 1),
-}
-"""What JobSpec takes: the types of each, and the most."""
-
 TEACHER_ROWS = ("teacher", "teacher-int8")
 NAME, MOST_SPARSITY = r"[a-z][a-z0-9_-]{0,31}", 0.95
 

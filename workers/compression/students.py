@@ -21,7 +21,14 @@ LADDERS: dict[str, list[tuple[int, int]]] = {
 
 SPREAD = {"large": 1.0, "medium": 0.32, "small": 0.075}
 LATENCY_HEADROOM = 0.85
-BUDGETS = ("max_bytes", "max_macs", "max_latency_ms", "min_top1")
+BUDGETS: dict[str, tuple[tuple[type, ...], float]] = {
+    "max_bytes": ((int,), 2**53),
+    "max_macs": ((int,), 2**53),
+    "max_latency_ms": ((int, float), 1e6),
+    "min_top1": ((int, float), 1),
+}
+"""What a variant may be asked for by: the types of each, and the most, as in JobSpec."""
+
 CANDIDATE = "."
 
 Measure = Callable[[StudentPlan, bool], Size]
