@@ -22,6 +22,12 @@ def code_of(path: Path, tmp_path: Path) -> str:
     return caught.value.code
 
 
+def archived(module: tf.Module, tmp_path: Path) -> Path:
+    """A SavedModel that serves ``module.serve``, as a .zip."""
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
+    return Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
+
+
 def test_a_keras_file_answers_as_the_model_itself(stripe_teacher, tmp_path):
     found = teacher.load(stripe_teacher, tmp_path / "work")
     own = keras.saving.load_model(stripe_teacher)
@@ -58,10 +64,7 @@ class Frozen(tf.Module):
 
 
 def test_the_weights_of_a_frozen_saved_model_are_counted(tmp_path):
-    module = Frozen()
-    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
-    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
-    assert teacher.load(path, tmp_path / "work").parameters == 15
+    assert teacher.load(archived(Frozen(), tmp_path), tmp_path / "work").parameters == 15
 
 
 class OneByOne(tf.Module):
@@ -76,9 +79,7 @@ class OneByOne(tf.Module):
 
 def test_a_model_that_takes_one_image_at_a_time_is_asked_one_by_one(tmp_path):
     module = OneByOne()
-    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
-    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
-    found = teacher.load(path, tmp_path / "work")
+    found = teacher.load(archived(module, tmp_path), tmp_path / "work")
     np.testing.assert_allclose(found.predict(IMAGES), IMAGES.reshape(5, 768) @ module.weights, rtol=1e-4)
     assert found.description["input"]["shape"] == [1, 16, 16, 3]
 
@@ -93,10 +94,7 @@ class Checked(tf.Module):
 
 
 def test_a_model_that_refuses_its_input_says_so(tmp_path):
-    module = Checked()
-    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
-    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
-    found = teacher.load(path, tmp_path / "work")
+    found = teacher.load(archived(Checked(), tmp_path), tmp_path / "work")
     assert found.description["size_assumed"]
     assert found.input_shape == (224, 224, 3)
     images = np.full((1, 224, 224, 3), 2.0, np.float32)
@@ -112,10 +110,7 @@ class OtherSize(tf.Module):
 
 
 def test_a_model_that_does_not_answer_at_the_assumed_size_is_refused(tmp_path):
-    module = OtherSize()
-    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
-    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
-    assert code_of(path, tmp_path) == "unsupported_input"
+    assert code_of(archived(OtherSize(), tmp_path), tmp_path) == "unsupported_input"
 
 
 def test_a_model_that_does_not_fit_the_workers_limits_is_not_called_broken(tmp_path):
@@ -158,10 +153,7 @@ class Vocabulary(tf.Module):
 
 @pytest.mark.parametrize("kind", [Reader, Writer, Vocabulary])
 def test_a_saved_model_that_reads_or_writes_files_is_refused(tmp_path, kind):
-    module = kind()
-    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
-    path = Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
-    assert code_of(path, tmp_path) == "unsafe_operation"
+    assert code_of(archived(kind(), tmp_path), tmp_path) == "unsafe_operation"
 
 
 def test_a_model_of_two_inputs_is_refused(tmp_path):
