@@ -32,8 +32,7 @@ def main(loader: str, path: Path, out: Path) -> int:
         )
         _freeze(function, input_spec, out, about)
     except Exception as error:
-        unforeseen = CompressionError("model_not_loadable", f"{type(error).__name__}: {error}"[:500])
-        told = foreseen(error) or unforeseen
+        told = foreseen(error) or CompressionError("model_not_loadable", f"{type(error).__name__}: {error}"[:500])
         (out / "error.json").write_text(json.dumps({"code": told.code, "message": told.message, "hint": told.hint}))
         return REFUSED
     return 0

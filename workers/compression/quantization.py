@@ -41,8 +41,10 @@ def quantized(plan: StudentPlan, layers: Any, float32_top1: float) -> Student:
 
 def _folded(unit: Any) -> Folded:
     """What a training for few bits rounded stays so in files of more: the network has learnt to answer with that."""
-    folded, shift = unit.folded()
-    kernel, bias = (np.asarray(each, np.float32) for each in (unit.rounded(folded) if unit.bits < 8 else folded, shift))
+    kernel, bias = unit.folded()
+    if unit.bits < 8:
+        kernel = unit.rounded(kernel)
+    kernel, bias = (np.asarray(part, np.float32) for part in (kernel, bias))
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         raise diverged("The training diverged: a weight is not finite.")
     return Folded(kernel, bias, *_range(unit.quantizer))
