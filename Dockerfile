@@ -10,6 +10,7 @@ VOLUME /data
 FROM base AS service
 # What pyproject.toml asks for, in the versions and with the hashes that the lock has.
 RUN uv pip install --requirements pyproject.toml --extra service --constraints requirements.lock
+COPY learn2compress learn2compress
 COPY service service
 COPY workers/__init__.py workers/__init__.py
 COPY migrations migrations
@@ -29,6 +30,7 @@ ARG ACCELERATOR=gpu
 RUN apt-get update && apt-get install --yes --no-install-recommends libseccomp2 && rm -rf /var/lib/apt/lists/*
 RUN uv pip install --requirements pyproject.toml --extra worker ${ACCELERATOR:+--extra "$ACCELERATOR"} \
     --constraints requirements.lock
+COPY learn2compress learn2compress
 COPY service/__init__.py service/__init__.py
 COPY service/contract service/contract
 COPY workers workers

@@ -18,10 +18,11 @@ test: $(READY) ## run all tests, against real Redis, PostgreSQL and S3 servers t
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/service/test_fuzzing.py $(ARGS)
 	$(BIN)/python -m pytest tests/service/test_fuzzing.py
 
-lint: $(READY) ## check style and types
+lint: $(READY) ## check style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 serve: $(READY) ## start the embedded service; prints its address and a key
 	$(BIN)/l2c serve

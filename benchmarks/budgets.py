@@ -1,10 +1,12 @@
-"""Students asked for by bytes, MACs, milliseconds and top-1, within reach and out of it: what was asked, what was got.
+"""Students asked for by bytes, MACs, milliseconds and top-1, within reach and out of it: what was
+asked, what was got.
 
     python -m benchmarks.budgets
     python -m benchmarks.budgets --only limits no-bytes --out out/budgets.json
 
-Compresses the demo's teacher on the demo's data at effort draft, several variants per job; what no student can keep is
-refused before training. Prints a table and writes benchmarks/results/budgets.json.
+Compresses the demo's teacher on the demo's data at effort draft, several variants per job; what no
+student can keep is refused before training. Prints a table and writes
+benchmarks/results/budgets.json.
 """
 
 import argparse
@@ -21,7 +23,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """What one compression is asked for: its ``variants`` by name, and what of the rest is not the default."""
+    """What one compression is asked for: its ``variants`` by name, and what of the rest is not the
+    default.
+    """
 
     name: str
     variants: Mapping[str, Mapping[str, float]]
@@ -51,14 +55,29 @@ JOBS = (
             "too-much": {"min_top1": 0.99, "max_macs": 2_000_000},
         },
     ),
-    Job("files", {"every": {"max_bytes": 98_304}}, {"quantizations": ["int8", "float16", "int8_dynamic"]}),
-    Job("mobilenet", {"bytes": {"max_bytes": 65_536}, "macs": {"max_macs": 1_500_000}}, {"family": "mobilenet"}),
+    Job(
+        "files",
+        {"every": {"max_bytes": 98_304}},
+        {"quantizations": ["int8", "float16", "int8_dynamic"]},
+    ),
+    Job(
+        "mobilenet",
+        {"bytes": {"max_bytes": 65_536}, "macs": {"max_macs": 1_500_000}},
+        {"family": "mobilenet"},
+    ),
     Job("nasnet", {"macs": {"max_macs": 1_000_000}}, {"family": "nasnet"}),
-    Job("teacher", {"bytes": {"max_bytes": 98_304}, "macs": {"max_macs": 2_000_000}}, {"family": "teacher"}),
+    Job(
+        "teacher",
+        {"bytes": {"max_bytes": 98_304}, "macs": {"max_macs": 2_000_000}},
+        {"family": "teacher"},
+    ),
     Job("no-bytes", {"tiny": {"max_bytes": 4_096}}),
     Job("no-macs", {"app": {"max_macs": 500_000}}, {"family": "mobilenet"}),
     Job("no-latency", {"instant": {"max_latency_ms": 0.0001}}),
-    Job("no-second", {"fine": {"max_bytes": 65_536}, "tiny": {"max_macs": 100_000, "max_bytes": 4_096}}),
+    Job(
+        "no-second",
+        {"fine": {"max_bytes": 65_536}, "tiny": {"max_macs": 100_000, "max_bytes": 4_096}},
+    ),
     Job("no-accuracy", {"accurate": {"min_top1": 0.8, "max_bytes": 4_096}}),
     Job("no-teacher", {"tiny": {"max_bytes": 4_096}}, {"family": "teacher"}),
 )
@@ -97,7 +116,9 @@ def _got(report: Mapping[str, Any]) -> Iterator[Row]:
                 "got": figures | {"latency_ms": round(row["latency_ms"]["p50"], 4)},
                 "kept": row["budget"]["kept"],
                 "warnings": [
-                    text for text in report["warnings"] if f" {row['student']} ({row['quantization']}) " in text
+                    text
+                    for text in report["warnings"]
+                    if f" {row['student']} ({row['quantization']}) " in text
                 ],
             }
 
@@ -106,11 +127,15 @@ def _line(row: Row) -> str:
     if "refusal" in row:
         asked = "; ".join(f"{name}: {_asked(budget)}" for name, budget in row["asked"].items())
         refusal = row["refusal"]
-        return f"  {asked}\n    refused in {row['seconds']} s: {refusal['message']} {refusal['hint']}"
+        return (
+            f"  {asked}\n    refused in {row['seconds']} s: {refusal['message']} {refusal['hint']}"
+        )
     got = row["got"]
     figures = f"{got['bytes']:>9,} {got['macs'] / 1e6:>7.2f}M {got['latency_ms']:>8.3f} {got['top1']:>7.2%}"
     kept = "yes" if row["kept"] else "no"
-    return "\n    ".join([f"  {row['variant']:18} {_asked(row['asked']):60} {figures}  {kept}", *row["warnings"]])
+    return "\n    ".join(
+        [f"  {row['variant']:18} {_asked(row['asked']):60} {figures}  {kept}", *row["warnings"]]
+    )
 
 
 def _asked(budget: Mapping[str, float]) -> str:
@@ -119,11 +144,19 @@ def _asked(budget: Mapping[str, float]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.budgets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.budgets",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", nargs="+", choices=[job.name for job in JOBS], metavar="JOB", help="these jobs")
-    parser.add_argument("--out", type=Path, default=demo_jobs.RESULTS / "budgets.json", help="[%(default)s]")
-    parser.add_argument("--data", type=Path, default=demo_jobs.DATA, help="another archive of class folders")
+    parser.add_argument(
+        "--only", nargs="+", choices=[job.name for job in JOBS], metavar="JOB", help="these jobs"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=demo_jobs.RESULTS / "budgets.json", help="[%(default)s]"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=demo_jobs.DATA, help="another archive of class folders"
+    )
     return parser
 
 

@@ -1,4 +1,5 @@
-"""CIFAR-10, all 50,000 images, from a ResNet-32 teacher that others trained: the table, the minutes and the plot.
+"""CIFAR-10, all 50,000 images, from a ResNet-32 teacher that others trained: the table, the minutes
+and the plot.
 
     python -m benchmarks.cifar10 [--effort standard] [--out DIR]
 
@@ -18,13 +19,25 @@ from typing import Any
 from benchmarks import real_data
 
 ROOT = Path(__file__).resolve().parent.parent
-COLUMNS = ("name", "bytes", "parameters", "macs", "top1", "top5", "agreement", "float32_top1", "peak_tensor_bytes")
+COLUMNS = (
+    "name",
+    "bytes",
+    "parameters",
+    "macs",
+    "top1",
+    "top5",
+    "agreement",
+    "float32_top1",
+    "peak_tensor_bytes",
+)
 RATIOS = ("smaller_x", "faster_x", "fewer_macs_x")
 BYTES = {"large": 300_000, "medium": 98_304, "small": 32_000}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--effort", default="standard", choices=["draft", "standard", "thorough"])
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "cifar10")
     args = parser.parse_args()
@@ -34,10 +47,21 @@ def main() -> int:
     if not data.exists():
         real_data.cifar10(data)
     teacher = real_data.FOLDER / "teachers" / "cifar10-resnet32" / "resnet.h5"
-    command = [sys.executable, "-m", "workers.compression", "compress", teacher, data, "--out", args.out]
+    command = [
+        sys.executable,
+        "-m",
+        "workers.compression",
+        "compress",
+        teacher,
+        data,
+        "--out",
+        args.out,
+    ]
     budgets = [json.dumps({"name": name, "max_bytes": most}) for name, most in BYTES.items()]
     started = time.monotonic()
-    done = subprocess.run([*command, "--effort", args.effort, *(f"--variant={each}" for each in budgets)], check=False)
+    done = subprocess.run(
+        [*command, "--effort", args.effort, *(f"--variant={each}" for each in budgets)], check=False
+    )
     if done.returncode == 0:
         publish(args.out, (time.monotonic() - started) / 60)
     return done.returncode
@@ -50,8 +74,15 @@ def publish(folder: Path, minutes: float) -> None:
     for row in rows:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     print(f"{minutes:.1f} minutes")
-    result = {"minutes": round(minutes, 1), "rows": rows, "recipe": report["recipe"], "versions": report["versions"]}
-    (ROOT / "benchmarks" / "results" / "cifar10.json").write_text(json.dumps(result, indent=2) + "\n")
+    result = {
+        "minutes": round(minutes, 1),
+        "rows": rows,
+        "recipe": report["recipe"],
+        "versions": report["versions"],
+    }
+    (ROOT / "benchmarks" / "results" / "cifar10.json").write_text(
+        json.dumps(result, indent=2) + "\n"
+    )
     images = ROOT / "docs" / "images"
     images.mkdir(exist_ok=True)
     for suffix in ("png", "svg"):

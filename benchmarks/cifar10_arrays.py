@@ -1,4 +1,6 @@
-"""CIFAR-10 and its ResNet-32 teacher as the engine's own values, for benchmarks that train students by themselves."""
+"""CIFAR-10 and its ResNet-32 teacher as the engine's own values, for benchmarks that train students
+by themselves.
+"""
 
 import json
 import os
@@ -13,18 +15,21 @@ import numpy as np
 
 from benchmarks import real_data
 from benchmarks.peers import images
-from workers.compression import (
-    evaluation,
-    input_contract,
-    networks,
-    soft_targets,
-    students,
-    teacher,
-    teacher_graph,
-    training,
-)
+from workers.compression.artifacts import evaluation
 from workers.compression.recipe import Recipe
-from workers.compression.values import Augmentation, InputContract, Size, Split, StudentPlan, Teacher, TeacherOutputs
+from workers.compression.students import planning
+from workers.compression.teacher import graph as teacher_graph
+from workers.compression.teacher import input_contract, loading, soft_targets
+from workers.compression.training import fitting, networks
+from workers.compression.values import (
+    Augmentation,
+    InputContract,
+    Size,
+    Split,
+    StudentPlan,
+    Teacher,
+    TeacherOutputs,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER, RESULTS = ROOT / "out" / "cifar10-arrays", ROOT / "benchmarks" / "results"
@@ -43,7 +48,7 @@ def recipe(**changes: Any) -> Recipe:
 
 def plans(chosen: Recipe) -> tuple[StudentPlan, ...]:
     """The three default students, largest first."""
-    return students.plan(chosen, None, len(CLASSES), None, _measure)
+    return planning.plan(chosen, None, len(CLASSES), None, _measure)
 
 
 def _measure(plan: StudentPlan, timed: bool) -> Size:
@@ -51,7 +56,9 @@ def _measure(plan: StudentPlan, timed: bool) -> Size:
 
 
 def splits(train: int = IMAGES, test: int = 10_000) -> tuple[Split, Split]:
-    """The first ``train`` training images and the first ``test`` test images, in the canonical (random) order."""
+    """The first ``train`` training images and the first ``test`` test images, in the canonical
+    (random) order.
+    """
     data = images.load()
     return (
         Split(data.train_images[:train], data.train_labels[:train].astype(np.int32)),
@@ -59,38 +66,50 @@ def splits(train: int = IMAGES, test: int = 10_000) -> tuple[Split, Split]:
     )
 
 
-def joint(chosen: tuple[StudentPlan, ...], by: Recipe) -> tuple[training.Joint, dict[str, networks.Trainable]]:
-    """An untrained joint network, as the engine builds it for a fixed teacher, and the students' layers by name."""
+def joint(
+    chosen: tuple[StudentPlan, ...], by: Recipe
+) -> tuple[fitting.Joint, dict[str, networks.Trainable]]:
+    """An untrained joint network, as the engine builds it for a fixed teacher, and the students'
+    layers by name.
+    """
     layers, network = networks.build(chosen, by.sparsity > 0)
-    return training.Joint(network, by, None), layers
+    return fitting.Joint(network, by, None), layers
 
 
 def outputs(train: Split) -> TeacherOutputs:
-    """The teacher's logits of the images and of their mirror images; computed once, then kept below out/."""
+    """The teacher's logits of the images and of their mirror images; computed once, then kept below
+    out/.
+    """
     path = FOLDER / f"teacher_logits-{len(train)}.npy"
     if not path.exists():
         print(f"computing the teacher's logits of {2 * len(train):,} views", flush=True)
         found, contract = _teacher()
         scratch = FOLDER / "scratch"
-        soft_targets.cache(partial(input_contract.logits, found, contract), train, True, scratch, lambda _: None)
+        soft_targets.cache(
+            partial(input_contract.logits, found, contract), train, True, scratch, lambda _: None
+        )
         os.replace(scratch / "teacher_logits.npy", path)
     return TeacherOutputs(np.load(path))
 
 
 def teacher_plan() -> StudentPlan:
-    """The teacher as a student of full width, which is what is trained along under ``teacher: joint``."""
+    """The teacher as a student of full width, which is what is trained along under ``teacher:
+    joint``.
+    """
     found, contract = _teacher()
     assert found.tflite is not None
     graph = teacher_graph.by_importance(teacher_graph.read(found.tflite))
     graph = teacher_graph.scaled(graph, *input_contract.affine(contract, INPUT_SHAPE[2]))
-    return StudentPlan("teacher", "teacher", "teacher", 100, 1, INPUT_SHAPE, len(CLASSES), graph=graph)
+    return StudentPlan(
+        "teacher", "teacher", "teacher", 100, 1, INPUT_SHAPE, len(CLASSES), graph=graph
+    )
 
 
 @cache
 def _teacher() -> tuple[Teacher, InputContract]:
     scratch = FOLDER / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    found = teacher.load(TEACHER, scratch)
+    found = loading.load(TEACHER, scratch)
     known = {"input_scaling": "standardized", "teacher_output": "softmax"}
     return found, input_contract.find(found, splits()[0], CLASSES, known)
 
@@ -98,10 +117,17 @@ def _teacher() -> tuple[Teacher, InputContract]:
 def write(path: Path, by: Recipe, result: dict[str, Any]) -> None:
     """Keep ``result`` with what it depends on."""
     about = {
-        "students": [{"name": plan.name, "width": plan.width, "depth": plan.depth} for plan in plans(by)],
+        "students": [
+            {"name": plan.name, "width": plan.width, "depth": plan.depth} for plan in plans(by)
+        ],
         "recipe": asdict(by),
-        "machine": {"cpu": evaluation.cpu(), "cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 1)},
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONS},
+        "machine": {
+            "cpu": evaluation.cpu(),
+            "cpus": os.cpu_count(),
+            "load": round(os.getloadavg()[0], 1),
+        },
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in VERSIONS},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result | about, indent=2) + "\n")

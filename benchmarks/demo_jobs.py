@@ -1,4 +1,6 @@
-"""Compressions of the demo's teacher on the demo's data, as a worker runs them: for benchmarks of what is asked."""
+"""Compressions of the demo's teacher on the demo's data, as a worker runs them: for benchmarks of
+what is asked.
+"""
 
 import json
 import subprocess
@@ -11,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA, TEACHER = ROOT / "examples" / "fashion" / "images.zip", ROOT / "examples" / "fashion" / "teacher.keras"
+DATA, TEACHER = (
+    ROOT / "examples" / "fashion" / "images.zip",
+    ROOT / "examples" / "fashion" / "teacher.keras",
+)
 RESULTS = ROOT / "benchmarks" / "results"
 DONE, REFUSED = 0, 2
 
@@ -33,7 +38,12 @@ def run(spec: Mapping[str, Any], data: Path = DATA) -> Outcome:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        task = {"kind": "compression", "model": str(TEACHER), "dataset": str(data.resolve()), "spec": dict(spec)}
+        task = {
+            "kind": "compression",
+            "model": str(TEACHER),
+            "dataset": str(data.resolve()),
+            "spec": dict(spec),
+        }
         (folder / "task.json").write_text(json.dumps(task))
         started = time.monotonic()
         command = [sys.executable, "-m", "workers.compression", "work", name]

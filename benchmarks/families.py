@@ -1,11 +1,13 @@
-"""What int8, fewer channels and fewer weights cost each family, on the demo's teacher and data at effort draft.
+"""What int8, fewer channels and fewer weights cost each family, on the demo's teacher and data at
+effort draft.
 
     python -m benchmarks.families [--only resnet half] [--out FILE]
 
-Every family's students as int8 and as float32 files, of nasnet and mobilenet (slow to train on a CPU) the smaller two;
-the teacher's own network whole and at half of its bytes (structured pruning); the resnet family with half of its
-weights zero (magnitude pruning), and with weights of 4 bits. Prints a table and writes
-benchmarks/results/families.json, where --only replaces the rows of its jobs. Half an hour on two idle cores.
+Every family's students as int8 and as float32 files, of nasnet and mobilenet (slow to train on a
+CPU) the smaller two; the teacher's own network whole and at half of its bytes (structured pruning);
+the resnet family with half of its weights zero (magnitude pruning), and with weights of 4 bits.
+Prints a table and writes benchmarks/results/families.json, where --only replaces the rows of its
+jobs. Half an hour on two idle cores.
 """
 
 import argparse
@@ -32,9 +34,15 @@ FIGURES = ("name", "student", "quantization", "bytes", "gzip_bytes", "macs", "to
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=list(JOBS), metavar="JOB", help=", ".join(JOBS))
-    parser.add_argument("--out", type=Path, default=demo_jobs.RESULTS / "families.json", help="[%(default)s]")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=list(JOBS), metavar="JOB", help=", ".join(JOBS)
+    )
+    parser.add_argument(
+        "--out", type=Path, default=demo_jobs.RESULTS / "families.json", help="[%(default)s]"
+    )
     args = parser.parse_args()
     jobs = args.only or list(JOBS)
     known = json.loads(args.out.read_text())["rows"] if args.out.exists() else []

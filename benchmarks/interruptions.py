@@ -1,4 +1,5 @@
-"""kill -9 of the child, then of the supervisor, in the middle of a training: what is repeated, and is anything lost?
+"""kill -9 of the child, then of the supervisor, in the middle of a training: what is repeated, and
+is anything lost?
 
     python -m benchmarks.interruptions
 
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from service.client import Client
+from learn2compress.client import Client
 from service.contract.job import JobSpec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +29,10 @@ KILLS = {3: "workers.compression", 6: "workers.loop"}
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="l2c-interruptions-") as name, service(Path(name)) as client:
+    with (
+        tempfile.TemporaryDirectory(prefix="l2c-interruptions-") as name,
+        service(Path(name)) as client,
+    ):
         result = killed_twice(client) | cancelled(client)
     print(json.dumps(result, indent=2))
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
@@ -39,14 +43,16 @@ def service(folder: Path) -> Iterator[Client]:
     command = [
         sys.executable,
         "-c",
-        "from service.cli import app; app()",
+        "from learn2compress.cli import app; app()",
         "serve",
         "--port",
         "0",
         "--data",
         str(folder),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=(folder / "log").open("w"), text=True) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=(folder / "log").open("w"), text=True
+    ) as server:
         assert server.stdout
         url = next(line for line in server.stdout if " listens on " in line).split()[-1]
         try:
@@ -97,7 +103,11 @@ def records(client: Client) -> tuple[str, str]:
 
 def kill(module: str) -> None:
     """kill -9 of the newest process that runs ``module``."""
-    found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and runs(entry, module)]
+    found = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and runs(entry, module)
+    ]
     os.kill(max(found), signal.SIGKILL)
 
 

@@ -1,10 +1,12 @@
-"""What training three students jointly costs, beside the largest alone and beside the three one after another.
+"""What training three students jointly costs, beside the largest alone and beside the three one
+after another.
 
     python -m benchmarks.overhead [--images 10000] [--epochs 2] [--rounds 3]
 
-Four trainings with the same recipe, images, epochs and cached teacher take turns in one process, in another order each
-round. Only ``fit`` is timed, traced and warm. A ratio is one of neighbours in time, and its median over the rounds is
-the figure. Seconds of the processor stand beside: other work on the machine changes them less.
+Four trainings with the same recipe, images, epochs and cached teacher take turns in one process, in
+another order each round. Only ``fit`` is timed, traced and warm. A ratio is one of neighbours in
+time, and its median over the rounds is the figure. Seconds of the processor stand beside: other
+work on the machine changes them less.
 """
 
 import argparse
@@ -16,9 +18,9 @@ from pathlib import Path
 import keras
 
 from benchmarks import cifar10_arrays
-from workers.compression import precision, training
-from workers.compression.feeding import fed
 from workers.compression.recipe import Recipe
+from workers.compression.training import fitting, precision
+from workers.compression.training.feeding import fed
 from workers.compression.values import Split, StudentPlan, TeacherOutputs
 
 WARM_UP_BATCHES = 8
@@ -36,9 +38,13 @@ def main() -> None:
         wall, processor = measured(plans, recipe, train, soft, args.rounds)
     result = {"figures": ratios(wall)} | {
         "processor_figures": ratios(processor),
-        "rounds": {name: [round(ratio, 4) for ratio in found] for name, found in _per_round(wall).items()},
+        "rounds": {
+            name: [round(ratio, 4) for ratio in found] for name, found in _per_round(wall).items()
+        },
         "seconds": {name: [round(each, 2) for each in found] for name, found in wall.items()},
-        "processor_seconds": {name: [round(each, 2) for each in found] for name, found in processor.items()},
+        "processor_seconds": {
+            name: [round(each, 2) for each in found] for name, found in processor.items()
+        },
         "images": args.images,
     }
     for name, found in wall.items():
@@ -53,7 +59,9 @@ def measured(
     plans: tuple[StudentPlan, ...], recipe: Recipe, train: Split, soft: TeacherOutputs, rounds: int
 ) -> tuple[Seconds, Seconds]:
     """Seconds per round by the wall and by the processor: of ``joint`` and of each student alone."""
-    keras.utils.set_random_seed(recipe.seed)  # once: TensorFlow then optimizes every traced graph again
+    keras.utils.set_random_seed(
+        recipe.seed
+    )  # once: TensorFlow then optimizes every traced graph again
     trainings = {"joint": plans, **{plan.name: (plan,) for plan in plans}}
     warm = {name: _warm(chosen, recipe, train, soft) for name, chosen in trainings.items()}
     wall: Seconds = {name: [] for name in trainings}
@@ -61,7 +69,7 @@ def measured(
     order = list(trainings)
     for _ in range(rounds):
         for name in order:
-            batches = training.Batches(train, soft, recipe.batch, recipe.seed)
+            batches = fitting.Batches(train, soft, recipe.batch, recipe.seed)
             begun, spent = time.perf_counter(), time.process_time()
             warm[name].fit(fed(batches), epochs=recipe.epochs, shuffle=False, verbose=0)
             wall[name].append(time.perf_counter() - begun)
@@ -70,11 +78,13 @@ def measured(
     return wall, processor
 
 
-def _warm(plans: tuple[StudentPlan, ...], recipe: Recipe, train: Split, soft: TeacherOutputs) -> training.Joint:
+def _warm(
+    plans: tuple[StudentPlan, ...], recipe: Recipe, train: Split, soft: TeacherOutputs
+) -> fitting.Joint:
     """A compiled joint network that has run a few batches."""
     joint, _ = cifar10_arrays.joint(plans, recipe)
     few = Split(*(part[: WARM_UP_BATCHES * recipe.batch] for part in (train.images, train.labels)))
-    training.fit(joint, replace(recipe.phases[0], epochs=1), few, soft, None, [])
+    fitting.fit(joint, replace(recipe.phases[0], epochs=1), few, soft, None, [])
     return joint
 
 
@@ -87,16 +97,22 @@ def _per_round(seconds: Seconds) -> dict[str, list[float]]:
     large, *_ = alone = [found for name, found in seconds.items() if name != "joint"]
     return {
         "joint_over_large": [a / b for a, b in zip(seconds["joint"], large, strict=True)],
-        "joint_over_sequential": [a / sum(b) for a, *b in zip(seconds["joint"], *alone, strict=True)],
+        "joint_over_sequential": [
+            a / sum(b) for a, *b in zip(seconds["joint"], *alone, strict=True)
+        ],
     }
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=10_000, help="training images [%(default)s]")
     parser.add_argument("--epochs", type=int, default=2, help="of each timed fit [%(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="[%(default)s]")
-    parser.add_argument("--out", type=Path, default=cifar10_arrays.RESULTS / "overhead.json", help="[%(default)s]")
+    parser.add_argument(
+        "--out", type=Path, default=cifar10_arrays.RESULTS / "overhead.json", help="[%(default)s]"
+    )
     return parser
 
 

@@ -1,4 +1,6 @@
-"""Real images and third-party teachers that the repository does not carry; see docs/benchmarks.md for what they are."""
+"""Real images and third-party teachers that the repository does not carry; see docs/benchmarks.md
+for what they are.
+"""
 
 import gzip
 import importlib.util
@@ -21,15 +23,23 @@ Splits = Iterable[tuple[str, np.ndarray, np.ndarray]]
 def require() -> None:
     """Exit with a sentence where the data is absent."""
     if not FOLDER.exists():
-        raise SystemExit(f"This benchmark needs real data in {FOLDER}; docs/benchmarks.md names its files.")
+        raise SystemExit(
+            f"This benchmark needs real data in {FOLDER}; docs/benchmarks.md names its files."
+        )
 
 
 def cifar10(out: Path, train: int = 50_000, test: int = 10_000) -> Path:
-    """CIFAR-10 as the zip of class folders that a user would upload; the first images of each split."""
+    """CIFAR-10 as the zip of class folders that a user would upload; the first images of each
+    split.
+    """
     reader: Any = _module(FOLDER / "read.py")
     data, classes = reader.cifar10()
     counts = {"train": train, "test": test}
-    return _folders(out, ((name, x[: counts[name]], y[: counts[name]]) for name, (x, y) in data.items()), classes)
+    return _folders(
+        out,
+        ((name, x[: counts[name]], y[: counts[name]]) for name, (x, y) in data.items()),
+        classes,
+    )
 
 
 def fashion_mnist(out: Path, train: int = 60_000, test: int = 10_000) -> Path:
@@ -38,7 +48,9 @@ def fashion_mnist(out: Path, train: int = 60_000, test: int = 10_000) -> Path:
         raise SystemExit("This benchmark needs Debian's package dataset-fashion-mnist.")
 
     def read(name: str, header: int) -> np.ndarray:
-        return np.frombuffer(gzip.decompress((FASHION / name).read_bytes()), np.uint8, offset=header)
+        return np.frombuffer(
+            gzip.decompress((FASHION / name).read_bytes()), np.uint8, offset=header
+        )
 
     splits = [
         (

@@ -2,10 +2,11 @@
 
     python -m benchmarks.step_profile [--steps 20]
 
-TensorFlow's profiler records every kernel of some steps of the three default students on CIFAR-10. Of each kernel the
-median over the steps counts: other work on the machine interrupts a few. A share is of the sum over all kernels, which
-run side by side, so that it exceeds the time by the clock, which is measured without the profiler. Writes
-benchmarks/results/step.json. Needs KERAS_BACKEND=tensorflow.
+TensorFlow's profiler records every kernel of some steps of the three default students on CIFAR-10.
+Of each kernel the median over the steps counts: other work on the machine interrupts a few. A share
+is of the sum over all kernels, which run side by side, so that it exceeds the time by the clock,
+which is measured without the profiler. Writes benchmarks/results/step.json. Needs
+KERAS_BACKEND=tensorflow.
 """
 
 import argparse
@@ -23,9 +24,9 @@ import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from benchmarks import cifar10_arrays
-from workers.compression import precision, quantization, training
-from workers.compression.feeding import fed
 from workers.compression.recipe import Phase
+from workers.compression.training import fitting, precision, quantization
+from workers.compression.training.feeding import fed
 
 KINDS = {
     "convolutions": r"Conv2D|DepthwiseConv",
@@ -34,7 +35,9 @@ KINDS = {
     "optimizer": r"(^|/)sgd(_\d+)?/",
     "data, augmentation": r"^PyFunc|^joint(_\d+)?/(?!functional)",
 }
-"""Of a kernel's ``scope/name:Type``; the first that matches counts, and what none matches is the rest."""
+"""Of a kernel's ``scope/name:Type``; the first that matches counts, and what none matches is the
+rest.
+"""
 REST = "the rest"
 KERNEL = re.compile(r"(?:StatefulPartitionedCall/)*([^: ]+:[A-Za-z_]\w*)")
 CALLS = re.compile(r":(Stateful|Stateless)?(PartitionedCall|If|While)$")
@@ -53,7 +56,9 @@ class StepClock(keras.callbacks.Callback):
 
     @property
     def median_ms(self) -> float:
-        return 1000 * statistics.median(b - a for a, b in zip(self.ends, self.ends[1:], strict=False))
+        return 1000 * statistics.median(
+            b - a for a, b in zip(self.ends, self.ends[1:], strict=False)
+        )
 
 
 def main() -> None:
@@ -66,16 +71,18 @@ def main() -> None:
     in_float, in_int8 = recipe.phases
 
     def profiled(phase: Phase) -> dict[str, Any]:
-        training.fit(joint, Phase(phase.name, 1, phase.rate, phase.seed), train, soft, None, [])
+        fitting.fit(joint, Phase(phase.name, 1, phase.rate, phase.seed), train, soft, None, [])
         clock = StepClock()
-        steps = training.Batches(train, soft, recipe.batch, phase.seed)
+        steps = fitting.Batches(train, soft, recipe.batch, phase.seed)
         joint.fit(fed(steps), shuffle=False, verbose=0, callbacks=[clock])
         kernels = recorded(lambda: joint.fit(fed(steps), shuffle=False, verbose=0))
         return summary(kernels, len(steps), clock.median_ms)
 
     with precision.bfloat16_convolutions():
         phases = {in_float.name: profiled(in_float)}
-    quantization.calibrate(joint, layers.values(), training.Batches(train, soft, recipe.batch, 0).sample(args.steps))
+    quantization.calibrate(
+        joint, layers.values(), fitting.Batches(train, soft, recipe.batch, 0).sample(args.steps)
+    )
     quantization.set_mode(layers.values(), "quantized")
     phases[in_int8.name] = profiled(in_int8)
     _print(phases)
@@ -83,7 +90,9 @@ def main() -> None:
 
 
 def recorded(run: Callable[[], object]) -> dict[str, float]:
-    """Seconds in each kernel, ``scope/name:Type``, while ``run`` runs: how often it ran times its median."""
+    """Seconds in each kernel, ``scope/name:Type``, while ``run`` runs: how often it ran times its
+    median.
+    """
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
             run()
@@ -104,7 +113,9 @@ def kind(kernel: str) -> str:
 
 
 def summary(kernels: dict[str, float], steps: int, wall_ms: float) -> dict[str, Any]:
-    """Milliseconds per step and each kind's share of the kernels' time; what the rest consists of, by type."""
+    """Milliseconds per step and each kind's share of the kernels' time; what the rest consists of,
+    by type.
+    """
     total = sum(kernels.values())
     shares = dict.fromkeys((*KINDS, REST), 0.0)
     rest: dict[str, float] = defaultdict(float)
@@ -123,16 +134,25 @@ def summary(kernels: dict[str, float], steps: int, wall_ms: float) -> dict[str, 
 
 def _print(phases: dict[str, dict[str, Any]]) -> None:
     for name, found in phases.items():
-        print(f"\n{name}: {found['wall_ms']} ms per step by the clock, {found['kernels_ms']} ms in kernels")
+        print(
+            f"\n{name}: {found['wall_ms']} ms per step by the clock, {found['kernels_ms']} ms in kernels"
+        )
         for part, share in found["shares"].items():
             print(f"  {part:24}{share:7.1%}")
-        print("  of which " + ", ".join(f"{part} {share:.1%}" for part, share in found["rest"].items()))
+        print(
+            "  of which "
+            + ", ".join(f"{part} {share:.1%}" for part, share in found["rest"].items())
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=20, help="steps to record [%(default)s]")
-    parser.add_argument("--out", type=Path, default=cifar10_arrays.RESULTS / "step.json", help="[%(default)s]")
+    parser.add_argument(
+        "--out", type=Path, default=cifar10_arrays.RESULTS / "step.json", help="[%(default)s]"
+    )
     return parser
 
 

@@ -1,8 +1,10 @@
-"""Teachers that others trained, of four kinds: does each load, and is its accuracy found with no scaling stated?
+"""Teachers that others trained, of four kinds: does each load, and is its accuracy found with no
+scaling stated?
 
     python -m benchmarks.teachers
 
-Prints what inspection found beside the accuracy that is known, writes benchmarks/results/teachers.json.
+Prints what inspection found beside the accuracy that is known, writes
+benchmarks/results/teachers.json.
 """
 
 import json
@@ -26,7 +28,12 @@ def main() -> None:
         subclassed = real_data.saved_model("fashion-subclassed-savedmodel", folder / "subclassed")
         cases = [
             ("cifar10-resnet32", teachers / "cifar10-resnet32" / "resnet.h5", cifar, 0.9231),
-            ("cifar10-lenet-keras21", teachers / "cifar10-lenet-keras21" / "lenet.h5", cifar_1000, 0.746),
+            (
+                "cifar10-lenet-keras21",
+                teachers / "cifar10-lenet-keras21" / "lenet.h5",
+                cifar_1000,
+                0.746,
+            ),
             ("fashion-cnn", teachers / "fashion-cnn" / "model.keras", fashion, 0.9067),
             ("fashion-subclassed-savedmodel", subclassed, fashion, 0.8482),
         ]

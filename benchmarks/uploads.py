@@ -1,7 +1,9 @@
-"""How fast a large file gets in, and what it costs the API: ``python -m benchmarks.uploads [--mib 1024]``.
+"""How fast a large file gets in, and what it costs the API: ``python -m benchmarks.uploads [--mib
+1024]``.
 
-A real uvicorn process and the SDK's client on one machine, against the directory store and against S3 (SeaweedFS);
-beside them a plain copy on the same disk. The process's peak memory is VmHWM, reset before each upload.
+A real uvicorn process and the SDK's client on one machine, against the directory store and against
+S3 (SeaweedFS); beside them a plain copy on the same disk. The process's peak memory is VmHWM, reset
+before each upload.
 """
 
 import argparse
@@ -20,8 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from service import accounts, schema
-from service.client import Client
+from learn2compress.client import Client
+from service import database_version
+from service.accounts import accounts
 from service.contract.records import connect, sessions
 from service.contract.settings import MIB, Settings
 from tests.servers import s3_server
@@ -42,7 +45,9 @@ WAYS: dict[str, Callable[[Client, Path], object]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mib", type=int, default=1024, help="size of the file")
-    parser.add_argument("--folder", type=Path, default=None, help="on the disk to measure; the temporary folder")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="on the disk to measure; the temporary folder"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="l2c-bench-", dir=options.folder) as name:
         busy = os.getloadavg()[0]
@@ -63,7 +68,9 @@ def main() -> None:
 def measure(folder: Path, mib: int) -> list[dict[str, Any]]:
     file = folder / "big.bin"
     write_random(file, mib)
-    rows = [row("plain copy", "", mib, seconds_of(lambda: shutil.copyfile(file, folder / "copy.bin")))]
+    rows = [
+        row("plain copy", "", mib, seconds_of(lambda: shutil.copyfile(file, folder / "copy.bin")))
+    ]
     (folder / "copy.bin").unlink()
     rows += measure_store("directory", Settings(data_dir=folder / "directory"), file, mib)
     with s3_server() as server:
@@ -84,13 +91,18 @@ def measure_store(store: str, settings: Settings, file: Path, mib: int) -> list[
             reset_peak(pid)
             at_rest = peak_mib(pid)
             seconds = seconds_of(lambda send=send: send(client, file))  # type: ignore[misc]
-            rows.append(row(store, way, mib, seconds) | {"api_rest_mib": at_rest, "api_peak_mib": peak_mib(pid)})
+            rows.append(
+                row(store, way, mib, seconds)
+                | {"api_rest_mib": at_rest, "api_peak_mib": peak_mib(pid)}
+            )
     return rows
 
 
 def one_request(client: Client, file: Path) -> None:
     """What ``curl -T FILE`` does."""
-    client.transport.request("POST", "/v1/models/upload", params={"filename": file.name}, content=chunks(file))
+    client.transport.request(
+        "POST", "/v1/models/upload", params={"filename": file.name}, content=chunks(file)
+    )
 
 
 def chunks(file: Path) -> Iterator[bytes]:
@@ -101,9 +113,11 @@ def chunks(file: Path) -> Iterator[bytes]:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[tuple[int, Client]]:
-    """The API as a process of its own; no worker runs, since its inspections would compete for the cores."""
+    """The API as a process of its own; no worker runs, since its inspections would compete for the
+    cores.
+    """
     settings.data_dir.mkdir()
-    schema.prepare(settings)
+    database_version.prepare(settings)
     key = accounts.open_account(sessions(connect(settings.database)), "benchmark") or ""
     port = free_port()
     command = [sys.executable, "-c", SERVE, str(port)]
@@ -156,11 +170,18 @@ def peak_mib(pid: int) -> float:
 
 
 def row(store: str, way: str, mib: int, seconds: float) -> dict[str, Any]:
-    return {"store": store, "way": way, "seconds": round(seconds, 2), "mb_per_s": round(mib * MIB / 1e6 / seconds)}
+    return {
+        "store": store,
+        "way": way,
+        "seconds": round(seconds, 2),
+        "mb_per_s": round(mib * MIB / 1e6 / seconds),
+    }
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    print(f"{'store':<12}{'way':<14}{'seconds':>9}{'MB/s':>8}{'API at rest MiB':>18}{'API peak MiB':>14}")
+    print(
+        f"{'store':<12}{'way':<14}{'seconds':>9}{'MB/s':>8}{'API at rest MiB':>18}{'API peak MiB':>14}"
+    )
     for each in rows:
         memory = [each.get(name, "") for name in ("api_rest_mib", "api_peak_mib")]
         print(

@@ -1,4 +1,5 @@
-"""The main job, as a user would do it: start the service and compress the Fashion-MNIST teacher through HTTP.
+"""The main job, as a user would do it: start the service and compress the Fashion-MNIST teacher
+through HTTP.
 
 python examples/demo.py [--out DIR] [--effort draft|standard|thorough]
 """
@@ -20,7 +21,9 @@ LISTENS = " listens on "
 def main() -> int:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="where the results go")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "out" / "demo", help="where the results go"
+    )
     parser.add_argument("--effort", default="draft", choices=["draft", "standard", "thorough"])
     args = parser.parse_args()
     shutil.rmtree(args.out, ignore_errors=True)
@@ -28,11 +31,20 @@ def main() -> int:
     data.mkdir(parents=True)
     started = time.monotonic()
     serve = [L2C, "serve", "--port", "0", "--data", data]
-    server = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=(data / "log").open("w"), text=True)
+    server = subprocess.Popen(
+        serve, stdout=subprocess.PIPE, stderr=(data / "log").open("w"), text=True
+    )
     try:
         url = _address(server)
         print(f"l2c serve: {url} (log: {data / 'log'})", flush=True)
-        command = [L2C, "compress", FASHION / "teacher.keras", FASHION / "images.zip", "--out", args.out]
+        command = [
+            L2C,
+            "compress",
+            FASHION / "teacher.keras",
+            FASHION / "images.zip",
+            "--out",
+            args.out,
+        ]
         environment = os.environ | {"L2C_URL": url, "L2C_KEY": (data / "key").read_text().strip()}
         done = subprocess.run([*command, "--effort", args.effort], env=environment, check=False)
     finally:

@@ -1,4 +1,6 @@
-"""The database's history. ``upgrade`` brings a database to the newest version from wherever it stands."""
+"""The database's history. ``upgrade`` brings a database to the newest version from wherever it
+stands.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""Run by alembic: on the connection that ``migrations.upgrade`` hands over, else on the one that the settings name."""
+"""Run by alembic: on the connection that ``migrations.upgrade`` hands over, else on the one that
+the settings name.
+"""
 
 from alembic import context
 from sqlalchemy import Connection

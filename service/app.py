@@ -7,19 +7,19 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from service import schema
+from service import database_version
 from service.api import datasets, jobs, keys, models, problems, uploads, variants
 from service.api import health as health_route
 from service.api.small_bodies import SmallBodies
-from service.bell import open_bell
+from service.app_context import AppContext
 from service.contract.errors import Malformed, Unauthorized, Unavailable
 from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from service.contract.storage import open_store
-from service.events import Tailer
-from service.house import House
-from service.schemas import Problem
-from service.sweeping import sweep_until
+from service.contract.views import Problem
+from service.jobs.events import Tailer
+from service.notifier import open_notifier
+from service.uploads.sweeping import sweep_until
 from service.version import installed_version
 
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students, each with measured
@@ -27,7 +27,9 @@ figures. Every error is `application/problem+json` with a stable `code` and a `h
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The ASGI app. Its lifespan opens the database, which it migrates in the embedded mode, and the store."""
+    """The ASGI app. Its lifespan opens the database, which it migrates in the embedded mode, and
+    the store.
+    """
     app = FastAPI(
         title="learn2compress",
         version=installed_version(),
@@ -49,13 +51,17 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     settings.work_dir.mkdir(parents=True, exist_ok=True)
-    schema.prepare(settings)
+    database_version.prepare(settings)
     engine = connect(settings.database)
     factory = sessions(engine)
-    app.state.house = House(settings, factory, open_store(settings), open_bell(settings.redis_url, factory))
+    app.state.context = AppContext(
+        settings, factory, open_store(settings), open_notifier(settings.redis_url, factory)
+    )
     app.state.tailer = Tailer(factory)
     stop = threading.Event()
-    sweeper = threading.Thread(target=sweep_until, args=(app.state.house, stop), name="sweeper", daemon=True)
+    sweeper = threading.Thread(
+        target=sweep_until, args=(app.state.context, stop), name="sweeper", daemon=True
+    )
     app.state.tailer.start()
     sweeper.start()
     try:

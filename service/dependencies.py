@@ -9,32 +9,38 @@ from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import ClientDisconnect
 
-from service import accounts, events, house
+from service import app_context
+from service.accounts import accounts
 from service.contract.errors import BodyIncomplete, Unauthorized
 from service.contract.settings import MIB
+from service.contract.views import Id
+from service.jobs import events
 from service.paging import Wanted
-from service.receiving import Body
-from service.schemas import Id
+from service.uploads.receiving import Body
 
 MOST_BYTES_DRAINED = 64 * MIB
 MOST_SECONDS_DRAINING = 2.0
-bearer = HTTPBearer(auto_error=False, description="An API key: `l2c serve` prints the first, POST /v1/keys makes more.")
+bearer = HTTPBearer(
+    auto_error=False,
+    description="An API key: `l2c serve` prints the first, POST /v1/keys makes more.",
+)
 
 
-async def _house(request: Request) -> house.House:
-    built: house.House = request.app.state.house
+async def _app_context(request: Request) -> app_context.AppContext:
+    built: app_context.AppContext = request.app.state.context
     return built
 
 
-House = Annotated[house.House, Depends(_house)]
+AppContext = Annotated[app_context.AppContext, Depends(_app_context)]
 
 
 def _account_id(
-    house: House, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+    context: AppContext,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
 ) -> str:
     if credentials is None:
         raise Unauthorized("This needs an API key.")
-    return accounts.account_of(house.sessions, credentials.credentials)
+    return accounts.account_of(context.sessions, credentials.credentials)
 
 
 AccountId = Annotated[str, Depends(_account_id)]
@@ -49,8 +55,8 @@ async def _tailer(request: Request) -> events.Tailer:
 Tailer = Annotated[events.Tailer, Depends(_tailer)]
 
 
-def _watched_job(house: House, account_id: AccountId, job_id: RowId) -> str:
-    return events.watched_job(house.sessions, account_id, job_id)
+def _watched_job(context: AppContext, account_id: AccountId, job_id: RowId) -> str:
+    return events.watched_job(context.sessions, account_id, job_id)
 
 
 WatchedJob = Annotated[str, Depends(_watched_job)]
@@ -58,7 +64,9 @@ WatchedJob = Annotated[str, Depends(_watched_job)]
 
 async def _wanted(
     limit: Annotated[int, Query(ge=1, le=200, description="Rows per page.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The previous page's next_cursor.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="The previous page's next_cursor.")
+    ] = None,
 ) -> Wanted:
     return Wanted(limit, cursor)
 
@@ -67,7 +75,9 @@ WantedPage = Annotated[Wanted, Depends(_wanted)]
 
 
 async def _body(request: Request, account_id: AccountId) -> AsyncIterator[Body]:
-    """The raw body. After an error some of the rest is read and dropped, so that the client gets to read the answer."""
+    """The raw body. After an error some of the rest is read and dropped, so that the client gets to
+    read the answer.
+    """
     chunks = request.stream()
     try:
         yield Body(_until_cut_off(chunks))
@@ -99,7 +109,9 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
                     return
 
 
-async def _content_length(content_length: Annotated[int | None, Header(ge=0, le=2**53)] = None) -> int | None:
+async def _content_length(
+    content_length: Annotated[int | None, Header(ge=0, le=2**53)] = None,
+) -> int | None:
     return content_length
 
 
@@ -108,7 +120,8 @@ ContentLength = Annotated[int | None, Depends(_content_length)]
 
 async def _content_sha256(
     x_content_sha256: Annotated[
-        str | None, Header(pattern="^[0-9a-f]{64}$", description="SHA-256 of the body, checked when given.")
+        str | None,
+        Header(pattern="^[0-9a-f]{64}$", description="SHA-256 of the body, checked when given."),
     ] = None,
 ) -> str | None:
     return x_content_sha256

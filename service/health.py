@@ -5,17 +5,17 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 
+from service.app_context import AppContext
 from service.contract.errors import Unavailable
-from service.house import House
 from service.version import installed_version
 
 log = logging.getLogger(__name__)
 
 
-def check(house: House) -> str:
+def check(context: AppContext) -> str:
     """The service's version; raises Unavailable when the database or the store does not answer."""
-    _answers("database", lambda: _ask_database(house))
-    _answers("object store", house.store.check)
+    _answers("database", lambda: _ask_database(context))
+    _answers("object store", context.store.check)
     return installed_version()
 
 
@@ -27,6 +27,6 @@ def _answers(what: str, ask: Callable[[], None]) -> None:
         raise Unavailable(f"The {what} does not answer.") from error
 
 
-def _ask_database(house: House) -> None:
-    with house.sessions() as session:
+def _ask_database(context: AppContext) -> None:
+    with context.sessions() as session:
         session.execute(text("SELECT 1"))

@@ -33,7 +33,9 @@ def page(session: Session, query: Select[Row], table: Any, wanted: Wanted) -> Pa
     """One page of ``query`` over ``table``, which has ``created_at`` and ``id``."""
     if wanted.cursor is not None:
         created_at, row_id = _decode(wanted.cursor)
-        query = query.where(tuple_(table.created_at, table.id) < tuple_(literal(created_at, UtcDateTime), row_id))
+        query = query.where(
+            tuple_(table.created_at, table.id) < tuple_(literal(created_at, UtcDateTime), row_id)
+        )
     query = query.order_by(table.created_at.desc(), table.id.desc()).limit(wanted.limit + 1)
     rows = list(session.scalars(query))
     more = len(rows) > wanted.limit
@@ -42,7 +44,11 @@ def page(session: Session, query: Select[Row], table: Any, wanted: Wanted) -> Pa
 
 
 def _encode(row: Any) -> str:
-    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def _decode(cursor: str) -> tuple[datetime, str]:
@@ -54,4 +60,6 @@ def _decode(cursor: str) -> tuple[datetime, str]:
             raise ValueError(cursor)
         return moment, row_id
     except (ValueError, binascii.Error) as error:
-        raise Malformed("This cursor was not given out by this service.", "Start again without cursor.") from error
+        raise Malformed(
+            "This cursor was not given out by this service.", "Start again without cursor."
+        ) from error

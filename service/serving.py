@@ -1,4 +1,6 @@
-"""The whole service as one process: the API, and beside it the worker loop where no Redis brings jobs elsewhere."""
+"""The whole service as one process: the API, and beside it the worker loop where no Redis brings
+jobs elsewhere.
+"""
 
 import logging
 import os
@@ -12,10 +14,10 @@ from collections.abc import Callable
 
 import uvicorn
 
-from service import schema
+from service import database_version
+from service.accounts.keys import first_key
 from service.app import create_app
 from service.contract.settings import Settings
-from service.local_keys import first_key
 
 SECONDS_TO_END = 10.0
 SECONDS_BETWEEN_RESTARTS = 1.0
@@ -28,7 +30,8 @@ class AddressUnusable(OSError):
 
 
 def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; ``announce`` is told the URL and the key once the socket listens.
+    """Serve until SIGINT or SIGTERM; ``announce`` is told the URL and the key once the socket
+    listens.
 
     Raises AddressUnusable.
     """
@@ -36,7 +39,7 @@ def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings.work_dir.mkdir(parents=True, exist_ok=True)
-    schema.prepare(settings)
+    database_version.prepare(settings)
     key = first_key(settings)
     with _listen(settings) as listener:
         announce(_url(settings.host, listener.getsockname()[1]), key)
@@ -46,8 +49,8 @@ def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
 class LoopKeeper:
     """Keeps one ``python -m workers.loop`` running; the loop itself ends when this process does.
 
-    A loop that exits with an error soon after its start would do so every time: it stays down, ``failed`` is true and
-    ``give_up`` is called, from another thread.
+    A loop that exits with an error soon after its start would do so every time: it stays down,
+    ``failed`` is true and ``give_up`` is called, from another thread.
     """
 
     def __init__(self, settings: Settings, give_up: Callable[[], None]):
@@ -66,10 +69,16 @@ class LoopKeeper:
         self._thread.join()
 
     def _keep(self) -> None:
-        # One thread starts every loop and waits for it: a loop dies with the thread that started it.
+        # One thread starts every loop and waits for it: a loop dies with the thread that started
+        # it.
         while not self._stop.is_set():
-            command, started = [sys.executable, "-m", "workers.loop", str(os.getpid())], time.monotonic()
-            process = subprocess.Popen(command, env=self._settings.environment(), start_new_session=True)
+            command, started = (
+                [sys.executable, "-m", "workers.loop", str(os.getpid())],
+                time.monotonic(),
+            )
+            process = subprocess.Popen(
+                command, env=self._settings.environment(), start_new_session=True
+            )
             while process.poll() is None and not self._stop.wait(0.2):
                 pass
             if self._stop.is_set():
@@ -94,7 +103,11 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
-    keeper = None if settings.redis_url else LoopKeeper(settings, lambda: setattr(server, "should_exit", True))
+    keeper = (
+        None
+        if settings.redis_url
+        else LoopKeeper(settings, lambda: setattr(server, "should_exit", True))
+    )
     try:
         if keeper:
             keeper.start()

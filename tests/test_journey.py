@@ -20,21 +20,33 @@ from service.contract.settings import Settings
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[1]
-WORKER = ["-m", "celery", "-A", "workers.tasks", "worker", "--pool", "prefork", "--concurrency", "1"]
-SERVE = ["-c", "from service.cli import app; app(['serve'])"]
+WORKER = [
+    "-m",
+    "celery",
+    "-A",
+    "workers.tasks",
+    "worker",
+    "--pool",
+    "prefork",
+    "--concurrency",
+    "1",
+]
+SERVE = ["-c", "from learn2compress.cli import app; app(['serve'])"]
 
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with teacher.keras and data.zip."""
     folder = tmp_path_factory.mktemp("task")
-    subprocess.run([sys.executable, ROOT / "tests/tiny_task.py", folder], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, ROOT / "tests/tiny_task.py", folder], check=True, capture_output=True
+    )
     return folder
 
 
 @contextmanager
 def process(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process of the house; its whole group ends with the block."""
+    """A Python process of the context; its whole group ends with the block."""
     running = subprocess.Popen(
         [sys.executable, *arguments], cwd=ROOT, env=settings.environment(), start_new_session=True
     )
@@ -54,7 +66,9 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
     """Opened with the key that the service writes at its first start, once the service answers."""
     key = wait_for(lambda: (settings.data_dir / "key").read_text().strip(), 60)
     address = f"http://{settings.host}:{settings.port}"
-    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30) as api:
+    with httpx.Client(
+        base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30
+    ) as api:
         wait_for(lambda: api.get("/healthz").is_success, 60)
         yield api
 
@@ -70,7 +84,9 @@ def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
     raise AssertionError(f"waited {seconds} s in vain")
 
 
-def settled(api: httpx.Client, path: str, unsettled: tuple[str, ...], seconds: float) -> dict[str, Any]:
+def settled(
+    api: httpx.Client, path: str, unsettled: tuple[str, ...], seconds: float
+) -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
         found: dict[str, Any] = api.get(path).raise_for_status().json()
         return None if found["state"] in unsettled else found
@@ -80,7 +96,9 @@ def settled(api: httpx.Client, path: str, unsettled: tuple[str, ...], seconds: f
 
 
 def upload(api: httpx.Client, noun: str, file: Path) -> str:
-    answer = api.post(f"/v1/{noun}s/upload", params={"filename": file.name}, content=file.read_bytes())
+    answer = api.post(
+        f"/v1/{noun}s/upload", params={"filename": file.name}, content=file.read_bytes()
+    )
     found = settled(api, answer.raise_for_status().headers["Location"], ("validating",), 300)
     assert found["state"] == "ready", found
     record_id: str = found["id"]
@@ -97,13 +115,18 @@ def compress(api: httpx.Client, task: Path) -> dict[str, Any]:
 
 
 def check(api: httpx.Client, job: dict[str, Any]) -> None:
-    """Three files that are what their rows say, and smaller than the teacher in the same order as their names."""
+    """Three files that are what their rows say, and smaller than the teacher in the same order as
+    their names.
+    """
     assert job["state"] == "succeeded", job
     variants = {variant["name"]: variant for variant in job["variants"]}
     assert set(variants) - {"teacher-int8"} == {"large", "medium", "small"}
     for variant in variants.values():
         content = api.get(f"/v1/variants/{variant['id']}/file").raise_for_status().content
-        assert (hashlib.sha256(content).hexdigest(), len(content)) == (variant["sha256"], variant["bytes"])
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (
+            variant["sha256"],
+            variant["bytes"],
+        )
         assert content[4:8] == b"TFL3"
     assert variants["small"]["bytes"] < variants["large"]["bytes"] < job["baseline"]["bytes"]
     assert job["baseline"]["top1"] > 0.8
@@ -113,7 +136,12 @@ def test_a_job_goes_the_whole_way_through_celery_redis_postgresql_and_s3(
     task: Path, tmp_path: Path, redis_url: str, postgres_database: str, s3: dict[str, Any]
 ) -> None:
     settings = Settings(
-        data_dir=tmp_path, database_url=postgres_database, redis_url=redis_url, port=free_port(), reap_seconds=1, **s3
+        data_dir=tmp_path,
+        database_url=postgres_database,
+        redis_url=redis_url,
+        port=free_port(),
+        reap_seconds=1,
+        **s3,
     )
     upgrade(settings.database)
     with process(settings, *SERVE), process(settings, *WORKER), client(settings) as api:

@@ -1,8 +1,10 @@
-"""Run as a process, so that no test process loads TensorFlow: a small task with a teacher that has learnt it.
+"""Run as a process, so that no test process loads TensorFlow: a small task with a teacher that has
+learnt it.
 
     python tests/tiny_task.py OUT
 
-writes OUT/data.zip (two kinds of stripes, a dozen 8 x 8 PNGs of each in class folders) and OUT/teacher.keras.
+writes OUT/data.zip (two kinds of stripes, a dozen 8 x 8 PNGs of each in class folders) and
+OUT/teacher.keras.
 """
 
 import io
@@ -49,7 +51,9 @@ def teacher(x: np.ndarray, y: np.ndarray) -> keras.Model:
             keras.layers.Dense(len(CLASSES), activation="softmax"),
         ]
     )
-    network.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    network.compile(
+        keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     network.fit(x, y, batch_size=32, epochs=12, verbose=0)
     return network
 

@@ -1,4 +1,6 @@
-"""Run as a process: becomes Python with these arguments on a machine that, for it and its children, has no Landlock."""
+"""Run as a process: becomes Python with these arguments on a machine that, for it and its children,
+has no Landlock.
+"""
 
 import errno
 import os

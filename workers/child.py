@@ -1,4 +1,6 @@
-"""A running child: its lines as they come, the tail of what it complains, and its whole process group's end."""
+"""A running child: its lines as they come, the tail of what it complains, and its whole process
+group's end.
+"""
 
 import contextlib
 import os
@@ -12,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
-from workers.words import LONGEST_LINE
+from workers.child_messages import LONGEST_LINE
 
 GRACE_SECONDS = 1.0
 TAIL_CHUNKS, CHUNK = 4, 4096
@@ -20,7 +22,9 @@ MOST_WAITING_LINES = 1000
 
 
 class Child:
-    """Wraps a process that leads its own group. Threads read its pipes, so that it never waits for its reader."""
+    """Wraps a process that leads its own group. Threads read its pipes, so that it never waits for
+    its reader.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]):
         self.process = process
@@ -60,7 +64,8 @@ class Child:
             if self.process.returncode is None:
                 self._signal(signal.SIGTERM)
                 self._exited(grace_seconds)
-                # Not yet reaped, the child keeps the group's number from being given to anyone else.
+                # Not yet reaped, the child keeps the group's number from being given to anyone
+                # else.
                 self._signal(signal.SIGKILL)
                 self.process.wait()
             self._ended = True

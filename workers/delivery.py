@@ -1,6 +1,8 @@
-"""Goods in and goods out: the inputs into the work folder, checkpoints both ways, the variants into the store.
+"""Goods in and goods out: the inputs into the work folder, checkpoints both ways, the variants into
+the store.
 
-What lies in the child's folder may be anything by the time it is read: only regular files count, no links.
+What lies in the child's folder may be anything by the time it is read: only regular files count, no
+links.
 """
 
 import hashlib
@@ -18,10 +20,18 @@ from typing import Any
 from sqlalchemy import select
 
 from service.contract.job import JobError
-from service.contract.records import DatasetRecord, Job, ModelRecord, Sessions, Upload, UploadPart, Variant
+from service.contract.records import (
+    DatasetRecord,
+    Job,
+    ModelRecord,
+    Sessions,
+    Upload,
+    UploadPart,
+    Variant,
+)
 from service.contract.storage import CHUNK, Store, part_key
-from workers.endings import Crashed, Refused
-from workers.words import LARGEST_REPORT, CompressionReport, ReportedVariant, parse_object
+from workers.child_messages import LARGEST_REPORT, CompressionReport, ReportedVariant, parse_object
+from workers.outcomes import Crashed, Refused
 
 EXTRAS = ("accuracy_over_bytes.png", "accuracy_over_bytes.svg")
 LARGEST_EXTRA = 16 * 1024 * 1024
@@ -43,11 +53,17 @@ class Published:
     variants: tuple[dict[str, Any], ...]
 
     def rows(self, job: Job) -> list[Variant]:
-        return [Variant(account_id=job.account_id, job_id=job.id, **variant) for variant in self.variants]
+        return [
+            Variant(account_id=job.account_id, job_id=job.id, **variant)
+            for variant in self.variants
+        ]
 
 
-def fetch_inputs(job: Job, sessions: Sessions, store: Store, box: Path, check: Callable[[], None]) -> None:
-    """Write task.json and the job's files below ``box``; ``check`` is called now and then and may raise.
+def fetch_inputs(
+    job: Job, sessions: Sessions, store: Store, box: Path, check: Callable[[], None]
+) -> None:
+    """Write task.json and the job's files below ``box``; ``check`` is called now and then and may
+    raise.
 
     Raises Refused (storage_lost).
     """
@@ -67,12 +83,23 @@ def uploads(job: Job, sessions: Sessions) -> dict[str, Upload]:
     with sessions() as session:
         for name, record, record_id in wanted:
             if record_id:
-                query = select(Upload).join(record, record.upload_id == Upload.id).where(record.id == record_id)
+                query = (
+                    select(Upload)
+                    .join(record, record.upload_id == Upload.id)
+                    .where(record.id == record_id)
+                )
                 found[name] = session.scalars(query).one()
     return found
 
 
-def _fetch(upload: Upload, sessions: Sessions, store: Store, box: Path, name: str, check: Callable[[], None]) -> str:
+def _fetch(
+    upload: Upload,
+    sessions: Sessions,
+    store: Store,
+    box: Path,
+    name: str,
+    check: Callable[[], None],
+) -> str:
     """Join the upload's parts into one local file; its path relative to ``box``."""
     relative = Path("inputs") / name / (Path(upload.filename).name or "upload")
     target = box / relative
@@ -123,7 +150,9 @@ def read_report(box: Path) -> dict[str, Any]:
 
 
 def publish(report: dict[str, Any], box: Path, store: Store, prefix: str) -> Published:
-    """Check every variant that the report names and move it into the store. Raises Crashed when one is not right."""
+    """Check every variant that the report names and move it into the store. Raises Crashed when one
+    is not right.
+    """
     try:
         checked = CompressionReport.model_validate(report)
     except ValueError as error:
@@ -144,7 +173,13 @@ def _publish(
     size, sha256 = _move(folder, variant.file, store, key, None)
     if sha256 != variant.sha256:
         raise Crashed(f"{variant.file}: its sha256 is not the one in the report")
-    row = {"name": variant.name, "filename": variant.file, "key": key, "sha256": sha256, "bytes": size}
+    row = {
+        "name": variant.name,
+        "filename": variant.file,
+        "key": key,
+        "sha256": sha256,
+        "bytes": size,
+    }
     return {**row, "metrics": {**metrics, "bytes": size}}
 
 

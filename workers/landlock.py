@@ -1,4 +1,6 @@
-"""Landlock by system call: which files this process and its children may touch from now on (kernel >= 5.13)."""
+"""Landlock by system call: which files this process and its children may touch from now on (kernel
+>= 5.13).
+"""
 
 import ctypes
 import os
@@ -24,7 +26,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _Ruleset(ctypes.Structure):
-    _fields_ = (("access_fs", ctypes.c_uint64), ("access_net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+    _fields_ = (
+        ("access_fs", ctypes.c_uint64),
+        ("access_net", ctypes.c_uint64),
+        ("scoped", ctypes.c_uint64),
+    )
 
 
 class _PathBeneath(ctypes.Structure):
@@ -34,21 +40,28 @@ class _PathBeneath(ctypes.Structure):
 
 def abi() -> int:
     """The kernel's Landlock version; 0 where it has none or it is switched off."""
-    return max(0, int(_libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), CREATE_RULESET_VERSION)))
+    return max(
+        0, int(_libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), CREATE_RULESET_VERSION))
+    )
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Allow to read and execute what is ``readable``, everything on what is ``writable``, nothing else; for good.
+    """Allow to read and execute what is ``readable``, everything on what is ``writable``, nothing
+    else; for good.
 
-    Paths that do not exist are left out. Where the kernel can, TCP, abstract sockets and signals to processes
-    outside are refused too. Raises OSError.
+    Paths that do not exist are left out. Where the kernel can, TCP, abstract sockets and signals to
+    processes outside are refused too. Raises OSError.
     """
     version = abi()
-    handled = next(rights for since, rights in sorted(ALL_SINCE_ABI.items(), reverse=True) if since <= version)
+    handled = next(
+        rights for since, rights in sorted(ALL_SINCE_ABI.items(), reverse=True) if since <= version
+    )
     net = BIND_AND_CONNECT_TCP if version >= ABI_WITH_NETWORK else 0
     scoped = ABSTRACT_SOCKETS_AND_SIGNALS if version >= ABI_WITH_SCOPES else 0
     rules = _Ruleset(handled, net, scoped)
-    ruleset = _call(CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(_size_known_to(version)), 0)
+    ruleset = _call(
+        CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(_size_known_to(version)), 0
+    )
     try:
         for path in readable:
             _allow(ruleset, path, READ & handled)

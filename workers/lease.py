@@ -1,4 +1,6 @@
-"""The right to work on one job: taken by compare-and-set, kept by a heartbeat, and asked for again at every write."""
+"""The right to work on one job: taken by compare-and-set, kept by a heartbeat, and asked for again
+at every write.
+"""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -12,14 +14,16 @@ from sqlalchemy.orm import Session
 
 from service.contract.job import JobKind, JobState
 from service.contract.records import Job, JobEvent, Sessions, now
-from workers.endings import LeaseLost
+from workers.outcomes import LeaseLost
 
 
 @dataclass(frozen=True)
 class Lease:
-    """``token`` fences every write: once another worker has claimed the job, this one's writes match no row.
+    """``token`` fences every write: once another worker has claimed the job, this one's writes
+    match no row.
 
-    Workers compare ``lease_expires_at`` with their own clocks, which may differ by a few seconds at most.
+    Workers compare ``lease_expires_at`` with their own clocks, which may differ by a few seconds at
+    most.
     """
 
     sessions: Sessions
@@ -30,9 +34,15 @@ class Lease:
 
     @contextmanager
     def fenced(self, **values: Any) -> Iterator[Session]:
-        """One transaction in which the job's row takes ``values``. Raises LeaseLost, and then nothing is written."""
+        """One transaction in which the job's row takes ``values``. Raises LeaseLost, and then
+        nothing is written.
+        """
         with self.sessions.begin() as session:
-            ours = (Job.id == self.job_id, Job.lease_token == self.token, Job.state == JobState.RUNNING)
+            ours = (
+                Job.id == self.job_id,
+                Job.lease_token == self.token,
+                Job.state == JobState.RUNNING,
+            )
             changed = session.execute(update(Job).where(*ours).values(**values))
             if not isinstance(changed, CursorResult) or changed.rowcount != 1:
                 raise LeaseLost(self.job_id)
@@ -74,14 +84,22 @@ def claimable(moment: datetime) -> ColumnElement[bool]:
 
 
 def next_claimable(sessions: Sessions) -> str | None:
-    """The oldest inspection, since it takes seconds and somebody waits for it; else the oldest compression."""
+    """The oldest inspection, since it takes seconds and somebody waits for it; else the oldest
+    compression.
+    """
     urgent_first = (Job.kind == JobKind.COMPRESSION, Job.created_at)
     with sessions() as session:
-        return session.scalars(select(Job.id).where(claimable(now())).order_by(*urgent_first).limit(1)).first()
+        return session.scalars(
+            select(Job.id).where(claimable(now())).order_by(*urgent_first).limit(1)
+        ).first()
 
 
 def claimable_inspections(sessions: Sessions) -> Sequence[str]:
     """Oldest first."""
-    wanted = select(Job.id).where(claimable(now()), Job.kind != JobKind.COMPRESSION).order_by(Job.created_at)
+    wanted = (
+        select(Job.id)
+        .where(claimable(now()), Job.kind != JobKind.COMPRESSION)
+        .order_by(Job.created_at)
+    )
     with sessions() as session:
         return session.scalars(wanted).all()

@@ -16,14 +16,16 @@ from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import next_claimable
 from workers.reaper import sweep_work_folders
 from workers.supervisor import supervise
-from workers.workshop import ENGINE, Workshop, open_workshop, refuse_unfit_machine
+from workers.worker_context import ENGINE, WorkerContext, open_worker_context, refuse_unfit_machine
 
 LOG = logging.getLogger(__name__)
 PAUSE_AFTER_TROUBLE_SECONDS = 5.0
 
 
 class Stop:
-    """A flag that a signal handler may set: unlike an Event, it takes no lock that the interrupted code might hold."""
+    """A flag that a signal handler may set: unlike an Event, it takes no lock that the interrupted
+    code might hold.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -35,24 +37,29 @@ class Stop:
         return self.asked
 
 
-def work(shop: Workshop) -> None:
-    """Supervise the next claimable job, again and again, until the workshop says that it is stopping."""
+def work(context: WorkerContext) -> None:
+    """Supervise the next claimable job, again and again, until the worker_context says that it is
+    stopping.
+    """
     pause = threading.Event()
-    while not shop.stopping():
+    while not context.stopping():
         try:
-            job_id = next_claimable(shop.sessions)
+            job_id = next_claimable(context.sessions)
             if job_id:
-                supervise(job_id, shop)
+                supervise(job_id, context)
                 continue
         except Exception:
-            # The row keeps its lease, so the job is tried again, and the attempt counts, once that has run out.
+            # The row keeps its lease, so the job is tried again, and the attempt counts, once that
+            # has run out.
             LOG.exception("trouble; the loop goes on")
             pause.wait(PAUSE_AFTER_TROUBLE_SECONDS)
-        pause.wait(shop.settings.poll_seconds)
+        pause.wait(context.settings.poll_seconds)
 
 
 def main(command: tuple[str, ...] = ENGINE) -> None:
-    """Work until SIGTERM or the end of the process that started this one, and give a running job back then."""
+    """Work until SIGTERM or the end of the process that started this one, and give a running job
+    back then.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
     # Told rather than asked for: by now the starter may be gone, and another process the parent.
     stop, parent = Stop(), int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
@@ -63,9 +70,9 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
         return
     settings = Settings()
     refuse_unfit_machine(settings)
-    shop = open_workshop(settings, stopping=stop, command=command)
-    sweep_work_folders(shop)
-    work(shop)
+    context = open_worker_context(settings, stopping=stop, command=command)
+    sweep_work_folders(context)
+    work(context)
 
 
 if __name__ == "__main__":

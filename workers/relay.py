@@ -1,4 +1,6 @@
-"""From the child's progress lines to event rows: a few a second, yet the last of every stage and epoch."""
+"""From the child's progress lines to event rows: a few a second, yet the last of every stage and
+epoch.
+"""
 
 import logging
 import time
@@ -6,8 +8,8 @@ import time
 from sqlalchemy.exc import OperationalError
 
 from service.contract.records import JobEvent
+from workers.child_messages import Progress
 from workers.lease import Lease
-from workers.words import Progress
 
 LOG = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.25
@@ -15,9 +17,11 @@ MOST_EVENTS = 20_000
 
 
 class Relay:
-    """Holds back what comes too fast; a later line replaces the one held back, unless that ended a stage or an epoch.
+    """Holds back what comes too fast; a later line replaces the one held back, unless that ended a
+    stage or an epoch.
 
-    After MOST_EVENTS of one attempt only the job's row goes on, so that a chatty child cannot fill the database.
+    After MOST_EVENTS of one attempt only the job's row goes on, so that a chatty child cannot fill
+    the database.
     """
 
     def __init__(self, lease: Lease):
@@ -53,4 +57,6 @@ class Relay:
         self._held, self._written = None, self._written + 1
 
     def _event(self, word: Progress) -> JobEvent:
-        return self.lease.event("progress", word.model_dump(mode="json", exclude={"type"}, exclude_none=True))
+        return self.lease.event(
+            "progress", word.model_dump(mode="json", exclude={"type"}, exclude_none=True)
+        )

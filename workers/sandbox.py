@@ -1,7 +1,9 @@
-"""What the child that opens a user's model may touch: its own folder, the interpreter, nothing else.
+"""What the child that opens a user's model may touch: its own folder, the interpreter, nothing
+else.
 
-``start`` runs ``python -m workers.sandbox``, which gives up everything it does not need and becomes the child. This
-module is that launcher too, so it imports nothing but the standard library at the top.
+``start`` runs ``python -m workers.sandbox``, which gives up everything it does not need and becomes
+the child. This module is that launcher too, so it imports nothing but the standard library at the
+top.
 """
 
 import ctypes
@@ -18,9 +20,18 @@ from workers.compression.parent_death import signal_at_parents_death
 
 PACKAGE = Path(__file__).resolve().parent
 CAPABILITY_VERSION_3 = 0x20080522
-SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/sys/devices/system")
-# TensorFlow aborts without /proc/self/cmdline, and a rule on /proc/self would not hold for the child's own children.
-# Memory, environment and files of processes outside stay closed: Landlock forbids to trace them.
+SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/fonts",
+    "/sys/devices/system",
+)
+# TensorFlow aborts without /proc/self/cmdline, and a rule on /proc/self would not hold for the
+# child's own children. Memory, environment and files of processes outside stay closed: Landlock
+# forbids to trace them.
 PROC = "/proc"
 GPU_FACTS = ("/sys/bus/pci", "/sys/devices", "/sys/module")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
@@ -30,8 +41,9 @@ MOST_FILES = 4096
 
 @dataclass(frozen=True)
 class Limits:
-    """What one child may use; bytes. ``memory`` counts address space and is not applied beside a GPU, which maps
-    far more of it than there is memory."""
+    """What one child may use; bytes. ``memory`` counts address space and is not applied beside a
+    GPU, which maps far more of it than there is memory.
+    """
 
     memory: int
     file_size: int
@@ -52,8 +64,9 @@ def missing() -> str:
 def start(command: tuple[str, ...], folder: Path, limits: Limits) -> subprocess.Popen[bytes]:
     """Start ``command FOLDER`` in the sandbox, in a session and process group of its own.
 
-    ``folder`` is all it can write; beside it, ``package`` is made so that it can import ``workers``. It dies when the
-    calling thread ends, so call this from a thread that outlives the child.
+    ``folder`` is all it can write; beside it, ``package`` is made so that it can import
+    ``workers``. It dies when the calling thread ends, so call this from a thread that outlives the
+    child.
     """
     folder = folder.resolve()
     scratch, package = folder / "scratch", folder.parent / "package"
@@ -85,11 +98,16 @@ def _environment(scratch: Path, package: Path, cuda_visible_devices: str) -> dic
         "PYTHONUNBUFFERED": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
-    return {**environment, **({"CUDA_VISIBLE_DEVICES": cuda_visible_devices} if cuda_visible_devices else {})}
+    return {
+        **environment,
+        **({"CUDA_VISIBLE_DEVICES": cuda_visible_devices} if cuda_visible_devices else {}),
+    }
 
 
 def main(plan: str, *command: str) -> None:
-    """Give up what the plan does not leave, then become the command. Exits with EX_CONFIG if the sandbox is missing."""
+    """Give up what the plan does not leave, then become the command. Exits with EX_CONFIG if the
+    sandbox is missing.
+    """
     fields = json.loads(plan)
     folder, parent = Path(fields.pop("folder")), fields.pop("parent")
     limits = Limits(**fields)
@@ -109,7 +127,12 @@ def main(plan: str, *command: str) -> None:
 
 
 def _readable(folder: Path, gpus: list[Path]) -> list[Path]:
-    interpreter = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(sys.executable).resolve().parent.parent)}
+    interpreter = {
+        sys.prefix,
+        sys.base_prefix,
+        sys.exec_prefix,
+        str(Path(sys.executable).resolve().parent.parent),
+    }
     facts = (*SYSTEM, PROC, *(GPU_FACTS if gpus else ()))
     return [PACKAGE, folder.parent / "package", *map(Path, sorted(interpreter)), *map(Path, facts)]
 
@@ -121,7 +144,9 @@ def _die_with(parent: int) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Root, in a container, has capabilities; without new privileges the exec cannot bring them back."""
+    """Root, in a container, has capabilities; without new privileges the exec cannot bring them
+    back.
+    """
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     if ctypes.CDLL(None, use_errno=True).capset(header, (ctypes.c_uint32 * 6)()):
         raise OSError(ctypes.get_errno(), "capset")

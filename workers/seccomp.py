@@ -5,17 +5,69 @@ import os
 from typing import Any
 
 NETWORK = ("socket", "connect", "bind", "listen", "accept", "accept4")
-OTHER_PROCESSES = ("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "process_madvise")
+OTHER_PROCESSES = (
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "pidfd_getfd",
+    "kcmp",
+    "process_madvise",
+)
 LEAVING_THE_GROUP = ("setsid", "setpgid")
 NAMESPACES_AND_MOUNTS = (
-    *("unshare", "setns", "chroot", "pivot_root", "mount", "umount2", "move_mount", "mount_setattr"),
-    *("open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "open_by_handle_at", "quotactl", "swapon", "swapoff"),
+    *(
+        "unshare",
+        "setns",
+        "chroot",
+        "pivot_root",
+        "mount",
+        "umount2",
+        "move_mount",
+        "mount_setattr",
+    ),
+    *(
+        "open_tree",
+        "fsopen",
+        "fsconfig",
+        "fsmount",
+        "fspick",
+        "open_by_handle_at",
+        "quotactl",
+        "swapon",
+        "swapoff",
+    ),
 )
 KERNEL = (
     *("bpf", "perf_event_open", "userfaultfd", "fanotify_init", "io_uring_setup", "io_uring_enter"),
-    *("io_uring_register", "keyctl", "add_key", "request_key", "kexec_load", "kexec_file_load", "init_module"),
-    *("finit_module", "delete_module", "reboot", "acct", "syslog", "settimeofday", "clock_settime", "adjtimex"),
-    *("clock_adjtime", "sethostname", "setdomainname", "iopl", "ioperm", "modify_ldt", "vhangup", "personality"),
+    *(
+        "io_uring_register",
+        "keyctl",
+        "add_key",
+        "request_key",
+        "kexec_load",
+        "kexec_file_load",
+        "init_module",
+    ),
+    *(
+        "finit_module",
+        "delete_module",
+        "reboot",
+        "acct",
+        "syslog",
+        "settimeofday",
+        "clock_settime",
+        "adjtimex",
+    ),
+    *(
+        "clock_adjtime",
+        "sethostname",
+        "setdomainname",
+        "iopl",
+        "ioperm",
+        "modify_ldt",
+        "vhangup",
+        "personality",
+    ),
 )
 DENIED = NETWORK + OTHER_PROCESSES + LEAVING_THE_GROUP + NAMESPACES_AND_MOUNTS + KERNEL
 
@@ -38,7 +90,8 @@ def available() -> bool:
 def restrict(signals_are_scoped: bool) -> None:
     """Deny the network, other processes, namespaces and the kernel's rarer doors, for good.
 
-    Where Landlock cannot scope signals, this process and its children may signal themselves only. Raises OSError.
+    Where Landlock cannot scope signals, this process and its children may signal themselves only.
+    Raises OSError.
     """
     import pyseccomp as seccomp
 
@@ -46,11 +99,14 @@ def restrict(signals_are_scoped: bool) -> None:
     for name in DENIED:
         _deny(rules, seccomp, name)
     _deny_arguments(rules, seccomp)
-    # The flags of clone3 lie behind a pointer that no filter can follow; without it libc falls back to clone.
+    # The flags of clone3 lie behind a pointer that no filter can follow; without it libc falls back
+    # to clone.
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
     if not signals_are_scoped:
         for name in ("kill", "tgkill"):
-            rules.add_rule(seccomp.ERRNO(errno.EPERM), name, seccomp.Arg(0, seccomp.NE, os.getpid()))
+            rules.add_rule(
+                seccomp.ERRNO(errno.EPERM), name, seccomp.Arg(0, seccomp.NE, os.getpid())
+            )
         for name in ("tkill", "rt_sigqueueinfo", "pidfd_send_signal"):
             _deny(rules, seccomp, name)
     rules.load()

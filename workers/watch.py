@@ -1,4 +1,6 @@
-"""The heartbeat of one attempt: a thread that keeps the lease and notices when the work has become pointless."""
+"""The heartbeat of one attempt: a thread that keeps the lease and notices when the work has become
+pointless.
+"""
 
 import logging
 import threading
@@ -10,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.contract.records import Job
 from workers.child import Child
-from workers.endings import Cancelled, Ending, LeaseLost, Stopping
 from workers.lease import Lease
+from workers.outcomes import Cancelled, LeaseLost, Outcome, Stopping
 
 LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 0.25
@@ -20,8 +22,9 @@ LOOK_SECONDS = 0.25
 class Watch(threading.Thread):
     """Looks at the row four times a second and extends the lease three times in its length.
 
-    On the first ending that it notices it ends the child, wherever the main thread is; ``check`` raises it there.
-    When the database does not answer for a whole lease, the lease counts as lost: another worker may hold it.
+    On the first ending that it notices it ends the child, wherever the main thread is; ``check``
+    raises it there. When the database does not answer for a whole lease, the lease counts as lost:
+    another worker may hold it.
     """
 
     def __init__(self, lease: Lease, stopping: Callable[[], bool]):
@@ -29,7 +32,7 @@ class Watch(threading.Thread):
         self.lease = lease
         self.stopping = stopping
         self.child: Child | None = None
-        self.ending: Ending | None = None
+        self.ending: Outcome | None = None
         self._over = threading.Event()
         self._valid_until = time.monotonic() + lease.seconds
 
@@ -53,12 +56,14 @@ class Watch(threading.Thread):
             child.end()
 
     def run(self) -> None:
-        while self.ending is None and not self._over.wait(min(LOOK_SECONDS, self.lease.seconds / 6)):
+        while self.ending is None and not self._over.wait(
+            min(LOOK_SECONDS, self.lease.seconds / 6)
+        ):
             self.ending = self._look()
         if self.ending and self.child:
             self.child.end()
 
-    def _look(self) -> Ending | None:
+    def _look(self) -> Outcome | None:
         if self.stopping():
             return Stopping()
         left = self._valid_until - time.monotonic()
@@ -72,5 +77,7 @@ class Watch(threading.Thread):
         except LeaseLost as lost:
             return lost
         except SQLAlchemyError as error:
-            LOG.warning("%s: no heartbeat, %.0f s of the lease left: %s", self.lease.job_id, left, error)
+            LOG.warning(
+                "%s: no heartbeat, %.0f s of the lease left: %s", self.lease.job_id, left, error
+            )
             return LeaseLost(self.lease.job_id) if left <= 0 else None

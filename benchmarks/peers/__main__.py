@@ -1,16 +1,23 @@
-"""What a user would do without us, beside what we do: CIFAR-10 with a ResNet-32 teacher that others trained.
+"""What a user would do without us, beside what we do: CIFAR-10 with a ResNet-32 teacher that others
+trained.
 
-    python -m benchmarks.peers [--ours DIR ...]        everything that is not there yet, then the table and the plot
+    python -m benchmarks.peers [--ours DIR ...]        everything that is not there yet, then the
+    table and the plot
     python -m benchmarks.peers --only teacher scratch-w8d3
-    python -m benchmarks.peers --train 512 --students 8,3,1 --finetune 2 --test 200      the whole way in minutes
+    python -m benchmarks.peers --train 512 --students 8,3,1 --finetune 2 --test 200      the whole
+    way in minutes
 
-The peers: the teacher through the TFLite converter (teacher-float32, -dynamic, -int8) and through ai-edge-quantizer
-(teacher-aeq-*); tfmot pruning and QAT of the teacher (tfmot-*); keras.distillation.Distiller + int8 PTQ (distiller-*);
-the same students from scratch + int8 PTQ (scratch-*); the MLPerf Tiny ResNet-8 (mlperf-resnet8).
+The peers: the teacher through the TFLite converter (teacher-float32, -dynamic, -int8) and through
+ai-edge-quantizer (teacher-aeq-*); tfmot pruning and QAT of the teacher (tfmot-*);
+keras.distillation.Distiller + int8 PTQ (distiller-*); the same students from scratch + int8 PTQ
+(scratch-*); the MLPerf Tiny ResNet-8 (mlperf-resnet8).
 
-Each ends as a .tflite below OUT, in a folder that names its budget; what is there is not made again, and an interrupted
-training goes on behind its last epoch. With all images the results go to benchmarks/results/peers.json and
-docs/images/peers.{png,svg}, else to OUT. To train the students on a machine with a GPU: KERAS_BACKEND=jax and
+Each ends as a .tflite below OUT, in a folder that names its budget; what is there is not made
+again, and an interrupted
+training goes on behind its last epoch. With all images the results go to
+benchmarks/results/peers.json and
+docs/images/peers.{png,svg}, else to OUT. To train the students on a machine with a GPU:
+KERAS_BACKEND=jax and
 --train-only; then copy OUT here and run again.
 """
 
@@ -54,10 +61,14 @@ def _chosen(peers: list[Peer], only: list[str] | None) -> list[Peer]:
     """Those whose name is among ``only`` or begins with one of them and a hyphen."""
     if only is None:
         return peers
-    found = {name: [peer for peer in peers if f"{peer.name}-".startswith(f"{name}-")] for name in only}
+    found = {
+        name: [peer for peer in peers if f"{peer.name}-".startswith(f"{name}-")] for name in only
+    }
     for name, matching in found.items():
         if not matching:
-            raise SystemExit(f"No peer is called {name}; there are: {', '.join(peer.name for peer in peers)}.")
+            raise SystemExit(
+                f"No peer is called {name}; there are: {', '.join(peer.name for peer in peers)}."
+            )
     return [peer for peer in peers if any(peer in matching for matching in found.values())]
 
 
@@ -71,13 +82,31 @@ def build(peers: list[Peer], root: Path) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.peers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     default = Budget()
-    parser.add_argument("--ours", type=Path, nargs="+", default=[], metavar="DIR", help="finished runs of the engine")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="make these peers, or all whose names begin so")
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "peers", help="where files are kept [%(default)s]")
-    parser.add_argument("--finetune", type=_count, default=default.finetune, help="epochs of tfmot [%(default)s]")
+    parser.add_argument(
+        "--ours",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="finished runs of the engine",
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="make these peers, or all whose names begin so"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "out" / "peers",
+        help="where files are kept [%(default)s]",
+    )
+    parser.add_argument(
+        "--finetune", type=_count, default=default.finetune, help="epochs of tfmot [%(default)s]"
+    )
     parser.add_argument(
         "--students",
         type=_student,
@@ -87,14 +116,29 @@ def _parser() -> argparse.ArgumentParser:
         help="first-stage channels, blocks per stage and epochs [15,3,11 8,3,16 4,3,22]",
     )
     parser.add_argument(
-        "--sparsities", type=_share, nargs="+", default=default.sparsities, metavar="S", help="of tfmot's pruning [0.5]"
+        "--sparsities",
+        type=_share,
+        nargs="+",
+        default=default.sparsities,
+        metavar="S",
+        help="of tfmot's pruning [0.5]",
     )
     parser.add_argument(
-        "--train", type=_count, default=default.train, metavar="N", help="training images [%(default)s]"
+        "--train",
+        type=_count,
+        default=default.train,
+        metavar="N",
+        help="training images [%(default)s]",
     )
-    parser.add_argument("--test", type=_count, default=default.test, metavar="N", help="test images [%(default)s]")
-    parser.add_argument("--seed", type=int, default=default.seed, help="of weights and batches [%(default)s]")
-    parser.add_argument("--train-only", action="store_true", help="train students, but neither convert nor measure")
+    parser.add_argument(
+        "--test", type=_count, default=default.test, metavar="N", help="test images [%(default)s]"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=default.seed, help="of weights and batches [%(default)s]"
+    )
+    parser.add_argument(
+        "--train-only", action="store_true", help="train students, but neither convert nor measure"
+    )
     return parser
 
 

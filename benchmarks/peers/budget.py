@@ -7,7 +7,9 @@ ALL_TRAINING_IMAGES, ALL_TEST_IMAGES = 50_000, 10_000
 
 
 class Student(NamedTuple):
-    """A CIFAR residual network: channels of its first stage, blocks per stage, and epochs of its training."""
+    """A CIFAR residual network: channels of its first stage, blocks per stage, and epochs of its
+    training.
+    """
 
     width: int
     depth: int
@@ -22,7 +24,8 @@ class Student(NamedTuple):
 class Budget:
     """Images and epochs; ``finetune`` epochs are what the pruned teacher gets.
 
-    The epochs of the students take the Distiller about as many minutes each as the engine takes per student.
+    The epochs of the students take the Distiller about as many minutes each as the engine takes per
+    student.
     """
 
     train: int = ALL_TRAINING_IMAGES
@@ -39,7 +42,9 @@ class Budget:
         return self.train == ALL_TRAINING_IMAGES and self.test == ALL_TEST_IMAGES
 
     def key(self, name: str, epochs: int) -> str:
-        """The folder of a trained peer, which tells its budget: another budget never meets its files."""
+        """The folder of a trained peer, which tells its budget: another budget never meets its
+        files.
+        """
         few = f"-{self.train}images" if self.train < ALL_TRAINING_IMAGES else ""
         seed = f"-seed{self.seed}" if self.seed else ""
         return f"{name}-{epochs}epochs{few}{seed}"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 
 class Clock:
-    """Seconds per finished epoch, kept in a file; give ``begin`` and ``end`` to a LambdaCallback of any Keras."""
+    """Seconds per finished epoch, kept in a file; give ``begin`` and ``end`` to a LambdaCallback of
+    any Keras.
+    """
 
     def __init__(self, path: Path):
         self.path = path

@@ -1,4 +1,6 @@
-"""The TFLite converter as its guide uses it: float32, dynamic range, full int8. Keras 3 and Keras 2 models alike."""
+"""The TFLite converter as its guide uses it: float32, dynamic range, full int8. Keras 3 and Keras 2
+models alike.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,8 +17,9 @@ IMAGE = tf.TensorSpec([1, 32, 32, 3], tf.float32, name="image")
 def converted(model: Any, kind: str) -> bytes:
     """The .tflite of a Keras model, standardized image (1, 32, 32, 3) to probabilities (1, 10).
 
-    ``kind`` is ``float32``, ``dynamic`` (weights int8), ``int8`` (ranges from 500 training images) or ``trained``
-    (ranges that quantization-aware training left in the graph); the latter two take and return uint8.
+    ``kind`` is ``float32``, ``dynamic`` (weights int8), ``int8`` (ranges from 500 training images)
+    or ``trained`` (ranges that quantization-aware training left in the graph); the latter two take
+    and return uint8.
     """
     with tempfile.TemporaryDirectory() as folder:
         _save(model, folder)

@@ -12,13 +12,17 @@ from ai_edge_quantizer import quantizer, recipe
 
 
 def main(name: str, source: str, sample: str, out: str) -> None:
-    """RECIPE is a function of ``ai_edge_quantizer.recipe``; ranges come from SAMPLE (N, height, width, channels)."""
+    """RECIPE is a function of ``ai_edge_quantizer.recipe``; ranges come from SAMPLE (N, height,
+    width, channels).
+    """
     tool = quantizer.Quantizer(source)
     tool.load_quantization_recipe(getattr(recipe, name)())
     found = None
     if tool.need_calibration:
         key, signature = next(iter(Interpreter(source).get_signature_list().items()))
-        found = tool.calibrate({key: [{signature["inputs"][0]: image[None]} for image in np.load(sample)]})
+        found = tool.calibrate(
+            {key: [{signature["inputs"][0]: image[None]} for image in np.load(sample)]}
+        )
     Path(out).write_bytes(tool.quantize(found).quantized_model)
 
 

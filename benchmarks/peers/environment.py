@@ -1,4 +1,6 @@
-"""The Python environment of the peers that cannot or need not live in the project's own: Keras 2 and its tools."""
+"""The Python environment of the peers that cannot or need not live in the project's own: Keras 2
+and its tools.
+"""
 
 import os
 import subprocess
@@ -16,12 +18,17 @@ PACKAGES = (
 
 
 def run(root: Path, module: str, *arguments: object) -> None:
-    """Run a module of this package in the environment below ``root``, which is made where it is missing.
+    """Run a module of this package in the environment below ``root``, which is made where it is
+    missing.
 
     Raises:
         subprocess.CalledProcessError: where the module fails.
     """
-    legacy = {"TF_USE_LEGACY_KERAS": "1", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    legacy = {
+        "TF_USE_LEGACY_KERAS": "1",
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
     command = [python(root), "-m", f"benchmarks.peers.{module}", *map(str, arguments)]
     subprocess.run(command, check=True, cwd=ROOT, env=os.environ | legacy)
 
@@ -32,7 +39,11 @@ def python(root: Path) -> str:
     if not ready.exists():
         print(f"making an environment for {', '.join(PACKAGES)} (2 GB)", flush=True)
         uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
-        subprocess.run([*uv, "pip", "install", "--quiet", "--python", binary, *PACKAGES], check=True)
+        subprocess.run(
+            [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True
+        )
+        subprocess.run(
+            [*uv, "pip", "install", "--quiet", "--python", binary, *PACKAGES], check=True
+        )
         ready.touch()
     return str(binary)

@@ -14,7 +14,9 @@ SHIFT, BATCH, SAMPLES = 4, 128, 500
 
 @dataclass(frozen=True)
 class Scaling:
-    """How pixels 0..255 become a network's input: (pixel - mean) / deviation, per channel or one for all."""
+    """How pixels 0..255 become a network's input: (pixel - mean) / deviation, per channel or one
+    for all.
+    """
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
@@ -60,10 +62,12 @@ def steps(count: int) -> int:
 
 
 def batches(count: int, *seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Without end: shuffled (B, 32, 32, 3) of the first ``count`` images, mirrored and shifted by up to 4 px; labels.
+    """Without end: shuffled (B, 32, 32, 3) of the first ``count`` images, mirrored and shifted by
+    up to 4 px; labels.
 
-    The edges are filled with zeros after scaling (He et al. 2015, section 4.2). A training that goes on gives its seed
-    and the epochs it has behind it, so that it does not see the first epochs' order again.
+    The edges are filled with zeros after scaling (He et al. 2015, section 4.2). A training that
+    goes on gives its seed and the epochs it has behind it, so that it does not see the first
+    epochs' order again.
     """
     data, rng = load(), np.random.default_rng(seed)
     border = ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0))

@@ -1,4 +1,6 @@
-"""Every file measured alike: bytes, gzip bytes, top-1, MACs, and latency with all files taking turns in one run."""
+"""Every file measured alike: bytes, gzip bytes, top-1, MACs, and latency with all files taking
+turns in one run.
+"""
 
 import gzip
 from collections.abc import Sequence
@@ -12,14 +14,16 @@ from PIL import Image
 from rich.progress import track
 
 from benchmarks.peers.images import Scaling
-from workers.compression import evaluation, flatfile
+from workers.compression.artifacts import evaluation, file_costs
 
 LATENCY_RUNS = 500
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A file to measure; ``scaling`` makes its input of pixels, None where the file takes pixels as they are."""
+    """A file to measure; ``scaling`` makes its input of pixels, None where the file takes pixels as
+    they are.
+    """
 
     name: str
     path: Path
@@ -28,11 +32,14 @@ class Subject:
     ours: bool = False
 
 
-def rows(subjects: Sequence[Subject], images: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
+def rows(
+    subjects: Sequence[Subject], images: np.ndarray, labels: np.ndarray
+) -> list[dict[str, Any]]:
     """One row per file, as peers.json holds it; ``images`` are pixels, uint8 (N, height, width, 3)."""
     latencies = evaluation.latencies([subject.path for subject in subjects], LATENCY_RUNS)
     return [
-        _row(subject, images, labels) | {"latency_ms": round(latency["p50"], 4), "minutes": subject.minutes}
+        _row(subject, images, labels)
+        | {"latency_ms": round(latency["p50"], 4), "minutes": subject.minutes}
         for subject, latency in zip(subjects, latencies, strict=True)
     ]
 
@@ -45,7 +52,7 @@ def _row(subject: Subject, images: np.ndarray, labels: np.ndarray) -> dict[str, 
         "bytes": len(file),
         "gzip_bytes": len(gzip.compress(file, mtime=0)),
         "top1": top1(subject, images, labels),
-        "macs": flatfile.macs(subject.path),
+        "macs": file_costs.macs(subject.path),
     }
 
 
@@ -63,10 +70,16 @@ def top1(subject: Subject, images: np.ndarray, labels: np.ndarray) -> float:
 
 
 def prepared(image: np.ndarray, scaling: Scaling | None, feed: dict[str, Any]) -> np.ndarray:
-    """Pixels (height, width, 3) as a file's input tensor ``feed`` wants them: its resolution, scaling and integers."""
+    """Pixels (height, width, 3) as a file's input tensor ``feed`` wants them: its resolution,
+    scaling and integers.
+    """
     height, width = feed["shape"][1:3]
     if image.shape[:2] != (height, width):
-        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+        image = np.asarray(
+            Image.fromarray(image).resize(
+                (width, height), Image.Resampling.BILINEAR, reducing_gap=2.0
+            )
+        )
     if scaling is None:
         return image
     if feed["dtype"] == np.float32:

@@ -11,12 +11,18 @@ from benchmarks.peers.measure import Subject
 CENTRED = Scaling((128.0,), (127.5,))
 """What float files take (workers.compression.training.scaled); integer files take pixels."""
 NOT_OURS = "teacher-int8"
-"""Stands among a run's variants although nothing was trained; the converter's own row stands for it."""
+"""Stands among a run's variants although nothing was trained; the converter's own row stands for
+it.
+"""
 
 
 def subjects(folders: Sequence[Path]) -> list[Subject]:
     """Every variant of every run; with several runs, names say of which."""
-    return [_subject(folder, report, row, len(folders) > 1) for folder in folders for report, row in _variants(folder)]
+    return [
+        _subject(folder, report, row, len(folders) > 1)
+        for folder in folders
+        for report, row in _variants(folder)
+    ]
 
 
 def _variants(folder: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -30,4 +36,6 @@ def _variants(folder: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 def _subject(folder: Path, report: dict[str, Any], row: dict[str, Any], several: bool) -> Subject:
     scaling = None if row["input"]["dtype"] == "uint8" else CENTRED
     name = f"{folder.name}/{row['name']}" if several else row["name"]
-    return Subject(name, folder / "variants" / row["file"], scaling, report.get("minutes"), ours=True)
+    return Subject(
+        name, folder / "variants" / row["file"], scaling, report.get("minutes"), ours=True
+    )

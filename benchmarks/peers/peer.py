@@ -12,10 +12,12 @@ MODEL, DONE = "model.tflite", "done.json"
 
 @dataclass(frozen=True)
 class Peer:
-    """A row of the table. ``make`` leaves MODEL in the folder it is given and returns the minutes of training.
+    """A row of the table. ``make`` leaves MODEL in the folder it is given and returns the minutes
+    of training.
 
-    The minutes are 0 where nothing is trained and None where others trained. ``make`` may be interrupted: it is called
-    again with the same folder. ``key`` names that folder, and two budgets never share one.
+    The minutes are 0 where nothing is trained and None where others trained. ``make`` may be
+    interrupted: it is called again with the same folder. ``key`` names that folder, and two budgets
+    never share one.
     """
 
     name: str

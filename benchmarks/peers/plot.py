@@ -26,9 +26,26 @@ def top1_over_bytes(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Pat
     """Draw peers.png and peers.svg; ours are joined by a line."""
     figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
     for kind, (marker, label) in KINDS.items():
-        _points(axes, [row for row in rows if not row["ours"] and row["name"].split("-")[0] == kind], marker, label)
-    _points(axes, [row for row in rows if row["ours"]], *OURS, line="-", markersize=9, color="black", zorder=3)
-    axes.set(xscale="log", xlabel="bytes of the .tflite (log scale)", ylabel="top-1 on CIFAR-10's test images (%)")
+        _points(
+            axes,
+            [row for row in rows if not row["ours"] and row["name"].split("-")[0] == kind],
+            marker,
+            label,
+        )
+    _points(
+        axes,
+        [row for row in rows if row["ours"]],
+        *OURS,
+        line="-",
+        markersize=9,
+        color="black",
+        zorder=3,
+    )
+    axes.set(
+        xscale="log",
+        xlabel="bytes of the .tflite (log scale)",
+        ylabel="top-1 on CIFAR-10's test images (%)",
+    )
     axes.xaxis.set_major_formatter(EngFormatter("B"))
     axes.margins(x=0.15, y=0.12)
     axes.grid(alpha=0.3, which="both")
@@ -40,22 +57,34 @@ def top1_over_bytes(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Pat
     return paths
 
 
-def _points(axes: Any, rows: list[Mapping[str, Any]], marker: str, label: str, line: str = "", **style: Any) -> None:
+def _points(
+    axes: Any, rows: list[Mapping[str, Any]], marker: str, label: str, line: str = "", **style: Any
+) -> None:
     if not rows:
         return
     rows = sorted(rows, key=lambda row: row["bytes"])
     points = [(row["bytes"], 100 * row["top1"]) for row in rows]
     axes.plot(*zip(*points, strict=True), marker=marker, linestyle=line, label=label, **style)
     for names, point in _labels(rows, points) if len(rows) > 1 else []:
-        axes.annotate(names, point, xytext=(8, -4), textcoords="offset points", fontsize=7, va="top")
+        axes.annotate(
+            names, point, xytext=(8, -4), textcoords="offset points", fontsize=7, va="top"
+        )
 
 
-def _labels(rows: list[Mapping[str, Any]], points: list[tuple[int, float]]) -> list[tuple[str, tuple[int, float]]]:
-    """One label per point, without the kind that the legend tells; of points that touch, one below the other."""
+def _labels(
+    rows: list[Mapping[str, Any]], points: list[tuple[int, float]]
+) -> list[tuple[str, tuple[int, float]]]:
+    """One label per point, without the kind that the legend tells; of points that touch, one below
+    the other.
+    """
     labels: list[tuple[str, tuple[int, float]]] = []
     for row, point in zip(rows, points, strict=True):
         name = row["name"] if row["ours"] else row["name"].split("-", 1)[1]
-        if labels and point[0] < TOUCHING * labels[-1][1][0] and abs(point[1] - labels[-1][1][1]) < 1:
+        if (
+            labels
+            and point[0] < TOUCHING * labels[-1][1][0]
+            and abs(point[1] - labels[-1][1][1]) < 1
+        ):
             labels[-1] = f"{labels[-1][0]}\n{name}", labels[-1][1]
         else:
             labels.append((name, point))

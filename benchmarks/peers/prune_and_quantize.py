@@ -1,8 +1,10 @@
-"""Run in the peers' environment: TensorFlow Model Optimization's guide to PQAT (pruning-preserving QAT) on a teacher.
+"""Run in the peers' environment: TensorFlow Model Optimization's guide to PQAT (pruning-preserving
+QAT) on a teacher.
 
 python -m benchmarks.peers.prune_and_quantize TEACHER.h5 FOLDER --pruning EPOCHS --quantizing EPOCHS
 
-Leaves FOLDER/model.tflite and the seconds of each epoch; interrupted, it goes on behind the last finished epoch.
+Leaves FOLDER/model.tflite and the seconds of each epoch; interrupted, it goes on behind the last
+finished epoch.
 """
 
 import argparse
@@ -22,7 +24,9 @@ from workers.compression.parent_death import signal_at_parents_death
 
 PRUNING_RATE, QUANTIZING_RATE, MOMENTUM = 1e-2, 1e-3, 0.9
 UPDATES = 100
-"""Of the masks, or fewer in a short training; TensorFlow Model Optimization itself suggests one per 100 steps."""
+"""Of the masks, or fewer in a short training; TensorFlow Model Optimization itself suggests one per
+100 steps.
+"""
 
 
 def main() -> None:
@@ -38,8 +42,10 @@ def main() -> None:
 
 
 def _accepted(teacher: Any) -> Any:
-    """The same network for TensorFlow Model Optimization, which refuses batch normalization behind anything but a
-    convolution of its own: behind a sum, or a convolution that others read too, it gets a depthwise one of ones."""
+    """The same network for TensorFlow Model Optimization, which refuses batch normalization behind
+    anything but a convolution of its own: behind a sum, or a convolution that others read too, it
+    gets a depthwise one of ones.
+    """
     config = teacher.get_config()
     readers = Counter(name for layer in config["layers"] for name in _inputs(layer))
     kinds = {layer["name"]: layer["class_name"] for layer in config["layers"]}
@@ -62,8 +68,15 @@ def _inputs(layer: dict[str, Any]) -> list[str]:
 
 
 def _ones(name: str, inbound: list[Any]) -> dict[str, Any]:
-    unit = tf_keras.layers.DepthwiseConv2D(1, use_bias=False, depthwise_initializer="ones", name=name)
-    return {"class_name": "DepthwiseConv2D", "name": name, "config": unit.get_config(), "inbound_nodes": inbound}
+    unit = tf_keras.layers.DepthwiseConv2D(
+        1, use_bias=False, depthwise_initializer="ones", name=name
+    )
+    return {
+        "class_name": "DepthwiseConv2D",
+        "name": name,
+        "config": unit.get_config(),
+        "inbound_nodes": inbound,
+    }
 
 
 def _pruned(teacher: Any, args: argparse.Namespace) -> Any:
@@ -78,27 +91,41 @@ def _pruned(teacher: Any, args: argparse.Namespace) -> Any:
     return tfmot.sparsity.keras.strip_pruning(wrapped)
 
 
-def _fit(model: Any, args: argparse.Namespace, phase: str, epochs: int, peak: float, callbacks: list[Any]) -> None:
+def _fit(
+    model: Any, args: argparse.Namespace, phase: str, epochs: int, peak: float, callbacks: list[Any]
+) -> None:
     clock, steps = Clock(args.folder / f"{phase}.json"), images.steps(args.train)
     rate = tf_keras.optimizers.schedules.CosineDecay(peak, epochs * steps)
     optimizer = tf_keras.optimizers.SGD(rate, MOMENTUM, nesterov=True)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     every_epoch = [
-        tf_keras.callbacks.BackupAndRestore(args.folder / "interrupted" / phase, delete_checkpoint=False),
+        tf_keras.callbacks.BackupAndRestore(
+            args.folder / "interrupted" / phase, delete_checkpoint=False
+        ),
         tf_keras.callbacks.LambdaCallback(on_epoch_begin=clock.begin, on_epoch_end=clock.end),
     ]
     data = images.batches(args.train, args.seed, clock.epochs)
     verbose = 1 if sys.stdout.isatty() else 2
-    model.fit(data, steps_per_epoch=steps, epochs=epochs, verbose=verbose, callbacks=[*every_epoch, *callbacks])
+    model.fit(
+        data,
+        steps_per_epoch=steps,
+        epochs=epochs,
+        verbose=verbose,
+        callbacks=[*every_epoch, *callbacks],
+    )
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("teacher", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pruning", type=int, required=True, help="epochs")
     parser.add_argument("--quantizing", type=int, required=True, help="epochs")
-    parser.add_argument("--sparsity", type=float, default=0.5, help="share of each kernel set to zero")
+    parser.add_argument(
+        "--sparsity", type=float, default=0.5, help="share of each kernel set to zero"
+    )
     parser.add_argument("--train", type=int, default=50_000, help="images")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

@@ -1,4 +1,5 @@
-"""The small network that a user would write, in plain Keras layers, and how it is trained and converted.
+"""The small network that a user would write, in plain Keras layers, and how it is trained and
+converted.
 
 Training runs on any Keras backend; the conversion needs KERAS_BACKEND=tensorflow.
 """
@@ -25,7 +26,9 @@ Trainer = Callable[[keras.Model], keras.Model]
 
 
 def network(width: int, depth: int) -> keras.Model:
-    """The shape of our own students (He et al. 2015, section 4.2): images (N, 32, 32, 3) to logits (N, 10)."""
+    """The shape of our own students (He et al. 2015, section 4.2): images (N, 32, 32, 3) to logits
+    (N, 10).
+    """
     pixels = keras.Input((32, 32, 3))
     x = keras.layers.ReLU()(_normalized(pixels, width, 3, 1))
     for stage in range(STAGES):
@@ -43,7 +46,9 @@ def _block(x: Any, filters: int, stride: int) -> Any:
 
 
 def _normalized(x: Any, filters: int, size: int, stride: int) -> Any:
-    unit = keras.layers.Conv2D(filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal")
+    unit = keras.layers.Conv2D(
+        filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )
     return keras.layers.BatchNormalization()(unit(x))
 
 
@@ -87,10 +92,19 @@ def _fit(model: keras.Model, budget: Budget, epochs: int, clock: Clock, backup: 
     ]
     data = images.batches(budget.train, budget.seed, clock.epochs)
     verbose = 1 if sys.stdout.isatty() else 2
-    model.fit(data, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=verbose, callbacks=callbacks)
+    model.fit(
+        data,
+        steps_per_epoch=steps,
+        epochs=epochs,
+        shuffle=False,
+        verbose=verbose,
+        callbacks=callbacks,
+    )
 
 
 def _convert(student: keras.Model, path: Path) -> None:
     from benchmarks.peers.convert import converted
 
-    path.write_bytes(converted(keras.Model(student.input, keras.ops.softmax(student.output)), "int8"))
+    path.write_bytes(
+        converted(keras.Model(student.input, keras.ops.softmax(student.output)), "int8")
+    )

@@ -13,7 +13,7 @@ from benchmarks.peers import images, measure, ours, plot
 from benchmarks.peers.budget import Budget
 from benchmarks.peers.environment import PACKAGES, ROOT
 from benchmarks.peers.peer import Peer
-from workers.compression import evaluation
+from workers.compression.artifacts import evaluation
 
 VERSIONS = ("tensorflow", "keras", "ai-edge-litert", "numpy")
 
@@ -21,15 +21,24 @@ VERSIONS = ("tensorflow", "keras", "ai-edge-litert", "numpy")
 def publish(peers: Sequence[Peer], budget: Budget, root: Path, runs: Sequence[Path]) -> None:
     """Measure the peers that are made, and our ``runs``; figures of few images stay in ``root``."""
     there = [peer for peer in peers if peer.made(root)]
-    subjects = [measure.Subject(peer.name, peer.path(root), peer.scaling, peer.minutes(root)) for peer in there]
+    subjects = [
+        measure.Subject(peer.name, peer.path(root), peer.scaling, peer.minutes(root))
+        for peer in there
+    ]
     data = images.load()
     test = data.test_images[: budget.test], data.test_labels[: budget.test]
     rows = measure.rows([*subjects, *ours.subjects(runs)], *test)
     _print(rows)
     if missing := [peer.name for peer in peers if peer not in there]:
         print(f"not made yet: {', '.join(missing)}")
-    results, drawings = (ROOT / "benchmarks" / "results", ROOT / "docs" / "images") if budget.whole else (root, root)
-    (results / "peers.json").write_text(json.dumps({"rows": rows} | _about(budget), indent=2) + "\n")
+    results, drawings = (
+        (ROOT / "benchmarks" / "results", ROOT / "docs" / "images")
+        if budget.whole
+        else (root, root)
+    )
+    (results / "peers.json").write_text(
+        json.dumps({"rows": rows} | _about(budget), indent=2) + "\n"
+    )
     for path in [results / "peers.json", *plot.top1_over_bytes(rows, drawings)]:
         print(path)
 
@@ -47,6 +56,16 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _about(budget: Budget) -> dict[str, Any]:
-    machine = {"cpu": evaluation.cpu(), "cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "threads": 1}
+    machine = {
+        "cpu": evaluation.cpu(),
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "threads": 1,
+    }
     versions = {"python": platform.python_version()} | {name: version(name) for name in VERSIONS}
-    return {"machine": machine, "versions": versions, "environment": list(PACKAGES), "recipe": asdict(budget)}
+    return {
+        "machine": machine,
+        "versions": versions,
+        "environment": list(PACKAGES),
+        "recipe": asdict(budget),
+    }

@@ -1,4 +1,6 @@
-"""The teacher itself, quantized after its training: by the TFLite converter and by ai-edge-quantizer."""
+"""The teacher itself, quantized after its training: by the TFLite converter and by
+ai-edge-quantizer.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,8 @@ RECIPES = {"int8": "static_wi8_ai8", "dynamic": "dynamic_wi8_afp32"}
 
 def peers(root: Path) -> list[Peer]:
     own = [
-        Peer(f"teacher-{kind}", f"teacher-{kind}", partial(_convert, kind)) for kind in ("float32", "dynamic", "int8")
+        Peer(f"teacher-{kind}", f"teacher-{kind}", partial(_convert, kind))
+        for kind in ("float32", "dynamic", "int8")
     ]
     others = [
         Peer(f"teacher-aeq-{kind}", f"teacher-aeq-{kind}", partial(_quantize, root, recipe))

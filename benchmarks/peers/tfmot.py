@@ -1,4 +1,6 @@
-"""The teacher through TensorFlow Model Optimization: pruned, then quantization-aware trained with its zeros kept."""
+"""The teacher through TensorFlow Model Optimization: pruned, then quantization-aware trained with
+its zeros kept.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -18,7 +20,9 @@ def peers(budget: Budget, root: Path) -> list[Peer]:
 
 
 def _make(budget: Budget, root: Path, sparsity: float, folder: Path) -> float:
-    """Half of the epochs prune and half quantize: tfmot finds ranges slowly, by a moving average of decay .999."""
+    """Half of the epochs prune and half quantize: tfmot finds ranges slowly, by a moving average of
+    decay .999.
+    """
     quantizing = max(1, budget.finetune // 2)
     pruning = max(1, budget.finetune - quantizing)
     options = ("--train", budget.train, "--seed", budget.seed, "--sparsity", sparsity)

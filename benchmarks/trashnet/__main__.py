@@ -1,10 +1,12 @@
-"""TrashNet, 2,527 photos of six kinds of rubbish, end to end: students of family mobilenet, and of the teacher itself.
+"""TrashNet, 2,527 photos of six kinds of rubbish, end to end: students of family mobilenet, and of
+the teacher itself.
 
     python -m benchmarks.trashnet [--effort standard] [--out DIR]
 
-A script trains the teacher (benchmarks.trashnet.teacher), then the engine compresses it once per family. What is there
-is not made again, and an interrupted compression goes on where it stopped. Prints a table per family; writes
-benchmarks/results/trashnet.json and docs/images/trashnet.{png,svg}, or all to DIR where other data is given.
+A script trains the teacher (benchmarks.trashnet.teacher), then the engine compresses it once per
+family. What is there is not made again, and an interrupted compression goes on where it stopped.
+Prints a table per family; writes benchmarks/results/trashnet.json and
+docs/images/trashnet.{png,svg}, or all to DIR where other data is given.
 """
 
 import argparse
@@ -21,7 +23,17 @@ from benchmarks.trashnet import plot
 ROOT = Path(__file__).resolve().parents[2]
 DATA = real_data.FOLDER / "trashnet_160.tar"
 FAMILIES = ("mobilenet", "teacher")
-FIGURES = ("name", "bytes", "gzip_bytes", "parameters", "macs", "top1", "float32_top1", "agreement", "latency_ms")
+FIGURES = (
+    "name",
+    "bytes",
+    "gzip_bytes",
+    "parameters",
+    "macs",
+    "top1",
+    "float32_top1",
+    "agreement",
+    "latency_ms",
+)
 RATIOS = ("smaller_x", "faster_x", "fewer_macs_x")
 
 
@@ -32,12 +44,23 @@ def main() -> None:
     model = args.out / "teacher.keras"
     if not model.exists():
         print("training the teacher", flush=True)
-        _run("benchmarks.trashnet.teacher", args.data, model, *(("--epochs", args.epochs) if args.epochs else ()))
-    runs = {family: compressed(model, args.data, args.out, family, args.effort) for family in FAMILIES}
+        _run(
+            "benchmarks.trashnet.teacher",
+            args.data,
+            model,
+            *(("--epochs", args.epochs) if args.epochs else ()),
+        )
+    runs = {
+        family: compressed(model, args.data, args.out, family, args.effort) for family in FAMILIES
+    }
     for family, run in runs.items():
         _print(family, run)
     published = args.data == DATA
-    results, images = (ROOT / "benchmarks" / "results", ROOT / "docs" / "images") if published else (args.out, args.out)
+    results, images = (
+        (ROOT / "benchmarks" / "results", ROOT / "docs" / "images")
+        if published
+        else (args.out, args.out)
+    )
     (results / "trashnet.json").write_text(json.dumps({"runs": runs}, indent=2) + "\n")
     plot.top1_over_bytes({family: run["rows"] for family, run in runs.items()}, images)
 
@@ -52,7 +75,9 @@ def compressed(model: Path, data: Path, out: Path, family: str, effort: str) -> 
         _run("workers.compression", "compress", model, data, *options)
     report = json.loads(path.read_text())
     rows = [_row(row) for row in [report["baseline"], *report["variants"]]]
-    return {"rows": rows} | {key: report[key] for key in ("minutes", "recipe", "data", "warnings", "versions")}
+    return {"rows": rows} | {
+        key: report[key] for key in ("minutes", "recipe", "data", "warnings", "versions")
+    }
 
 
 def _run(module: str, *arguments: object) -> None:
@@ -66,8 +91,12 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _print(family: str, run: Mapping[str, Any]) -> None:
-    print(f"\nfamily {family}, {run['data']['counts']['test']} test images, {run['minutes']:.1f} minutes of training")
-    print(f"{'':14}{'bytes':>11}{'gzip':>11}{'MACs':>9}{'top-1':>9}{'float32':>9}{'p50 ms':>9}  smaller, faster, MACs")
+    print(
+        f"\nfamily {family}, {run['data']['counts']['test']} test images, {run['minutes']:.1f} minutes of training"
+    )
+    print(
+        f"{'':14}{'bytes':>11}{'gzip':>11}{'MACs':>9}{'top-1':>9}{'float32':>9}{'p50 ms':>9}  smaller, faster, MACs"
+    )
     for row in run["rows"]:
         times = "  ".join(f"{row[name]:.1f}x" for name in RATIOS if row[name])
         print(
@@ -82,10 +111,19 @@ def _percent(share: float | None) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.trashnet", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.trashnet",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--effort", default="standard", choices=["draft", "standard", "thorough"], help="[%(default)s]")
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "trashnet", help="where files are kept")
+    parser.add_argument(
+        "--effort",
+        default="standard",
+        choices=["draft", "standard", "thorough"],
+        help="[%(default)s]",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "out" / "trashnet", help="where files are kept"
+    )
     parser.add_argument("--data", type=Path, default=DATA, help="another archive of class folders")
     parser.add_argument("--epochs", type=int, help="of the teacher's training")
     return parser

@@ -11,18 +11,32 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import EngFormatter
 
 matplotlib.rcParams["svg.hashsalt"] = "learn2compress"
-TEACHERS = {"teacher": ("s", "the teacher (float32)"), "teacher-int8": ("D", "the teacher, quantized without training")}
+TEACHERS = {
+    "teacher": ("s", "the teacher (float32)"),
+    "teacher-int8": ("D", "the teacher, quantized without training"),
+}
 
 
-def top1_over_bytes(families: Mapping[str, Sequence[Mapping[str, Any]]], folder: Path) -> list[Path]:
+def top1_over_bytes(
+    families: Mapping[str, Sequence[Mapping[str, Any]]], folder: Path
+) -> list[Path]:
     """Draw trashnet.png and trashnet.svg from each family's rows."""
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for family, rows in families.items():
-        _points(axes, [row for row in rows if row["name"] not in TEACHERS], "o", f"students of family {family}")
+        _points(
+            axes,
+            [row for row in rows if row["name"] not in TEACHERS],
+            "o",
+            f"students of family {family}",
+        )
     rows = next(iter(families.values()))
     for name, (marker, label) in TEACHERS.items():
         _points(axes, [row for row in rows if row["name"] == name], marker, label)
-    axes.set(xscale="log", xlabel="bytes of the .tflite (log scale)", ylabel="top-1 on TrashNet's test images (%)")
+    axes.set(
+        xscale="log",
+        xlabel="bytes of the .tflite (log scale)",
+        ylabel="top-1 on TrashNet's test images (%)",
+    )
     axes.xaxis.set_major_formatter(EngFormatter("B"))
     axes.margins(x=0.1, y=0.15)
     axes.grid(alpha=0.3, which="both")

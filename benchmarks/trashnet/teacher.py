@@ -1,9 +1,11 @@
-"""Train TrashNet's teacher in plain Keras: a residual network of 0.7 M parameters, pixels 0..255 in, probabilities out.
+"""Train TrashNet's teacher in plain Keras: a residual network of 0.7 M parameters, pixels 0..255
+in, probabilities out.
 
     python -m benchmarks.trashnet.teacher DATA TEACHER [--epochs N] [--seed N]
 
-It learns from the training images of the very split that the engine will make of DATA with the same seed, so that no
-test image is known to it; neither is a validation image, whose accuracy is printed after every epoch.
+It learns from the training images of the very split that the engine will make of DATA with the same
+seed, so that no test image is known to it; neither is a validation image, whose accuracy is printed
+after every epoch.
 """
 
 import argparse
@@ -15,7 +17,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from workers.compression import data
+from workers.compression.images import splits
 from workers.compression.values import Dataset
 
 SHAPE = (128, 128, 3)
@@ -24,15 +26,24 @@ EPOCHS, BATCH, RATE, DECAY = 80, 32, 1e-3, 5e-2
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="archive of class folders, as it is given to the engine")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "data", type=Path, help="archive of class folders, as it is given to the engine"
+    )
     parser.add_argument("teacher", type=Path, help=".keras file to write")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="[%(default)s]")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the batches [%(default)s]")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the split, the weights and the batches [%(default)s]",
+    )
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
     with tempfile.TemporaryDirectory() as scratch:
-        images = data.load(args.data, SHAPE, {"seed": args.seed}, Path(scratch), lambda _: None)
+        images = splits.load(args.data, SHAPE, {"seed": args.seed}, Path(scratch), lambda _: None)
         network = classifier(len(images.classes))
         train(network, images, args.epochs)
     staged = args.teacher.with_suffix(".staged.keras")
@@ -41,7 +52,9 @@ def main() -> None:
 
 
 def classifier(classes: int) -> keras.Model:
-    """CIFAR's residual network (He et al. 2015, section 4.2), twice as wide, behind two strided convolutions."""
+    """CIFAR's residual network (He et al. 2015, section 4.2), twice as wide, behind two strided
+    convolutions.
+    """
     inputs = keras.Input(SHAPE)
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     for _ in range(2):
@@ -54,12 +67,20 @@ def classifier(classes: int) -> keras.Model:
 
 
 def train(network: keras.Model, images: Dataset, epochs: int) -> None:
-    """Fit ``network`` to augmented training images; the file holds neither augmentation nor optimizer."""
+    """Fit ``network`` to augmented training images; the file holds neither augmentation nor
+    optimizer.
+    """
     trained = keras.Sequential([keras.Input(SHAPE), *_augmentation(), network])
     schedule = keras.optimizers.schedules.CosineDecay(RATE, epochs * -(-len(images.train) // BATCH))
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
-    trained.compile(keras.optimizers.AdamW(schedule, weight_decay=DECAY), loss, metrics=["accuracy"])
-    x, y, held_out = images.train.images, _one_hot(images, "train"), (images.val.images, _one_hot(images, "val"))
+    trained.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=DECAY), loss, metrics=["accuracy"]
+    )
+    x, y, held_out = (
+        images.train.images,
+        _one_hot(images, "train"),
+        (images.val.images, _one_hot(images, "val")),
+    )
     trained.fit(x, y, batch_size=BATCH, epochs=epochs, validation_data=held_out, verbose=2)
 
 

@@ -1,8 +1,10 @@
-"""Write images.zip: the first 8,000 training and 2,000 test images of Fashion-MNIST as folders of PNGs.
+"""Write images.zip: the first 8,000 training and 2,000 test images of Fashion-MNIST as folders of
+PNGs.
 
     python examples/fashion/make_images.py [SOURCE]
 
-SOURCE is the folder of the four .gz files, by default that of Debian's package dataset-fashion-mnist.
+SOURCE is the folder of the four .gz files, by default that of Debian's package
+dataset-fashion-mnist.
 """
 
 import gzip
@@ -15,7 +17,18 @@ import numpy as np
 from PIL import Image
 
 SOURCE = Path("/usr/share/datasets/fashion-mnist")
-CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot")
+CLASSES = (
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle-boot",
+)
 SPLITS = (("train", "train", 8_000), ("test", "t10k", 2_000))
 
 

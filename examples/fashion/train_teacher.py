@@ -1,4 +1,5 @@
-"""Train teacher.keras, the model that the demo compresses, on images.zip: a plain convolutional network in Keras 3.
+"""Train teacher.keras, the model that the demo compresses, on images.zip: a plain convolutional
+network in Keras 3.
 
 python examples/fashion/train_teacher.py
 """
@@ -21,13 +22,24 @@ def images(split: str) -> tuple[np.ndarray, np.ndarray]:
         names = [name for name in archive.namelist() if name.startswith(f"{split}/")]
         classes = sorted({name.split("/")[1] for name in names})
         pixels = [np.asarray(Image.open(io.BytesIO(archive.read(name)))) for name in names]
-    return np.stack(pixels)[..., None], np.array([classes.index(name.split("/")[1]) for name in names])
+    return np.stack(pixels)[..., None], np.array(
+        [classes.index(name.split("/")[1]) for name in names]
+    )
 
 
 def network() -> keras.Model:
-    """Six convolutions of 32 to 256 channels, 436,000 parameters: pixels divided by 255 in, probabilities out."""
+    """Six convolutions of 32 to 256 channels, 436,000 parameters: pixels divided by 255 in,
+    probabilities out.
+    """
     inputs = x = keras.Input((28, 28, 1))
-    for filters, pool in ((32, False), (32, True), (64, False), (64, True), (128, False), (256, False)):
+    for filters, pool in (
+        (32, False),
+        (32, True),
+        (64, False),
+        (64, True),
+        (128, False),
+        (256, False),
+    ):
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
         x = keras.layers.BatchNormalization()(x)
         x = keras.layers.ReLU()(x)
@@ -42,7 +54,9 @@ def main() -> None:
     (x, y), (x_test, y_test) = images("train"), images("test")
     model = network()
     schedule = keras.optimizers.schedules.CosineDecay(RATE, EPOCHS * len(x) // BATCH)
-    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     model.fit(x / 255.0, y, batch_size=BATCH, epochs=EPOCHS, verbose=2)
     print("test accuracy:", model.evaluate(x_test / 255.0, y_test, verbose=0)[1])
     path = FOLDER / "teacher.keras"

@@ -26,7 +26,9 @@ def _json(name: str, nullable: bool = True) -> sa.Column[object]:
     return sa.Column(name, sa.JSON(), nullable=nullable)
 
 
-def _link(name: str, target: str, nullable: bool = False, ondelete: str | None = None) -> sa.Column[str]:
+def _link(
+    name: str, target: str, nullable: bool = False, ondelete: str | None = None
+) -> sa.Column[str]:
     return sa.Column(name, TEXT, sa.ForeignKey(target, ondelete=ondelete), nullable=nullable)
 
 
@@ -49,7 +51,9 @@ def upgrade() -> None:
 
 
 def _accounts() -> None:
-    op.create_table("accounts", _id(), _text("name"), _time("created_at", False), sa.UniqueConstraint("name"))
+    op.create_table(
+        "accounts", _id(), _text("name"), _time("created_at", False), sa.UniqueConstraint("name")
+    )
     op.create_table(
         "api_keys",
         _id(),
@@ -135,7 +139,12 @@ def _jobs() -> None:
 def _events() -> None:
     op.create_table(
         "job_events",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            primary_key=True,
+            autoincrement=True,
+        ),
         _link("job_id", "jobs.id", ondelete="CASCADE"),
         sa.Column("attempt", sa.Integer(), nullable=False),
         _text("type"),
@@ -165,6 +174,15 @@ def _variants() -> None:
 
 
 def downgrade() -> None:
-    for table in ("variants", "job_events", "jobs", "datasets", "models", "upload_parts", "uploads", "api_keys"):
+    for table in (
+        "variants",
+        "job_events",
+        "jobs",
+        "datasets",
+        "models",
+        "upload_parts",
+        "uploads",
+        "api_keys",
+    ):
         op.drop_table(table)
     op.drop_table("accounts")

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from service import jobs
 from service.api.problems import responses
 from service.contract.errors import IllegalMove, NotFound, NotReady
 from service.contract.records import Job
-from service.dependencies import AccountId, House, RowId, Tailer, WantedPage, WatchedJob
+from service.contract.views import JobSummary, JobView, NewJob, Page, VariantView
+from service.dependencies import AccountId, AppContext, RowId, Tailer, WantedPage, WatchedJob
+from service.jobs import jobs
 from service.paging import Page as PageOf
-from service.schemas import JobSummary, JobView, NewJob, Page, VariantView
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
@@ -23,26 +23,32 @@ INERT = {
 }
 
 
-@router.post("", status_code=201, summary="Compress a model", responses=responses(NotFound, NotReady))
-def submit(house: House, account_id: AccountId, wanted: NewJob, response: Response) -> JobView:
-    found = jobs.submit(house, account_id, wanted)
+@router.post(
+    "", status_code=201, summary="Compress a model", responses=responses(NotFound, NotReady)
+)
+def submit(
+    context: AppContext, account_id: AccountId, wanted: NewJob, response: Response
+) -> JobView:
+    found = jobs.submit(context, account_id, wanted)
     response.headers["Location"] = f"/v1/jobs/{found.job.id}"
     return view(found)
 
 
 @router.get("", summary="Your jobs, newest first", response_model=Page[JobSummary])
-def browse(house: House, account_id: AccountId, page: WantedPage) -> PageOf[Job]:
-    return jobs.browse(house, account_id, page)
+def browse(context: AppContext, account_id: AccountId, page: WantedPage) -> PageOf[Job]:
+    return jobs.browse(context, account_id, page)
 
 
 @router.get("/{job_id}", summary="One job", responses=responses(NotFound))
-def read(house: House, account_id: AccountId, job_id: RowId) -> JobView:
-    return view(jobs.read(house, account_id, job_id))
+def read(context: AppContext, account_id: AccountId, job_id: RowId) -> JobView:
+    return view(jobs.read(context, account_id, job_id))
 
 
-@router.post("/{job_id}/cancel", summary="End a job early", responses=responses(NotFound, IllegalMove))
-def cancel(house: House, account_id: AccountId, job_id: RowId) -> JobView:
-    return view(jobs.cancel(house, account_id, job_id))
+@router.post(
+    "/{job_id}/cancel", summary="End a job early", responses=responses(NotFound, IllegalMove)
+)
+def cancel(context: AppContext, account_id: AccountId, job_id: RowId) -> JobView:
+    return view(jobs.cancel(context, account_id, job_id))
 
 
 @router.get(
@@ -54,7 +60,9 @@ def cancel(house: House, account_id: AccountId, job_id: RowId) -> JobView:
     responses=responses(NotFound),
 )
 async def events(
-    tailer: Tailer, job_id: WatchedJob, last_event_id: Annotated[int, Header(ge=0, le=2**63 - 1)] = 0
+    tailer: Tailer,
+    job_id: WatchedJob,
+    last_event_id: Annotated[int, Header(ge=0, le=2**63 - 1)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     async for event in tailer.watch(job_id, last_event_id):
         data = {**event.data, "attempt": event.attempt, "at": event.created_at}
@@ -62,20 +70,26 @@ async def events(
 
 
 @router.get("/{job_id}/report", summary="report.json", responses=responses(NotFound, NotReady))
-def report(house: House, account_id: AccountId, job_id: RowId) -> dict[str, Any]:
-    return jobs.finished(house, account_id, job_id).report or {}
+def report(context: AppContext, account_id: AccountId, job_id: RowId) -> dict[str, Any]:
+    return jobs.finished(context, account_id, job_id).report or {}
 
 
 @router.get(
     "/{job_id}/plot",
     summary="Accuracy over bytes, drawn",
     response_class=StreamingResponse,
-    responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}, **responses(NotFound, NotReady)},
+    responses={
+        200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
+        **responses(NotFound, NotReady),
+    },
 )
 def plot(
-    house: House, account_id: AccountId, job_id: RowId, format: Annotated[Literal["png", "svg"], Query()] = "png"
+    context: AppContext,
+    account_id: AccountId,
+    job_id: RowId,
+    format: Annotated[Literal["png", "svg"], Query()] = "png",
 ) -> StreamingResponse:
-    content = jobs.plot(house, account_id, job_id, format)
+    content = jobs.plot(context, account_id, job_id, format)
     return StreamingResponse(content, media_type=MEDIA_TYPES[format], headers=INERT)
 
 
@@ -83,4 +97,6 @@ def view(found: jobs.JobWithVariants) -> JobView:
     summary = JobSummary.model_validate(found.job).model_dump()
     report = found.job.report
     variants = [VariantView.model_validate(variant) for variant in found.variants]
-    return JobView(**summary, baseline=(report or {}).get("baseline"), report=report, variants=variants)
+    return JobView(
+        **summary, baseline=(report or {}).get("baseline"), report=report, variants=variants
+    )

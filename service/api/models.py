@@ -1,7 +1,7 @@
 """/v1/models: teachers (.keras, .h5, or a SavedModel as .zip or .tar.gz)."""
 
-from service.api.reviewed import routes
-from service.reviews import MODELS
-from service.schemas import ModelView
+from service.api.inspected import routes
+from service.contract.views import ModelView
+from service.jobs.inspections import MODELS
 
 router = routes(MODELS, ModelView)

@@ -26,7 +26,7 @@ from service.contract.errors import (
     Unauthorized,
     Unavailable,
 )
-from service.schemas import Problem
+from service.contract.views import Problem
 
 MEDIA_TYPE = "application/problem+json"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -67,26 +67,36 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(known, MethodNotAllowed):
         headers["Allow"] = ", ".join(sorted(_methods(request)))
-    return JSONResponse(problem.model_dump(exclude_none=True), known.status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(
+        problem.model_dump(exclude_none=True), known.status, headers, media_type=MEDIA_TYPE
+    )
 
 
 def translate(error: Exception) -> Learn2CompressError:
-    """Every exception as one of ours; what nobody expected becomes an ``internal`` that tells nothing."""
+    """Every exception as one of ours; what nobody expected becomes an ``internal`` that tells
+    nothing.
+    """
     match error:
         case Learn2CompressError():
             return error
         case RequestValidationError(body=bytes()):
             return Malformed(
-                "The body is not announced as JSON.", "Send Content-Type: application/json; curl --json does."
+                "The body is not announced as JSON.",
+                "Send Content-Type: application/json; curl --json does.",
             )
         case RequestValidationError():
             told = "; ".join(f"{place['loc']}: {place['msg']}" for place in places(error)[:5])
-            return Malformed(told or "The request is malformed.", "The OpenAPI description at /docs has the types.")
+            return Malformed(
+                told or "The request is malformed.",
+                "The OpenAPI description at /docs has the types.",
+            )
         case HTTPException():
             return _of_status(error)
         case OSError() if error.errno in NO_SPACE:
             return StorageFull("There is no space left for this.")
-        case OperationalError() if "disk is full" in str(error.orig) or isinstance(error.orig, DiskFull):
+        case OperationalError() if "disk is full" in str(error.orig) or isinstance(
+            error.orig, DiskFull
+        ):
             return StorageFull("There is no space left for this.")
         case OperationalError() | PoolTimeout():
             log.warning("the database does not answer: %s", error)
@@ -94,7 +104,9 @@ def translate(error: Exception) -> Learn2CompressError:
         case BotoCoreError() | Boto3Error() | ClientError():
             log.warning("the object store does not answer as it should: %s", error)
             return Unavailable("The object store does not answer.")
-    return Learn2CompressError("Something went wrong that nobody expected.", "The server's log has the details.")
+    return Learn2CompressError(
+        "Something went wrong that nobody expected.", "The server's log has the details."
+    )
 
 
 def places(error: RequestValidationError) -> list[dict[str, str]]:
@@ -111,7 +123,9 @@ def responses(*kinds: type[Learn2CompressError]) -> dict[int | str, dict[str, An
     for kind in kinds:
         empty: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
         description = HTTPStatus(kind.status).phrase
-        entry = grouped.setdefault(kind.status, {"description": description, "content": {MEDIA_TYPE: empty}})
+        entry = grouped.setdefault(
+            kind.status, {"description": description, "content": {MEDIA_TYPE: empty}}
+        )
         entry["content"][MEDIA_TYPE]["examples"][kind.code] = {"value": _example(kind)}
     return grouped
 
@@ -121,8 +135,17 @@ def title(code: str) -> str:
 
 
 def _example(kind: type[Learn2CompressError]) -> dict[str, Any]:
-    shown = {"type": f"urn:l2c:problem:{kind.code}", "title": title(kind.code), "status": kind.status}
-    return {**shown, "detail": "What happened to this very request.", "code": kind.code, "hint": kind.hint}
+    shown = {
+        "type": f"urn:l2c:problem:{kind.code}",
+        "title": title(kind.code),
+        "status": kind.status,
+    }
+    return {
+        **shown,
+        "detail": "What happened to this very request.",
+        "code": kind.code,
+        "hint": kind.hint,
+    }
 
 
 def _methods(request: Request) -> set[str]:
@@ -134,9 +157,13 @@ def _methods(request: Request) -> set[str]:
 
 def _of_status(error: HTTPException) -> Learn2CompressError:
     if error.status_code == 404:
-        return NotFound("There is nothing at this address.", "The API lives under /v1; /docs lists its routes.")
+        return NotFound(
+            "There is nothing at this address.", "The API lives under /v1; /docs lists its routes."
+        )
     if error.status_code == 405:
-        return MethodNotAllowed("This address does not know this method.", "The Allow header lists those it knows.")
+        return MethodNotAllowed(
+            "This address does not know this method.", "The Allow header lists those it knows."
+        )
     if error.status_code == 413:
         return BodyTooLarge()
     known = Malformed(str(error.detail))

@@ -1,4 +1,6 @@
-"""JSON bodies are read into memory, and before the key is checked: so they have to be small. Files stream past this."""
+"""JSON bodies are read into memory, and before the key is checked: so they have to be small. Files
+stream past this.
+"""
 
 import re
 
@@ -15,7 +17,9 @@ FILES = re.compile(r"/v1/(models/upload|datasets/upload|uploads/[^/]+/parts/[^/]
 
 
 class SmallBodies:
-    """Refuses a body of more than ``MOST_BYTES``, announced or not, on every path but those that take files."""
+    """Refuses a body of more than ``MOST_BYTES``, announced or not, on every path but those that
+    take files.
+    """
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -39,7 +43,9 @@ def _counted(receive: Receive) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > MOST_BYTES:
-            raise HTTPException(413)  # FastAPI makes a 400 of every other error while it reads a body
+            raise HTTPException(
+                413
+            )  # FastAPI makes a 400 of every other error while it reads a body
         return message
 
     return counting

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from service import parts, uploads
 from service.api.problems import responses
 from service.contract.errors import (
     BodyIncomplete,
@@ -18,26 +17,34 @@ from service.contract.errors import (
     UploadIncomplete,
 )
 from service.contract.records import UploadPart
-from service.dependencies import AccountId, ContentSha256, House, RawBody, RowId
-from service.schemas import Completion, NewUpload, PartView, UploadView
-from service.uploads import UploadWithParts
+from service.contract.views import Completion, NewUpload, PartView, UploadView
+from service.dependencies import AccountId, AppContext, ContentSha256, RawBody, RowId
+from service.uploads import parts, uploads
+from service.uploads.uploads import UploadWithParts
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
-RAW = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"format": "binary"}}}}}
+RAW = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"format": "binary"}}},
+    }
+}
 NOTHING_ANNOUNCED = Completion()
 PartNumber = Annotated[int, Path(ge=1, le=999_999, description="Counts from 1.")]
 
 
 @router.post("", status_code=201, summary="Announce a file", responses=responses(TooLarge))
-def create(house: House, account_id: AccountId, wanted: NewUpload, response: Response) -> UploadView:
-    found = uploads.create(house, account_id, wanted)
+def create(
+    context: AppContext, account_id: AccountId, wanted: NewUpload, response: Response
+) -> UploadView:
+    found = uploads.create(context, account_id, wanted)
     response.headers["Location"] = f"/v1/uploads/{found.upload.id}"
     return view(found)
 
 
 @router.get("/{upload_id}", summary="Which parts are there", responses=responses(NotFound))
-def read(house: House, account_id: AccountId, upload_id: RowId) -> UploadView:
-    return view(uploads.read(house, account_id, upload_id))
+def read(context: AppContext, account_id: AccountId, upload_id: RowId) -> UploadView:
+    return view(uploads.read(context, account_id, upload_id))
 
 
 @router.put(
@@ -46,13 +53,20 @@ def read(house: House, account_id: AccountId, upload_id: RowId) -> UploadView:
     description="The raw bytes of part `number`: exactly part_size of them, the last part what is left. Parts may come "
     "in any order, several at once, and again; sending one again replaces it.",
     response_model=PartView,
-    responses=responses(NotFound, Conflict, HashMismatch, Malformed, BodyIncomplete, PartTooLong, StorageFull),
+    responses=responses(
+        NotFound, Conflict, HashMismatch, Malformed, BodyIncomplete, PartTooLong, StorageFull
+    ),
     openapi_extra=RAW,
 )
 async def put_part(
-    house: House, account_id: AccountId, upload_id: RowId, number: PartNumber, sha256: ContentSha256, body: RawBody
+    context: AppContext,
+    account_id: AccountId,
+    upload_id: RowId,
+    number: PartNumber,
+    sha256: ContentSha256,
+    body: RawBody,
 ) -> UploadPart:
-    return await parts.put(house, account_id, upload_id, number, body, sha256)
+    return await parts.put(context, account_id, upload_id, number, body, sha256)
 
 
 @router.post(
@@ -61,17 +75,27 @@ async def put_part(
     responses=responses(NotFound, HashMismatch, Malformed, UploadIncomplete, Conflict),
 )
 def complete(
-    house: House, account_id: AccountId, upload_id: RowId, completion: Completion = NOTHING_ANNOUNCED
+    context: AppContext,
+    account_id: AccountId,
+    upload_id: RowId,
+    completion: Completion = NOTHING_ANNOUNCED,
 ) -> UploadView:
-    return view(uploads.complete(house, account_id, upload_id, completion.sha256))
+    return view(uploads.complete(context, account_id, upload_id, completion.sha256))
 
 
-@router.delete("/{upload_id}", status_code=204, summary="Give up an upload", responses=responses(NotFound, Conflict))
-def delete(house: House, account_id: AccountId, upload_id: RowId) -> None:
-    uploads.delete_upload(house, account_id, upload_id)
+@router.delete(
+    "/{upload_id}",
+    status_code=204,
+    summary="Give up an upload",
+    responses=responses(NotFound, Conflict),
+)
+def delete(context: AppContext, account_id: AccountId, upload_id: RowId) -> None:
+    uploads.delete_upload(context, account_id, upload_id)
 
 
 def view(found: UploadWithParts) -> UploadView:
-    fields: dict[str, Any] = {name: getattr(found.upload, name, None) for name in UploadView.model_fields}
+    fields: dict[str, Any] = {
+        name: getattr(found.upload, name, None) for name in UploadView.model_fields
+    }
     shown = [PartView.model_validate(part) for part in found.parts]
     return UploadView(**{**fields, "parts": shown, "part_count": uploads.part_count(found.upload)})

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from service import variants
 from service.api.problems import responses
 from service.contract.errors import NotFound, RangeNotSatisfiable
 from service.contract.records import Variant
 from service.contract.storage import attachment
-from service.dependencies import AccountId, House, RowId
-from service.schemas import VariantView
+from service.contract.views import VariantView
+from service.dependencies import AccountId, AppContext, RowId
+from service.jobs import variants
 
 router = APIRouter(prefix="/variants", tags=["variants"])
 TFLITE = "application/octet-stream"
@@ -25,9 +25,14 @@ FILE_RESPONSES = {
 }
 
 
-@router.get("/{variant_id}", summary="One variant's figures", response_model=VariantView, responses=responses(NotFound))
-def read(house: House, account_id: AccountId, variant_id: RowId) -> Variant:
-    return variants.read(house, account_id, variant_id)
+@router.get(
+    "/{variant_id}",
+    summary="One variant's figures",
+    response_model=VariantView,
+    responses=responses(NotFound),
+)
+def read(context: AppContext, account_id: AccountId, variant_id: RowId) -> Variant:
+    return variants.read(context, account_id, variant_id)
 
 
 @router.head("/{variant_id}/file", include_in_schema=False)
@@ -39,22 +44,26 @@ def read(house: House, account_id: AccountId, variant_id: RowId) -> Variant:
     responses=FILE_RESPONSES,  # type: ignore[arg-type]
 )
 def file(
-    house: House,
+    context: AppContext,
     account_id: AccountId,
     variant_id: RowId,
-    redirect: Annotated[bool, Query(description="Go to the object store, where there is one.")] = False,
+    redirect: Annotated[
+        bool, Query(description="Go to the object store, where there is one.")
+    ] = False,
     range: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
-    variant = variants.read(house, account_id, variant_id)
+    variant = variants.read(context, account_id, variant_id)
     tag = f'"{variant.sha256}"'
-    if redirect and (url := house.store.url(variant.key, variant.filename)):
+    if redirect and (url := context.store.url(variant.key, variant.filename)):
         return RedirectResponse(url, 307)
-    if any(each.strip().removeprefix("W/") in (tag, "*") for each in (if_none_match or "").split(",")):
+    if any(
+        each.strip().removeprefix("W/") in (tag, "*") for each in (if_none_match or "").split(",")
+    ):
         return Response(status_code=304, headers={"ETag": tag})
     wanted = variants.wanted_slice(range if if_range in (None, tag) else None, variant.bytes)
-    content = variants.content(house, variant, wanted)
+    content = variants.content(context, variant, wanted)
     headers = {
         "ETag": tag,
         "Accept-Ranges": "bytes",

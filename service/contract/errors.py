@@ -21,7 +21,9 @@ Learn2CompressError
 
 
 class Learn2CompressError(Exception):
-    """Base of every expected error: a message for people, an HTTP status, a stable code, a hint on what to do next."""
+    """Base of every expected error: a message for people, an HTTP status, a stable code, a hint on
+    what to do next.
+    """
 
     status = 500
     code = "internal"

@@ -1,14 +1,26 @@
-"""A job as both ends know it: what is asked for, which states it goes through, and the names on the wire."""
+"""A job as both ends know it: what is asked for, which states it goes through, and the names on the
+wire.
+"""
 
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 QUEUE = "l2c.jobs"
 RUN_JOB = "l2c.run_job"
 
-ClassName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ClassName = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 
 
 class JobKind(StrEnum):
@@ -29,7 +41,9 @@ class JobState(StrEnum):
 
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
-    JobState.RUNNING: frozenset({JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset(
+        {JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+    ),
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),
@@ -37,12 +51,12 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 FINISHED = frozenset(state for state, targets in MOVES.items() if not targets)
 
 
-def sources(target: JobState) -> list[JobState]:
+def states_before(target: JobState) -> list[JobState]:
     """The states from which ``target`` may be reached: the WHERE of a compare-and-set."""
     return [state for state, targets in MOVES.items() if target in targets]
 
 
-class ReviewState(StrEnum):
+class InspectionState(StrEnum):
     """Of an uploaded model or dataset: usable only once a worker has inspected it."""
 
     VALIDATING = "validating"
@@ -60,7 +74,9 @@ BUDGETS = ("max_bytes", "max_macs", "max_latency_ms", "min_top1")
 
 
 class VariantBudget(BaseModel):
-    """One student: the largest whose files all keep every ``max_``, or the smallest that reaches ``min_top1``."""
+    """One student: the largest whose files all keep every ``max_``, or the smallest that reaches
+    ``min_top1``.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -73,21 +89,29 @@ class VariantBudget(BaseModel):
         description="Of the files: a lower-case letter, then at most 31 of a-z, 0-9, _ and -.",
     )
     max_bytes: int | None = Field(None, ge=1, le=2**53, description="Of each .tflite file.")
-    max_macs: int | None = Field(None, ge=1, le=2**53, description="Multiply-accumulates for one image.")
+    max_macs: int | None = Field(
+        None, ge=1, le=2**53, description="Multiply-accumulates for one image."
+    )
     max_latency_ms: float | None = Field(
         None, gt=0, le=1e6, description="Median for one image, one thread, on the worker's CPU."
     )
-    min_top1: float | None = Field(None, gt=0, le=1, description="Share of the test images that must be right.")
+    min_top1: float | None = Field(
+        None, gt=0, le=1, description="Share of the test images that must be right."
+    )
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
         if all(getattr(self, budget) is None for budget in BUDGETS):
-            raise ValueError(f"{self.name} has no budget: give at least one of {', '.join(BUDGETS)}")
+            raise ValueError(
+                f"{self.name} has no budget: give at least one of {', '.join(BUDGETS)}"
+            )
         return self
 
 
 class JobSpec(BaseModel):
-    """What the user asks for. ``effort`` is the one dial; what is left out is found out and stands in the report."""
+    """What the user asks for. ``effort`` is the one dial; what is left out is found out and stands
+    in the report.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -101,14 +125,21 @@ class JobSpec(BaseModel):
                     "family": "mobilenet",
                     "sparsity": 0.5,
                     "quantizations": ["int8", "float16"],
-                    "variants": [{"name": "small", "max_bytes": 98_304}, {"name": "good", "min_top1": 0.9}],
+                    "variants": [
+                        {"name": "small", "max_bytes": 98_304},
+                        {"name": "good", "min_top1": 0.9},
+                    ],
                 },
             ]
         },
     )
 
-    effort: Literal["draft", "standard", "thorough"] = Field("standard", description="How long to train.")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the split, the weights and the batches.")
+    effort: Literal["draft", "standard", "thorough"] = Field(
+        "standard", description="How long to train."
+    )
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Seed of the split, the weights and the batches."
+    )
     input_scaling: InputScaling | None = Field(
         None,
         description="What the teacher expects: raw 0..255, unit x/255, symmetric x/127.5-1, imagenet mean/std, caffe "
@@ -124,10 +155,15 @@ class JobSpec(BaseModel):
         description="Folder names in the order of the teacher's outputs; sorted folder names when left out.",
     )
     family: Family = Field(
-        "auto", description="What students are built of; teacher: its own layers, with channels removed."
+        "auto",
+        description="What students are built of; teacher: its own layers, with channels removed.",
     )
-    teacher: TeacherTraining = Field("fixed", description="joint: the teacher is trained along with its students.")
-    sparsity: float = Field(0.0, ge=0, le=0.95, description="Share of weights that magnitude pruning sets to zero.")
+    teacher: TeacherTraining = Field(
+        "fixed", description="joint: the teacher is trained along with its students."
+    )
+    sparsity: float = Field(
+        0.0, ge=0, le=0.95, description="Share of weights that magnitude pruning sets to zero."
+    )
     quantizations: tuple[Quantization, ...] = Field(
         ("int8",),
         max_length=5,
@@ -161,10 +197,15 @@ class JobSpec(BaseModel):
     def _each_file_has_its_own_name(
         cls, variants: tuple[VariantBudget, ...] | None, info: ValidationInfo
     ) -> tuple[VariantBudget, ...] | None:
-        suffixes = ("", *(f"-{quantization}" for quantization in info.data.get("quantizations", ())[1:]))
+        suffixes = (
+            "",
+            *(f"-{quantization}" for quantization in info.data.get("quantizations", ())[1:]),
+        )
         names = (variant.name + suffix for variant in variants or () for suffix in suffixes)
         if twice := _repeated((*TEACHER_ROWS, *names)):
-            raise ValueError(f"two rows of the report would be called {twice}: give the variants other names")
+            raise ValueError(
+                f"two rows of the report would be called {twice}: give the variants other names"
+            )
         return variants
 
 
@@ -184,7 +225,9 @@ class ProgressEvent(BaseModel):
     eta_seconds: float | None = Field(None, ge=0)
     epoch: int | None = Field(None, ge=0)
     epochs: int | None = Field(None, ge=0)
-    metrics: dict[str, float] = Field(default_factory=dict, description="E.g. top-1 per student after an epoch.")
+    metrics: dict[str, float] = Field(
+        default_factory=dict, description="E.g. top-1 per student after an epoch."
+    )
     message: str = Field("", max_length=500)
 
 

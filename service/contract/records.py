@@ -1,4 +1,4 @@
-"""The tables. A job's row is the truth about it; everything else is a bell or a cache."""
+"""The tables. A job's row is the truth about it; everything else is a notifier or a cache."""
 
 import uuid
 from datetime import UTC, datetime
@@ -19,11 +19,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
-from service.contract.job import JobKind, JobState, ReviewState
+from service.contract.job import InspectionState, JobKind, JobState
 
 Sessions = sessionmaker[Session]
 # A network that goes silent is noticed within half a minute, well before TCP itself gives up.
-PATIENCE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 30_000}
+PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "tcp_user_timeout": 30_000,
+}
 
 
 def now() -> datetime:
@@ -71,7 +76,9 @@ class ApiKey(Base):
 
 
 class Upload(Base):
-    """A file on its way in. It stays in parts, ``storage.part_key``, and nothing ever joins them in the store."""
+    """A file on its way in. It stays in parts, ``storage.part_key``, and nothing ever joins them in
+    the store.
+    """
 
     __tablename__ = "uploads"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("upl"))
@@ -86,35 +93,41 @@ class Upload(Base):
 
 class UploadPart(Base):
     __tablename__ = "upload_parts"
-    upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True)
+    upload_id: Mapped[str] = mapped_column(
+        ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True
+    )
     number: Mapped[int] = mapped_column(primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
 
 
 class ModelRecord(Base):
-    """An uploaded teacher; ``description`` is what inspection found (format, signature, parameters, MACs, size)."""
+    """An uploaded teacher; ``description`` is what inspection found (format, signature, parameters,
+    MACs, size).
+    """
 
     __tablename__ = "models"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("mod"))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id"), unique=True)
     name: Mapped[str]
-    state: Mapped[str] = mapped_column(default=ReviewState.VALIDATING)
+    state: Mapped[str] = mapped_column(default=InspectionState.VALIDATING)
     error: Mapped[dict[str, Any] | None]
     description: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class DatasetRecord(Base):
-    """An uploaded archive of class folders; ``description`` is what inspection found (classes, counts, sizes)."""
+    """An uploaded archive of class folders; ``description`` is what inspection found (classes,
+    counts, sizes).
+    """
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("dat"))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id"), unique=True)
     name: Mapped[str]
-    state: Mapped[str] = mapped_column(default=ReviewState.VALIDATING)
+    state: Mapped[str] = mapped_column(default=InspectionState.VALIDATING)
     error: Mapped[dict[str, Any] | None]
     description: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -123,8 +136,9 @@ class DatasetRecord(Base):
 class Job(Base):
     """One run of the child: a compression, or the inspection of an upload.
 
-    ``lease_token`` and ``lease_expires_at`` say who works on it and until when; every write of a worker is fenced by
-    the token. ``attempts`` counts claims. ``checkpoint_key`` is the newest checkpoint in the store.
+    ``lease_token`` and ``lease_expires_at`` say who works on it and until when; every write of a
+    worker is fenced by the token. ``attempts`` counts claims. ``checkpoint_key`` is the newest
+    checkpoint in the store.
     """
 
     __tablename__ = "jobs"
@@ -147,7 +161,7 @@ class Job(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     lease_token: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
-    rung_at: Mapped[datetime | None]
+    notified_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -157,7 +171,9 @@ class JobEvent(Base):
     """What a job said, in order; ``id`` is the SSE event id. ``type`` is ``progress`` or ``state``."""
 
     __tablename__ = "job_events"
-    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
     attempt: Mapped[int]
     type: Mapped[str]
@@ -190,7 +206,12 @@ def connect(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -1,4 +1,6 @@
-"""Every setting of the service and of the workers; the only reader of the environment (prefix ``L2C_``)."""
+"""Every setting of the service and of the workers; the only reader of the environment (prefix
+``L2C_``).
+"""
 
 import os
 from pathlib import Path
@@ -10,10 +12,11 @@ MIB = 1024 * 1024
 
 
 class Settings(BaseSettings):
-    """Defaults are the embedded mode: SQLite, a directory store and the claim loop, all below ``data_dir``.
+    """Defaults are the embedded mode: SQLite, a directory store and the claim loop, all below
+    ``data_dir``.
 
-    Production sets ``database_url`` (PostgreSQL), ``s3_bucket`` (object store) and ``redis_url`` (Celery as the bell).
-    Sizes are in bytes, durations in seconds.
+    Production sets ``database_url`` (PostgreSQL), ``s3_bucket`` (object store) and ``redis_url``
+    (Celery as the notifier). Sizes are in bytes, durations in seconds.
     """
 
     model_config = SettingsConfigDict(env_prefix="L2C_", frozen=True)
@@ -51,28 +54,16 @@ class Settings(BaseSettings):
 
     @property
     def work_dir(self) -> Path:
-        """Where workers keep one folder per running job and the API spools the part that it is receiving."""
+        """Where workers keep one folder per running job and the API spools the part that it is
+        receiving.
+        """
         return self.data_dir / "work"
 
     def environment(self) -> dict[str, str]:
         """The environment in which another process reads these very settings; secrets included."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
-        plain = {name: v.get_secret_value() if isinstance(v, SecretStr) else str(v) for name, v in given.items()}
+        plain = {
+            name: v.get_secret_value() if isinstance(v, SecretStr) else str(v)
+            for name, v in given.items()
+        }
         return {**os.environ, **{f"L2C_{name.upper()}": value for name, value in plain.items()}}
-
-
-class ClientSettings(BaseSettings):
-    """What the command line knows about the service that it talks to; options given to a command come first."""
-
-    model_config = SettingsConfigDict(env_prefix="L2C_", frozen=True)
-
-    url: str = "http://127.0.0.1:8000"
-    key: SecretStr = SecretStr("")
-    data_dir: Path = Path("data")
-    cache_dir: Path = Path("~/.cache/learn2compress")
-
-    @property
-    def bearer(self) -> str:
-        """The key that was set, else the one that an embedded service wrote into a local data folder, else nothing."""
-        file = self.data_dir / "key"
-        return self.key.get_secret_value() or (file.read_text().strip() if file.is_file() else "")

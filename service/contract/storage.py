@@ -25,7 +25,9 @@ def upload_prefix(upload_id: str) -> str:
 
 
 def part_key(upload_id: str, number: int, sha256: str) -> str:
-    """Parts count from 1. Other bytes have another key, so nothing is ever replaced while someone reads it."""
+    """Parts count from 1. Other bytes have another key, so nothing is ever replaced while someone
+    reads it.
+    """
     return f"{upload_prefix(upload_id)}{number:06d}-{sha256}"
 
 
@@ -51,19 +53,25 @@ def attachment(filename: str) -> str:
 
 class Store(Protocol):
     def put(self, key: str, path: Path) -> None:
-        """Move the local file to ``key``; the file is gone afterwards, and the key appears whole or not at all."""
+        """Move the local file to ``key``; the file is gone afterwards, and the key appears whole or
+        not at all.
+        """
 
     def get(self, key: str, path: Path) -> None:
         """Copy ``key`` to the local file ``path``."""
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes [start, end) of ``key`` in chunks; raises before the first chunk when the key is missing."""
+        """The bytes [start, end) of ``key`` in chunks; raises before the first chunk when the key
+        is missing.
+        """
 
     def size(self, key: str) -> int:
         """Bytes at ``key``."""
 
     def check(self) -> None:
-        """Raises when nothing could be put, because the bucket or the folder is gone or does not answer."""
+        """Raises when nothing could be put, because the bucket or the folder is gone or does not
+        answer.
+        """
 
     def delete(self, prefix: str) -> None:
         """Delete every key that starts with ``prefix``; none is no error."""
@@ -138,7 +146,9 @@ class S3Store:
     def __init__(self, settings: Settings):
         self.bucket = settings.s3_bucket
         self.client = _s3_client(settings, settings.s3_endpoint_url)
-        self.public_client = _s3_client(settings, settings.s3_public_endpoint_url or settings.s3_endpoint_url)
+        self.public_client = _s3_client(
+            settings, settings.s3_public_endpoint_url or settings.s3_endpoint_url
+        )
 
     def ensure_bucket(self) -> None:
         try:
@@ -159,7 +169,11 @@ class S3Store:
         if end is not None and end <= start:
             self.size(key)
             return iter(())
-        wanted = {} if start == 0 and end is None else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+        wanted = (
+            {}
+            if start == 0 and end is None
+            else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+        )
         try:
             with _missing(key):
                 body = self.client.get_object(Bucket=self.bucket, Key=key, **wanted)["Body"]
@@ -177,15 +191,25 @@ class S3Store:
         self.client.head_bucket(Bucket=self.bucket)
 
     def delete(self, prefix: str) -> None:
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+        for page in self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        ):
             if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
-                done = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
+                done = self.client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True}
+                )
                 for failure in done.get("Errors", ()):
                     raise ClientError({"Error": failure}, "DeleteObjects")
 
     def url(self, key: str, filename: str) -> str | None:
-        params = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": attachment(filename)}
-        return str(self.public_client.generate_presigned_url("get_object", Params=params, ExpiresIn=3600))
+        params = {
+            "Bucket": self.bucket,
+            "Key": key,
+            "ResponseContentDisposition": attachment(filename),
+        }
+        return str(
+            self.public_client.generate_presigned_url("get_object", Params=params, ExpiresIn=3600)
+        )
 
 
 def _s3_client(settings: Settings, endpoint: str) -> Any:
@@ -211,7 +235,9 @@ def _missing(key: str) -> Iterator[None]:
 
 
 def open_store(settings: Settings) -> Store:
-    """The S3 store when a bucket is named, else the folder ``store`` in the data folder; made where it is missing."""
+    """The S3 store when a bucket is named, else the folder ``store`` in the data folder; made where
+    it is missing.
+    """
     if not settings.s3_bucket:
         root = settings.data_dir / "store"
         root.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from service.contract.job import FINISHED, MOVES, JobSpec, JobState, ProgressEvent, sources
+from service.contract.job import FINISHED, MOVES, JobSpec, JobState, ProgressEvent, states_before
 
 
 def small(name: str = "small", **budgets: object) -> dict[str, object]:
@@ -16,15 +16,15 @@ def test_every_state_has_its_moves() -> None:
 
 def test_a_finished_job_stays_finished() -> None:
     assert {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED} == FINISHED
-    assert not [target for target in JobState if FINISHED & set(sources(target))]
+    assert not [target for target in JobState if FINISHED & set(states_before(target))]
 
 
 def test_every_unfinished_job_can_be_cancelled() -> None:
-    assert set(sources(JobState.CANCELLED)) == set(JobState) - FINISHED
+    assert set(states_before(JobState.CANCELLED)) == set(JobState) - FINISHED
 
 
 def test_only_a_running_job_succeeds() -> None:
-    assert sources(JobState.SUCCEEDED) == [JobState.RUNNING]
+    assert states_before(JobState.SUCCEEDED) == [JobState.RUNNING]
 
 
 def test_every_state_can_be_reached_from_the_queue() -> None:
@@ -35,8 +35,18 @@ def test_every_state_can_be_reached_from_the_queue() -> None:
 
 
 def test_a_spec_needs_nothing_and_survives_the_database() -> None:
-    wanted = {"effort": "draft", "seed": 7, "class_names": ["cat", "dog"], "family": "teacher", "teacher": "joint"}
-    asked = {"quantizations": ["float16", "int8"], "sparsity": 0.5, "variants": [small(max_bytes=1, min_top1=0.5)]}
+    wanted = {
+        "effort": "draft",
+        "seed": 7,
+        "class_names": ["cat", "dog"],
+        "family": "teacher",
+        "teacher": "joint",
+    }
+    asked = {
+        "quantizations": ["float16", "int8"],
+        "sparsity": 0.5,
+        "variants": [small(max_bytes=1, min_top1=0.5)],
+    }
     spec = JobSpec.model_validate({**wanted, **asked})
     assert JobSpec() == JobSpec.model_validate({})
     assert JobSpec.model_validate(spec.model_dump(mode="json")) == spec
@@ -60,7 +70,10 @@ def test_a_spec_needs_nothing_and_survives_the_database() -> None:
         {"variants": [small(max_macs=0.5)]},
         {"variants": [small(max_bytes=1, epochs=3)]},
         {"variants": [small(f"v{number}", max_bytes=1) for number in range(9)]},
-        *({"variants": [small(name, max_bytes=1)]} for name in ("", "Small", "7up", "a b", "a/b", "small\n", "a" * 33)),
+        *(
+            {"variants": [small(name, max_bytes=1)]}
+            for name in ("", "Small", "7up", "a b", "a/b", "small\n", "a" * 33)
+        ),
     ],
 )
 def test_a_spec_that_means_nothing_is_refused(spec: dict[str, object]) -> None:
@@ -84,7 +97,9 @@ def test_a_refusal_says_what_is_wrong(spec: dict[str, object], said: str) -> Non
     assert len(refusal.value.errors()) == 1
 
 
-@pytest.mark.parametrize("names", [["small", "small"], ["small", "small-float16"], ["teacher"], ["teacher-int8"]])
+@pytest.mark.parametrize(
+    "names", [["small", "small"], ["small", "small-float16"], ["teacher"], ["teacher-int8"]]
+)
 def test_names_that_would_make_two_rows_of_one_name_are_refused(names: list[str]) -> None:
     variants = [small(name, max_bytes=1) for name in names]
     with pytest.raises(ValidationError, match="two rows of the report would be called"):
@@ -92,7 +107,9 @@ def test_names_that_would_make_two_rows_of_one_name_are_refused(names: list[str]
 
 
 def test_names_that_only_look_alike_are_fine() -> None:
-    variants = [small(name, max_bytes=1) for name in ("small", "small-int8", "small_2", "teacher-like")]
+    variants = [
+        small(name, max_bytes=1) for name in ("small", "small-int8", "small_2", "teacher-like")
+    ]
     JobSpec.model_validate({"quantizations": ["int8", "float16"], "variants": variants})
 
 

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from service.contract.settings import Settings
 
 
-def test_the_defaults_are_the_embedded_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_defaults_are_the_embedded_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings()
     assert settings.database == f"sqlite:///{tmp_path}/data/l2c.sqlite"
@@ -26,7 +28,13 @@ def test_the_environment_comes_before_the_defaults(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "70000"), ("LEASE_SECONDS", "0"), ("MAX_ATTEMPTS", "0"), ("PART_SIZE", "1"), ("CHILD_MEMORY_BYTES", "1")],
+    [
+        ("PORT", "70000"),
+        ("LEASE_SECONDS", "0"),
+        ("MAX_ATTEMPTS", "0"),
+        ("PART_SIZE", "1"),
+        ("CHILD_MEMORY_BYTES", "1"),
+    ],
 )
 def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"L2C_{name}", value)
@@ -40,11 +48,18 @@ def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_process_reads_the_very_same_settings(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, lease_seconds=1.5, s3_secret_access_key="hush", require_sandbox=False)
+    settings = Settings(
+        data_dir=tmp_path, lease_seconds=1.5, s3_secret_access_key="hush", require_sandbox=False
+    )
     code = "from service.contract.settings import Settings; print(Settings().model_dump_json())"
     root = Path(__file__).parents[2]
     output = subprocess.run(
-        [sys.executable, "-c", code], env=settings.environment(), cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=settings.environment(),
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert json.loads(output) == json.loads(settings.model_dump_json())
     assert settings.environment()["L2C_S3_SECRET_ACCESS_KEY"] == "hush"

@@ -47,9 +47,21 @@ def test_what_is_put_can_be_read_and_measured_and_fetched(store: Store, file: Pa
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [(0, 1), (3, 7), (0, None), (9, None), (5, 5), (MIB - 1, MIB + 1), (0, 99 * MIB), (3 * MIB, None)]
+    ("start", "end"),
+    [
+        (0, 1),
+        (3, 7),
+        (0, None),
+        (9, None),
+        (5, 5),
+        (MIB - 1, MIB + 1),
+        (0, 99 * MIB),
+        (3 * MIB, None),
+    ],
 )
-def test_a_range_is_what_a_slice_would_be(store: Store, file: Path, start: int, end: int | None) -> None:
+def test_a_range_is_what_a_slice_would_be(
+    store: Store, file: Path, start: int, end: int | None
+) -> None:
     content = os.urandom(2 * MIB)
     put(store, "key", content, file)
     assert b"".join(store.read("key", start, end)) == content[start:end]
@@ -68,7 +80,11 @@ def test_an_empty_object_is_one(store: Store, file: Path) -> None:
 
 
 def test_a_missing_key_is_file_not_found(store: Store, file: Path) -> None:
-    for attempt in (lambda: store.get("no", file), lambda: store.read("no"), lambda: store.size("no")):
+    for attempt in (
+        lambda: store.get("no", file),
+        lambda: store.read("no"),
+        lambda: store.size("no"),
+    ):
         with pytest.raises(FileNotFoundError):
             attempt()
     assert not file.exists()

@@ -1,4 +1,6 @@
-"""The migrations lead to exactly the tables that the records describe, also when many processes start at once."""
+"""The migrations lead to exactly the tables that the records describe, also when many processes
+start at once.
+"""
 
 import subprocess
 import sys
@@ -25,7 +27,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_the_migrated_database_is_what_the_records_describe(database: str) -> None:
     upgrade(database)
     with connect(database).connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(context, Base.metadata) == []
 
 
@@ -36,7 +40,9 @@ def test_nullability_and_cascades_are_what_the_records_describe(database: str) -
         nullable = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
         assert nullable == {column.name: column.nullable for column in table.columns}
         links = found.get_foreign_keys(table.name)
-        cascades = {link["constrained_columns"][0]: link["options"].get("ondelete") for link in links}
+        cascades = {
+            link["constrained_columns"][0]: link["options"].get("ondelete") for link in links
+        }
         assert cascades == {key.parent.name: key.ondelete for key in table.foreign_keys}
 
 
@@ -49,7 +55,8 @@ def test_a_second_upgrade_finds_nothing_to_do(database: str) -> None:
 def test_processes_that_start_together_all_find_a_migrated_database(database: str) -> None:
     code = "import sys; from migrations import upgrade; upgrade(sys.argv[1])"
     together = [
-        subprocess.Popen([sys.executable, "-c", code, database], stderr=subprocess.PIPE, text=True) for _ in range(4)
+        subprocess.Popen([sys.executable, "-c", code, database], stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
     ]
     assert [process.communicate(timeout=50)[1] for process in together if process.wait(50)] == []
 

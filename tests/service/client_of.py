@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from service import accounts
+from service.accounts import accounts
 from service.app import create_app
 from service.contract.settings import Settings
 
@@ -24,21 +24,25 @@ def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
 
 @contextmanager
 def serving(settings: Settings, port: int = 0) -> Iterator[httpx.Client]:
-    """``client.house`` and ``client.app`` are the app's own."""
+    """``client.context`` and ``client.app`` are the app's own."""
     app = create_app(settings)
     server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=1
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         eventually(lambda: server.started)
-        key = accounts.open_account(app.state.house.sessions, "first") or accounts.open_account(
-            app.state.house.sessions, f"again-{threading.get_native_id()}-{id(server)}"
+        key = accounts.open_account(app.state.context.sessions, "first") or accounts.open_account(
+            app.state.context.sessions, f"again-{threading.get_native_id()}-{id(server)}"
         )
         url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
-            client.house, client.app = app.state.house, app  # type: ignore[attr-defined]
+        with httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30
+        ) as client:
+            client.context, client.app = app.state.context, app  # type: ignore[attr-defined]
             yield client
     finally:
         server.should_exit = True

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from service import accounts
+from service.accounts import accounts
 from service.app import create_app
+from service.app_context import AppContext
 from service.contract.settings import Settings
-from service.house import House
 from tests.service.client_of import serving
 
 PART_SIZE = 64 * 1024
@@ -27,7 +27,9 @@ def settings(request: pytest.FixtureRequest, embedded: Settings) -> Settings:
     if request.param == "sqlite-directory":
         return embedded
     url = request.getfixturevalue("postgres_database")
-    return Settings(**{**embedded.model_dump(), "database_url": url, **request.getfixturevalue("s3")})
+    return Settings(
+        **{**embedded.model_dump(), "database_url": url, **request.getfixturevalue("s3")}
+    )
 
 
 @pytest.fixture
@@ -38,22 +40,22 @@ def web(settings: Settings) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def house(web: TestClient) -> House:
-    built: House = web.app.state.house  # type: ignore[attr-defined]
+def context(web: TestClient) -> AppContext:
+    built: AppContext = web.app.state.context  # type: ignore[attr-defined]
     return built
 
 
 @pytest.fixture
-def api(web: TestClient, house: House) -> TestClient:
+def api(web: TestClient, context: AppContext) -> TestClient:
     """The app as its first account sees it."""
-    web.headers["Authorization"] = f"Bearer {accounts.open_account(house.sessions, 'first')}"
+    web.headers["Authorization"] = f"Bearer {accounts.open_account(context.sessions, 'first')}"
     return web
 
 
 @pytest.fixture
-def stranger(api: TestClient, house: House) -> dict[str, str]:
+def stranger(api: TestClient, context: AppContext) -> dict[str, str]:
     """The headers of another account."""
-    return {"Authorization": f"Bearer {accounts.open_account(house.sessions, 'second')}"}
+    return {"Authorization": f"Bearer {accounts.open_account(context.sessions, 'second')}"}
 
 
 @pytest.fixture
@@ -67,6 +69,6 @@ def live(embedded: Settings) -> Iterator[httpx.Client]:
 def embedded_api(embedded: Settings) -> Iterator[TestClient]:
     """``api`` in the embedded mode only."""
     with TestClient(create_app(embedded), raise_server_exceptions=False) as client:
-        key = accounts.open_account(client.app.state.house.sessions, "first")  # type: ignore[attr-defined]
+        key = accounts.open_account(client.app.state.context.sessions, "first")  # type: ignore[attr-defined]
         client.headers["Authorization"] = f"Bearer {key}"
         yield client

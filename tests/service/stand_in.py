@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 from sqlalchemy import select, update
 
-from service.contract.job import JobState, ReviewState
+from service.app_context import AppContext
+from service.contract.job import InspectionState, JobState
 from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Variant, now
 from service.contract.storage import S3Store, attempt_prefix, upload_prefix
-from service.house import House
 
 TOP1 = 0.9
 WARNINGS = ["7 images could not be read and were left out."]
@@ -35,83 +35,110 @@ def upload(api: httpx.Client, kind: str, content: bytes = b"bytes of a model") -
     return answer.json()
 
 
-def inspected(house: House, record_id: str, error: dict[str, str] | None = None) -> None:
+def inspected(context: AppContext, record_id: str, error: dict[str, str] | None = None) -> None:
     """What inspection writes: ready with a description, or rejected with an error."""
     table = ModelRecord if record_id.startswith("mod") else DatasetRecord
-    state = ReviewState.REJECTED if error else ReviewState.READY
+    state = InspectionState.REJECTED if error else InspectionState.READY
     job_column = Job.model_id if table is ModelRecord else Job.dataset_id
-    with house.sessions.begin() as session:
+    with context.sessions.begin() as session:
         description = None if error else {"format": "keras", "classes": ["cat", "dog"]}
         change = update(table).where(table.id == record_id)
         session.execute(change.values(state=state, error=error, description=description))
         session.execute(update(Job).where(job_column == record_id).values(state=JobState.SUCCEEDED))
 
 
-def stored(house: House, upload_id: str) -> int:
+def stored(context: AppContext, upload_id: str) -> int:
     """How many objects lie below the upload's prefix."""
-    if isinstance(house.store, S3Store):
-        listed = house.store.client.list_objects_v2(Bucket=house.store.bucket, Prefix=upload_prefix(upload_id))
+    if isinstance(context.store, S3Store):
+        listed = context.store.client.list_objects_v2(
+            Bucket=context.store.bucket, Prefix=upload_prefix(upload_id)
+        )
         return int(listed["KeyCount"])
-    return sum(file.is_file() for file in house.settings.data_dir.glob(f"store/{upload_prefix(upload_id)}*"))
+    return sum(
+        file.is_file()
+        for file in context.settings.data_dir.glob(f"store/{upload_prefix(upload_id)}*")
+    )
 
 
-def submit(api: httpx.Client, house: House, **spec: Any) -> Any:
+def submit(api: httpx.Client, context: AppContext, **spec: Any) -> Any:
     """A queued job over a fresh model and dataset that are both ready."""
     ids = {f"{kind}_id": upload(api, f"{kind}s")["id"] for kind in ("model", "dataset")}
     for record_id in ids.values():
-        inspected(house, record_id)
+        inspected(context, record_id)
     answer = api.post("/v1/jobs", json={**ids, "spec": spec})
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
-def move(house: House, job_id: str, state: JobState, **values: Any) -> None:
+def move(context: AppContext, job_id: str, state: JobState, **values: Any) -> None:
     """A state, and the event that tells it."""
-    with house.sessions.begin() as session:
+    with context.sessions.begin() as session:
         session.execute(update(Job).where(Job.id == job_id).values(state=state, **values))
         session.add(JobEvent(job_id=job_id, attempt=1, type="state", data={"state": state}))
 
 
-def progress(house: House, job_id: str, fraction: float, **data: Any) -> None:
-    with house.sessions.begin() as session:
-        session.execute(update(Job).where(Job.id == job_id).values(progress=fraction, stage="train"))
+def progress(context: AppContext, job_id: str, fraction: float, **data: Any) -> None:
+    with context.sessions.begin() as session:
+        session.execute(
+            update(Job).where(Job.id == job_id).values(progress=fraction, stage="train")
+        )
         told = {"stage": "train", "progress": fraction, **data}
         session.add(JobEvent(job_id=job_id, attempt=1, type="progress", data=told))
 
 
-def succeed(house: House, job_id: str, folder: Path) -> dict[str, str]:
-    """Publish three students in each quantization of the spec, both plots and the report; the variants' ids by name.
+def succeed(context: AppContext, job_id: str, folder: Path) -> dict[str, str]:
+    """Publish three students in each quantization of the spec, both plots and the report; the
+    variants' ids by name.
 
     Every file is right about nine images in ten, whatever was asked of it.
     """
     prefix = attempt_prefix(job_id, 1)
     for suffix in ("png", "svg"):
-        _put(house, f"{prefix}accuracy_over_bytes.{suffix}", f"a plot as {suffix}".encode(), folder)
-    with house.sessions.begin() as session:
+        _put(
+            context, f"{prefix}accuracy_over_bytes.{suffix}", f"a plot as {suffix}".encode(), folder
+        )
+    with context.sessions.begin() as session:
         job = session.get_one(Job, job_id)
         asked = {each["name"]: each for each in job.spec["variants"] or ()}
         variants = [
-            _variant(house, job, student, quantization, asked.get(student), folder)
+            _variant(context, job, student, quantization, asked.get(student), folder)
             for student in FILES
             for quantization in job.spec["quantizations"]
         ]
         session.add_all(variants)
         session.flush()
         ids = {variant.name: variant.id for variant in variants}
-        report = {"baseline": BASELINE, "variants": [variant.metrics for variant in variants], "warnings": WARNINGS}
-    move(house, job_id, JobState.SUCCEEDED, report=report, artifacts_prefix=prefix, progress=1.0, finished_at=now())
+        report = {
+            "baseline": BASELINE,
+            "variants": [variant.metrics for variant in variants],
+            "warnings": WARNINGS,
+        }
+    move(
+        context,
+        job_id,
+        JobState.SUCCEEDED,
+        report=report,
+        artifacts_prefix=prefix,
+        progress=1.0,
+        finished_at=now(),
+    )
     return ids
 
 
 def _variant(
-    house: House, job: Job, student: str, quantization: str, asked: dict[str, Any] | None, folder: Path
+    context: AppContext,
+    job: Job,
+    student: str,
+    quantization: str,
+    asked: dict[str, Any] | None,
+    folder: Path,
 ) -> Variant:
     first = quantization == job.spec["quantizations"][0]
     name = student if first else f"{student}-{quantization}"
     content = FILES[student] if first else FILES[student] + quantization.encode()
     file = f"{student}-{quantization}.tflite"
     key = f"{attempt_prefix(job.id, 1)}variants/{file}"
-    _put(house, key, content, folder)
+    _put(context, key, content, folder)
     sha256 = hashlib.sha256(content).hexdigest()
     metrics = {
         "name": name,
@@ -143,19 +170,24 @@ def _variant(
     )
 
 
-def _put(house: House, key: str, content: bytes, folder: Path) -> None:
+def _put(context: AppContext, key: str, content: bytes, folder: Path) -> None:
     file = folder / "to-be-published"
     file.write_bytes(content)
-    house.store.put(key, file)
+    context.store.put(key, file)
 
 
 @contextmanager
 def worker(
-    house: House, folder: Path, rejects: dict[str, str] | None = None, fails: dict[str, str] | None = None
+    context: AppContext,
+    folder: Path,
+    rejects: dict[str, str] | None = None,
+    fails: dict[str, str] | None = None,
 ) -> Any:
-    """Finishes whatever is queued until the block ends: inspections well unless ``rejects``, jobs unless ``fails``."""
+    """Finishes whatever is queued until the block ends: inspections well unless ``rejects``, jobs
+    unless ``fails``.
+    """
     over = threading.Event()
-    thread = threading.Thread(target=_work, args=(house, folder, over, rejects, fails))
+    thread = threading.Thread(target=_work, args=(context, folder, over, rejects, fails))
     thread.start()
     try:
         yield
@@ -164,17 +196,27 @@ def worker(
         thread.join()
 
 
-def _work(house: House, folder: Path, over: threading.Event, rejects: Any, fails: Any) -> None:
+def _work(
+    context: AppContext, folder: Path, over: threading.Event, rejects: Any, fails: Any
+) -> None:
     while not over.wait(0.05):
-        with house.sessions() as session:
+        with context.sessions() as session:
             queued = list(session.scalars(select(Job).where(Job.state == JobState.QUEUED)))
         for job in queued:
             if job.kind != "compression":
-                inspected(house, job.model_id or job.dataset_id or "", rejects)
+                inspected(context, job.model_id or job.dataset_id or "", rejects)
                 continue
-            move(house, job.id, JobState.RUNNING, attempts=1)
-            progress(house, job.id, 0.5, epoch=1, epochs=2, metrics={"large_top1": 0.8}, eta_seconds=61.0)
+            move(context, job.id, JobState.RUNNING, attempts=1)
+            progress(
+                context,
+                job.id,
+                0.5,
+                epoch=1,
+                epochs=2,
+                metrics={"large_top1": 0.8},
+                eta_seconds=61.0,
+            )
             if fails:
-                move(house, job.id, JobState.FAILED, error=fails, finished_at=now())
+                move(context, job.id, JobState.FAILED, error=fails, finished_at=now())
             else:
-                succeed(house, job.id, folder)
+                succeed(context, job.id, folder)

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from learn2compress.cli.console import ExitCode
 from service.app import create_app
-from service.cli.console import ExitCode
 from service.contract.errors import Learn2CompressError
 from service.contract.job import JobSpec, VariantBudget
 from service.contract.settings import Settings
@@ -25,7 +25,11 @@ def test_every_endpoint_is_documented_and_nothing_else_is() -> None:
 
 def test_every_field_of_a_spec_is_documented_with_its_values() -> None:
     for table, schema in (("| Field of `spec`", JobSpec), ("| Budget |", VariantBudget)):
-        rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE.split(table)[1].split("\n\n")[0], re.MULTILINE))
+        rows = dict(
+            re.findall(
+                r"^\| `(\w+)` \| (.*?) \|", PAGE.split(table)[1].split("\n\n")[0], re.MULTILINE
+            )
+        )
         assert set(rows) == set(schema.model_fields) - {"name"}
         for field, values in rows.items():
             annotation = str(schema.model_fields[field].annotation)

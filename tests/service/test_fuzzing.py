@@ -1,4 +1,6 @@
-"""schemathesis makes requests from the OpenAPI description; nothing may end in a 500 or in an undescribed answer."""
+"""schemathesis makes requests from the OpenAPI description; nothing may end in a 500 or in an
+undescribed answer.
+"""
 
 import random
 from collections.abc import Iterator
@@ -20,34 +22,48 @@ APP = create_app(Settings())
 
 
 async def without_start(scope: Any, receive: Any, send: Any) -> None:
-    """APP, which schemathesis would start in a folder of its own; it borrows the house of the one that has started."""
+    """APP, which schemathesis would start in a folder of its own; it borrows the context of the one
+    that has started.
+    """
     if scope["type"] != "lifespan":
         await APP(scope, receive, send)
 
 
-DESCRIBED = schemathesis.openapi.from_asgi("/openapi.json", without_start).exclude(path_regex="/events$")
+DESCRIBED = schemathesis.openapi.from_asgi("/openapi.json", without_start).exclude(
+    path_regex="/events$"
+)
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 
 
 @pytest.fixture
 def known(embedded_api: Client) -> Iterator[dict[str, str]]:
-    """Ids that exist, in the house that APP is lent for the test."""
-    APP.state.house = embedded_api.app.state.house  # type: ignore[attr-defined]
-    job = stand_in.submit(embedded_api, APP.state.house)
+    """Ids that exist, in the context that APP is lent for the test."""
+    APP.state.context = embedded_api.app.state.context  # type: ignore[attr-defined]
+    job = stand_in.submit(embedded_api, APP.state.context)
     upload = embedded_api.post("/v1/uploads", json={"filename": "a", "size": 70_000}).json()
     key = embedded_api.post("/v1/keys", json={"name": "other"}).json()
-    yield {"job_id": job["id"], "record_id": job["model_id"], "upload_id": upload["id"], "key_id": key["id"]}
-    del APP.state.house
+    yield {
+        "job_id": job["id"],
+        "record_id": job["model_id"],
+        "upload_id": upload["id"],
+        "key_id": key["id"],
+    }
+    del APP.state.context
 
 
 @DESCRIBED.parametrize()
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_no_request_is_a_server_error(case: Case, embedded_api: Client, known: dict[str, str]) -> None:
+def test_no_request_is_a_server_error(
+    case: Case, embedded_api: Client, known: dict[str, str]
+) -> None:
     for name in set(case.path_parameters) & set(known):
         if random.Random(str(case.path_parameters)).random() < 0.5:
             case.path_parameters[name] = known[name]
-    # Set on the case: the keys that schemathesis makes up come before those that are handed to the call.
+    # Set on the case: the keys that schemathesis makes up come before those that are handed to the
+    # call.
     case.headers["Authorization"] = embedded_api.headers["Authorization"]
     answer = case.call_and_validate(checks=CHECKS)
-    left_out = "Authorization" not in answer.request.headers  # on purpose, in one case per operation
+    left_out = (
+        "Authorization" not in answer.request.headers
+    )  # on purpose, in one case per operation
     assert left_out or answer.status_code != 401, "nothing behind the door was tested"

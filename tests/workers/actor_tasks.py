@@ -4,7 +4,7 @@ import functools
 
 from tests.workers.actor import ACTOR
 from workers import tasks
-from workers.workshop import open_workshop
+from workers.worker_context import open_worker_context
 
-tasks.open_workshop = functools.partial(open_workshop, command=ACTOR)
+tasks.open_worker_context = functools.partial(open_worker_context, command=ACTOR)
 app = tasks.app

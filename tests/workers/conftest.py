@@ -1,4 +1,6 @@
-"""A workshop on SQLite and a directory, whose child is a script that plays what the job's spec says."""
+"""A worker_context on SQLite and a directory, whose child is a script that plays what the job's spec
+says.
+"""
 
 import hashlib
 import os
@@ -13,24 +15,33 @@ from sqlalchemy import select
 
 from migrations import upgrade
 from service.contract.job import JobKind
-from service.contract.records import Account, DatasetRecord, Job, JobEvent, ModelRecord, Upload, UploadPart, now
+from service.contract.records import (
+    Account,
+    DatasetRecord,
+    Job,
+    JobEvent,
+    ModelRecord,
+    Upload,
+    UploadPart,
+    now,
+)
 from service.contract.settings import Settings
 from service.contract.storage import part_key
 from tests.workers.actor import ACTOR
-from workers.workshop import Workshop, open_workshop
+from workers.worker_context import WorkerContext, open_worker_context
 
 PARTS = (b"first part, ", b"second part")
 
 
 class Stage:
-    """A workshop, and what a test asks of it."""
+    """A worker_context, and what a test asks of it."""
 
-    def __init__(self, shop: Workshop):
-        self.shop = shop
+    def __init__(self, context: WorkerContext):
+        self.context = context
 
     def job(self, kind: JobKind = JobKind.COMPRESSION, **spec: Any) -> str:
         """A queued job on a fresh model, a fresh dataset or both; its id."""
-        with self.shop.sessions.begin() as session:
+        with self.context.sessions.begin() as session:
             account = Account(name=os.urandom(8).hex())
             session.add(account)
             session.flush()
@@ -44,37 +55,45 @@ class Stage:
 
     def _reviewed(self, session: Any, account_id: str, name: str, table: Any) -> str:
         whole = b"".join(PARTS)
-        sizes = {"size": len(whole), "part_size": len(PARTS[0]), "sha256": hashlib.sha256(whole).hexdigest()}
+        sizes = {
+            "size": len(whole),
+            "part_size": len(PARTS[0]),
+            "sha256": hashlib.sha256(whole).hexdigest(),
+        }
         upload = Upload(account_id=account_id, filename=f"{name}.bin", completed_at=now(), **sizes)
         session.add(upload)
         session.flush()
         for number, part in enumerate(PARTS, 1):
-            file = self.shop.settings.data_dir / "part"
+            file = self.context.settings.data_dir / "part"
             file.write_bytes(part)
             digest = hashlib.sha256(part).hexdigest()
-            self.shop.store.put(part_key(upload.id, number, digest), file)
-            session.add(UploadPart(upload_id=upload.id, number=number, size=len(part), sha256=digest))
+            self.context.store.put(part_key(upload.id, number, digest), file)
+            session.add(
+                UploadPart(upload_id=upload.id, number=number, size=len(part), sha256=digest)
+            )
         record = table(account_id=account_id, upload_id=upload.id, name=name)
         session.add(record)
         session.flush()
         return str(record.id)
 
     def row(self, job_id: str) -> Job:
-        with self.shop.sessions() as session:
+        with self.context.sessions() as session:
             return session.get_one(Job, job_id)
 
     def record(self, table: Any, record_id: str | None) -> Any:
-        with self.shop.sessions() as session:
+        with self.context.sessions() as session:
             return session.get_one(table, record_id)
 
     def change(self, job_id: str, **values: Any) -> None:
-        with self.shop.sessions.begin() as session:
+        with self.context.sessions.begin() as session:
             for name, value in values.items():
                 setattr(session.get_one(Job, job_id), name, value)
 
     def rows(self, table: Any, job_id: str) -> list[Any]:
-        with self.shop.sessions() as session:
-            return list(session.scalars(select(table).where(table.job_id == job_id).order_by(table.id)))
+        with self.context.sessions() as session:
+            return list(
+                session.scalars(select(table).where(table.job_id == job_id).order_by(table.id))
+            )
 
     def events(self, job_id: str, type: str) -> list[dict[str, Any]]:
         return [event.data for event in self.rows(JobEvent, job_id) if event.type == type]
@@ -85,12 +104,16 @@ class Stage:
         return {name: int(pid) for name, pid in starts[-1]["metrics"].items()} if starts else {}
 
     def work_folders(self) -> list[Path]:
-        return list(self.shop.settings.work_dir.glob("*"))
+        return list(self.context.settings.work_dir.glob("*"))
 
     def stored(self, job_id: str) -> list[str]:
         """Keys below the job's prefix in the directory store."""
-        root = self.shop.settings.data_dir / "store"
-        return sorted(str(file.relative_to(root)) for file in (root / "jobs" / job_id).rglob("*") if file.is_file())
+        root = self.context.settings.data_dir / "store"
+        return sorted(
+            str(file.relative_to(root))
+            for file in (root / "jobs" / job_id).rglob("*")
+            if file.is_file()
+        )
 
 
 def settings_of(folder: Path, **given: Any) -> Settings:
@@ -100,7 +123,7 @@ def settings_of(folder: Path, **given: Any) -> Settings:
 def open_stage(settings: Settings) -> Stage:
     settings.work_dir.mkdir(parents=True, exist_ok=True)
     upgrade(settings.database)
-    return Stage(open_workshop(settings, command=ACTOR))
+    return Stage(open_worker_context(settings, command=ACTOR))
 
 
 @pytest.fixture

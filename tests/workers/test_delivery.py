@@ -1,4 +1,6 @@
-"""What a job asked for at its widest is published whole: eight variants in five formats, and the quantized teacher."""
+"""What a job asked for at its widest is published whole: eight variants in five formats, and the
+quantized teacher.
+"""
 
 from service.contract.job import JobSpec
 from service.contract.records import Variant
@@ -20,12 +22,12 @@ for name, student in rows + more:
 
 def test_every_file_of_every_student_is_published_with_its_row(stage: Stage) -> None:
     job_id = stage.job(tamper="more = []" + ROWS)
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     assert stage.row(job_id).state == "succeeded", stage.row(job_id).error
     variants = {variant.name: variant for variant in stage.rows(Variant, job_id)}
     assert len(variants) == 41
     for name, variant in variants.items():
-        assert b"".join(stage.shop.store.read(variant.key)) == name.encode()
+        assert b"".join(stage.context.store.read(variant.key)) == name.encode()
     longest = variants[f"v0-{'x' * 29}-int8_dynamic"]
     assert longest.metrics["student"] == f"v0-{'x' * 29}"
     assert longest.metrics["budget"] == {"asked": {"min_top1": 0.9}, "kept": False}
@@ -40,6 +42,6 @@ def test_the_names_of_that_job_may_be_asked_for() -> None:
 
 def test_more_files_than_a_job_can_ask_for_are_not_published(stage: Stage) -> None:
     job_id = stage.job(tamper="more = [(f'more-{number}', None) for number in range(24)]" + ROWS)
-    for _ in range(stage.shop.settings.max_attempts):
-        supervise(job_id, stage.shop)
+    for _ in range(stage.context.settings.max_attempts):
+        supervise(job_id, stage.context)
     assert stage.row(job_id).state == "failed" and stage.rows(Variant, job_id) == []

@@ -22,7 +22,9 @@ input()
 
 @contextmanager
 def loop_process(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-c", LOOP], cwd=ROOT, env=stage.shop.settings.environment())
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOOP], cwd=ROOT, env=stage.context.settings.environment()
+    )
     try:
         yield process
     finally:
@@ -51,7 +53,9 @@ def test_inspections_go_before_compressions_that_came_earlier(stage: Stage) -> N
     assert first and second and first <= second
 
 
-def test_sigterm_gives_the_running_job_back_and_the_next_worker_goes_on_at_once(stage: Stage) -> None:
+def test_sigterm_gives_the_running_job_back_and_the_next_worker_goes_on_at_once(
+    stage: Stage,
+) -> None:
     job_id = stage.job(hold_at=2, epochs=2)
     with loop_process(stage) as process:
         pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
@@ -67,7 +71,7 @@ def test_it_ends_with_the_process_that_started_it(stage: Stage) -> None:
     parent = subprocess.Popen(
         [sys.executable, "-c", STARTER, LOOP],
         cwd=ROOT,
-        env=stage.shop.settings.environment(),
+        env=stage.context.settings.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -82,7 +86,7 @@ def test_it_ends_with_the_process_that_started_it(stage: Stage) -> None:
 
 
 def test_folders_of_dead_workers_go_when_it_starts(stage: Stage) -> None:
-    leftover = stage.shop.settings.work_dir / "job_gone.token" / "box"
+    leftover = stage.context.settings.work_dir / "job_gone.token" / "box"
     leftover.mkdir(parents=True)
     with loop_process(stage):
         wait_for(lambda: not leftover.exists())

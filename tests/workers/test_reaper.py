@@ -1,10 +1,10 @@
-"""For which jobs the bell is rung again."""
+"""For which jobs the notifier is rung again."""
 
 from datetime import timedelta
 
 from service.contract.records import now
 from tests.workers.conftest import Stage
-from workers.reaper import ring, silent, sweep_work_folders
+from workers.reaper import jobs_to_notify, notify, sweep_work_folders
 
 LONG_AGO = now() - timedelta(hours=1)
 
@@ -12,45 +12,55 @@ LONG_AGO = now() - timedelta(hours=1)
 def test_a_queued_job_that_was_never_rung_is_found(stage: Stage) -> None:
     job_id = stage.job()
     stage.change(job_id, created_at=LONG_AGO)
-    assert silent(stage.shop.sessions, waiting_messages=0, patience_seconds=10) == [job_id]
+    assert jobs_to_notify(stage.context.sessions, waiting_messages=0, patience_seconds=10) == [
+        job_id
+    ]
 
 
 def test_a_job_that_was_queued_just_now_is_left_to_the_api(stage: Stage) -> None:
     stage.job()
-    assert silent(stage.shop.sessions, waiting_messages=0, patience_seconds=10) == []
+    assert jobs_to_notify(stage.context.sessions, waiting_messages=0, patience_seconds=10) == []
 
 
 def test_while_as_many_messages_wait_as_jobs_nothing_is_rung(stage: Stage) -> None:
     for _ in range(3):
-        stage.change(stage.job(), created_at=LONG_AGO, rung_at=LONG_AGO)
-    assert silent(stage.shop.sessions, waiting_messages=3, patience_seconds=10) == []
-    assert len(silent(stage.shop.sessions, waiting_messages=2, patience_seconds=10)) == 1
+        stage.change(stage.job(), created_at=LONG_AGO, notified_at=LONG_AGO)
+    assert jobs_to_notify(stage.context.sessions, waiting_messages=3, patience_seconds=10) == []
+    assert len(jobs_to_notify(stage.context.sessions, waiting_messages=2, patience_seconds=10)) == 1
 
 
 def test_a_lease_that_ran_out_is_found(stage: Stage) -> None:
     job_id = stage.job()
     stage.change(job_id, created_at=LONG_AGO, state="running", lease_expires_at=LONG_AGO)
-    assert silent(stage.shop.sessions, waiting_messages=0, patience_seconds=10) == [job_id]
+    assert jobs_to_notify(stage.context.sessions, waiting_messages=0, patience_seconds=10) == [
+        job_id
+    ]
 
 
 def test_a_lease_that_ran_out_is_rung_once_while_every_worker_is_busy(stage: Stage) -> None:
     for state in ("running", "queued"):
-        stage.change(stage.job(), created_at=LONG_AGO, rung_at=LONG_AGO, state=state, lease_expires_at=LONG_AGO)
-    assert len(silent(stage.shop.sessions, waiting_messages=1, patience_seconds=10)) == 1
-    assert silent(stage.shop.sessions, waiting_messages=2, patience_seconds=10) == []
+        stage.change(
+            stage.job(),
+            created_at=LONG_AGO,
+            notified_at=LONG_AGO,
+            state=state,
+            lease_expires_at=LONG_AGO,
+        )
+    assert len(jobs_to_notify(stage.context.sessions, waiting_messages=1, patience_seconds=10)) == 1
+    assert jobs_to_notify(stage.context.sessions, waiting_messages=2, patience_seconds=10) == []
 
 
 def test_a_running_job_is_left_alone(stage: Stage) -> None:
     stage.change(stage.job(), state="running", lease_expires_at=now() + timedelta(minutes=1))
-    assert silent(stage.shop.sessions, waiting_messages=0, patience_seconds=10) == []
+    assert jobs_to_notify(stage.context.sessions, waiting_messages=0, patience_seconds=10) == []
 
 
 def test_a_job_just_rung_is_given_time(stage: Stage) -> None:
     job_id, sent = stage.job(), list[str]()
     stage.change(job_id, created_at=LONG_AGO)
-    ring(stage.shop.sessions, sent.append, job_id)
+    notify(stage.context.sessions, sent.append, job_id)
     assert sent == [job_id]
-    assert silent(stage.shop.sessions, waiting_messages=0, patience_seconds=10) == []
+    assert jobs_to_notify(stage.context.sessions, waiting_messages=0, patience_seconds=10) == []
 
 
 def test_only_folders_without_a_lease_are_swept(stage: Stage) -> None:
@@ -58,6 +68,6 @@ def test_only_folders_without_a_lease_are_swept(stage: Stage) -> None:
     stage.change(job_id, state="running", lease_token="held")
     names = (f"{job_id}.held", f"{job_id}.lost", "job_unknown.x", "spooled-part")
     for name in names:
-        (stage.shop.settings.work_dir / name).mkdir()
-    sweep_work_folders(stage.shop)
+        (stage.context.settings.work_dir / name).mkdir()
+    sweep_work_folders(stage.context)
     assert sorted(folder.name for folder in stage.work_folders()) == sorted([names[0], names[3]])

@@ -1,4 +1,6 @@
-"""Hostile code inside the sandbox, run for real: what it can reach, and that TensorFlow does not notice."""
+"""Hostile code inside the sandbox, run for real: what it can reach, and that TensorFlow does not
+notice.
+"""
 
 import json
 import os
@@ -29,7 +31,9 @@ except BaseException as error:
 
 @pytest.fixture
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
-    """Evaluates an expression in the sandbox: what it got, or the name of the exception that stopped it."""
+    """Evaluates an expression in the sandbox: what it got, or the name of the exception that
+    stopped it.
+    """
     monkeypatch.setenv("L2C_S3_SECRET_ACCESS_KEY", "hush")
     box = tmp_path / "work" / "box"
     box.mkdir(parents=True)
@@ -59,34 +63,62 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], d
         pytest.param("os.truncate(secret, 0)", id="empty the database"),
         pytest.param("os.unlink(secret)", id="delete the database"),
         pytest.param("(box.parent / 'report.json').write_text('x')", id="write beside its folder"),
-        pytest.param("(box.parent / 'package/workers/x.py').write_text('x')", id="write into the program"),
+        pytest.param(
+            "(box.parent / 'package/workers/x.py').write_text('x')", id="write into the program"
+        ),
         pytest.param("Path('/tmp/from-inside').write_text('x')", id="write into /tmp"),
         pytest.param("Path('/dev/shm/from-inside').write_text('x')", id="write into shared memory"),
         pytest.param("os.link(secret, box / 'link')", id="link a file to itself"),
-        pytest.param("socket.create_connection(('127.0.0.1', port), 5)", id="connect to the loopback"),
+        pytest.param(
+            "socket.create_connection(('127.0.0.1', port), 5)", id="connect to the loopback"
+        ),
         pytest.param("socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)", id="IPv6"),
         pytest.param("socket.socket(socket.AF_UNIX)", id="a Unix socket"),
         pytest.param("socket.socket(socket.AF_NETLINK)", id="netlink"),
         pytest.param("socket.socketpair(type=socket.SOCK_DGRAM)", id="a datagram pair"),
         pytest.param("os.kill(os.getppid(), signal.SIGTERM)", id="signal the supervisor"),
-        pytest.param("open(f'/proc/{os.getppid()}/environ').read()", id="read the supervisor's environment"),
+        pytest.param(
+            "open(f'/proc/{os.getppid()}/environ').read()", id="read the supervisor's environment"
+        ),
         pytest.param("open(f'/proc/{os.getppid()}/mem')", id="open the supervisor's memory"),
-        pytest.param("os.readlink(f'/proc/{os.getppid()}/fd/1')", id="see what the supervisor has open"),
-        pytest.param("os.listdir(f'/proc/{os.getppid()}/root')", id="reach files by the supervisor's root"),
-        pytest.param("os.listdir(f'/proc/{os.getppid()}/cwd')", id="reach files by the supervisor's folder"),
+        pytest.param(
+            "os.readlink(f'/proc/{os.getppid()}/fd/1')", id="see what the supervisor has open"
+        ),
+        pytest.param(
+            "os.listdir(f'/proc/{os.getppid()}/root')", id="reach files by the supervisor's root"
+        ),
+        pytest.param(
+            "os.listdir(f'/proc/{os.getppid()}/cwd')", id="reach files by the supervisor's folder"
+        ),
         pytest.param("os.setsid()", id="leave the process group"),
-        pytest.param("subprocess.run(['true'], start_new_session=True)", id="send a child out of the process group"),
+        pytest.param(
+            "subprocess.run(['true'], start_new_session=True)",
+            id="send a child out of the process group",
+        ),
         pytest.param("(box / 'big').write_bytes(bytes(65 * 2**20))", id="write a file without end"),
         pytest.param("bytearray(20 * 2**30)", id="take all memory"),
     ],
 )
-def test_what_is_outside_is_out_of_reach(inside: Callable[[str], dict[str, Any]], expression: str) -> None:
+def test_what_is_outside_is_out_of_reach(
+    inside: Callable[[str], dict[str, Any]], expression: str
+) -> None:
     assert inside(expression).get("refused") in ("PermissionError", "OSError", "MemoryError")
 
 
-@pytest.mark.parametrize("call", ["ptrace", "unshare", "mount", "bpf", "keyctl", "io_uring_setup", "perf_event_open"])
-def test_the_kernels_rarer_doors_are_shut(inside: Callable[[str], dict[str, Any]], call: str) -> None:
-    numbers = {"ptrace": 101, "unshare": 272, "mount": 165, "bpf": 321, "keyctl": 250, "io_uring_setup": 425}
+@pytest.mark.parametrize(
+    "call", ["ptrace", "unshare", "mount", "bpf", "keyctl", "io_uring_setup", "perf_event_open"]
+)
+def test_the_kernels_rarer_doors_are_shut(
+    inside: Callable[[str], dict[str, Any]], call: str
+) -> None:
+    numbers = {
+        "ptrace": 101,
+        "unshare": 272,
+        "mount": 165,
+        "bpf": 321,
+        "keyctl": 250,
+        "io_uring_setup": 425,
+    }
     if os.uname().machine != "x86_64":
         pytest.skip("system call numbers of x86_64")
     number = numbers.get(call, 298)
@@ -106,10 +138,14 @@ def test_no_capability_is_left(inside: Callable[[str], dict[str, Any]]) -> None:
     assert "CapEff:\t0000000000000000" in status and "NoNewPrivs:\t1" in status
 
 
-def test_no_file_of_the_supervisor_is_open(inside: Callable[[str], dict[str, Any]], tmp_path: Path) -> None:
+def test_no_file_of_the_supervisor_is_open(
+    inside: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
     with (tmp_path / "l2c.sqlite").open() as secret:
         os.set_inheritable(secret.fileno(), True)
-        open_files = inside("[os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd')[:-1]]")["got"]
+        open_files = inside(
+            "[os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd')[:-1]]"
+        )["got"]
     assert not [name for name in open_files if "sqlite" in name]
 
 
@@ -120,13 +156,19 @@ def test_no_file_of_the_supervisor_is_open(inside: Callable[[str], dict[str, Any
         pytest.param("__import__('tempfile').mkdtemp()", id="temporary files"),
         pytest.param("__import__('workers.compression')", id="the engine"),
         pytest.param("[each.close() for each in socket.socketpair()]", id="a connected pair"),
-        pytest.param("subprocess.run([sys.executable, '-c', ''], check=True).returncode", id="a process"),
-        pytest.param("subprocess.check_output(['cat', '/proc/self/cmdline'])", id="a process's own facts"),
+        pytest.param(
+            "subprocess.run([sys.executable, '-c', ''], check=True).returncode", id="a process"
+        ),
+        pytest.param(
+            "subprocess.check_output(['cat', '/proc/self/cmdline'])", id="a process's own facts"
+        ),
         pytest.param("subprocess.Popen(['sleep', '9']).kill()", id="a process to kill"),
         pytest.param("__import__('threading').Thread(target=print).start()", id="a thread"),
     ],
 )
-def test_what_the_engine_needs_is_there(inside: Callable[[str], dict[str, Any]], expression: str) -> None:
+def test_what_the_engine_needs_is_there(
+    inside: Callable[[str], dict[str, Any]], expression: str
+) -> None:
     assert "got" in inside(expression)
 
 
@@ -137,7 +179,9 @@ def test_a_grandchild_is_just_as_confined(inside: Callable[[str], dict[str, Any]
 
 def test_tensorflow_computes_inside(inside: Callable[[str], dict[str, Any]]) -> None:
     tensorflow = "__import__('tensorflow')"
-    assert inside(f"float({tensorflow}.linalg.trace({tensorflow}.eye(300) @ {tensorflow}.eye(300)))") == {"got": 300.0}
+    assert inside(
+        f"float({tensorflow}.linalg.trace({tensorflow}.eye(300) @ {tensorflow}.eye(300)))"
+    ) == {"got": 300.0}
 
 
 OLDER_KERNEL = """
@@ -153,7 +197,9 @@ except PermissionError:
 
 
 def test_on_older_kernels_seccomp_keeps_signals_inside() -> None:
-    done = subprocess.run([sys.executable, "-c", OLDER_KERNEL], cwd=Path(__file__).parents[2], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", OLDER_KERNEL], cwd=Path(__file__).parents[2], capture_output=True
+    )
     assert done.returncode == -signal.SIGABRT
 
 
@@ -162,7 +208,13 @@ def test_a_machine_without_landlock_is_refused(tmp_path: Path) -> None:
         "import sys; from workers import landlock, sandbox; landlock.abi = lambda: 0; print(sandbox.missing());"
         " sandbox.main(*sys.argv[1:])"
     )
-    plan = {"folder": str(tmp_path), "parent": os.getpid(), "memory": 1 << 34, "file_size": 1 << 30, "required": True}
+    plan = {
+        "folder": str(tmp_path),
+        "parent": os.getpid(),
+        "memory": 1 << 34,
+        "file_size": 1 << 30,
+        "required": True,
+    }
     command = [sys.executable, "-c", code, json.dumps(plan), "/bin/echo", "unconfined"]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == os.EX_CONFIG

@@ -28,32 +28,46 @@ def either_stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
 
 def test_an_honest_child_ends_in_variants_that_can_be_downloaded(either_stage: Stage) -> None:
     stage, job_id = either_stage, either_stage.job()
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     job, variants = stage.row(job_id), stage.rows(Variant, job_id)
     assert (job.state, job.progress, job.attempts, job.lease_token) == ("succeeded", 1.0, 1, None)
-    assert job.report is not None and job.report["data"]["inputs"] == {"model": WHOLE, "dataset": WHOLE}
+    assert job.report is not None and job.report["data"]["inputs"] == {
+        "model": WHOLE,
+        "dataset": WHOLE,
+    }
     assert sorted(variant.name for variant in variants) == ["large", "medium", "small"]
     for variant in variants:
-        content = b"".join(stage.shop.store.read(variant.key))
-        assert (variant.bytes, variant.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+        content = b"".join(stage.context.store.read(variant.key))
+        assert (variant.bytes, variant.sha256) == (
+            len(content),
+            hashlib.sha256(content).hexdigest(),
+        )
         assert variant.metrics["top1"] == 0.8
-    assert b"".join(stage.shop.store.read(f"{job.artifacts_prefix}accuracy_over_bytes.svg")) == b"<svg/>"
+    assert (
+        b"".join(stage.context.store.read(f"{job.artifacts_prefix}accuracy_over_bytes.svg"))
+        == b"<svg/>"
+    )
     assert [event["state"] for event in stage.events(job_id, "state")] == ["running", "succeeded"]
 
 
 def test_a_child_that_dies_is_tried_again_from_its_checkpoint(either_stage: Stage) -> None:
     stage, job_id = either_stage, either_stage.job(epochs=4, die_at=3)
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     waiting = stage.row(job_id)
-    assert (waiting.state, waiting.attempts, waiting.lease_token, waiting.error) == ("queued", 1, None, None)
+    assert (waiting.state, waiting.attempts, waiting.lease_token, waiting.error) == (
+        "queued",
+        1,
+        None,
+        None,
+    )
     assert waiting.checkpoint_key is not None
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     job = stage.row(job_id)
     assert (job.state, job.attempts, job.checkpoint_key) == ("succeeded", 2, None)
     assert job.report is not None and job.report["data"]["run"] == [3, 4]
     assert len(stage.rows(Variant, job_id)) == 3
     with pytest.raises(FileNotFoundError):
-        stage.shop.store.size(waiting.checkpoint_key)
+        stage.context.store.size(waiting.checkpoint_key)
 
 
 class FullDisk(DirectoryStore):
@@ -66,25 +80,31 @@ class FullDisk(DirectoryStore):
 def test_a_worker_whose_disk_is_full_fails_the_job_at_once(stage: Stage) -> None:
     job_id = stage.job()
     stage.change(job_id, checkpoint_key=f"jobs/{job_id}/checkpoints/1-1.npz")
-    supervise(job_id, replace(stage.shop, store=FullDisk(stage.shop.settings.data_dir / "store")))
+    supervise(
+        job_id, replace(stage.context, store=FullDisk(stage.context.settings.data_dir / "store"))
+    )
     job = stage.row(job_id)
-    assert job.error is not None and (job.state, job.error["code"], job.attempts) == ("failed", "disk_full", 1)
+    assert job.error is not None and (job.state, job.error["code"], job.attempts) == (
+        "failed",
+        "disk_full",
+        1,
+    )
     assert stage.work_folders() == [] and stage.stored(job_id) == []
 
 
 def test_the_cap_holds_where_no_work_folder_can_be_made(stage: Stage) -> None:
     job_id = stage.job()
-    stage.change(job_id, attempts=stage.shop.settings.max_attempts)
-    stage.shop.settings.work_dir.rmdir()
-    stage.shop.settings.work_dir.touch()
-    supervise(job_id, stage.shop)
+    stage.change(job_id, attempts=stage.context.settings.max_attempts)
+    stage.context.settings.work_dir.rmdir()
+    stage.context.settings.work_dir.touch()
+    supervise(job_id, stage.context)
     job = stage.row(job_id)
     assert job.error is not None and (job.state, job.error["code"]) == ("failed", "engine_crashed")
 
 
 def test_nothing_else_is_left_behind(stage: Stage) -> None:
     job_id = stage.job(epochs=3)
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     prefix = f"jobs/{job_id}/attempt-1"
     files = ["accuracy_over_bytes.svg", "large.tflite", "medium.tflite", "small.tflite"]
     assert stage.stored(job_id) == [f"{prefix}/{file}" for file in files]
@@ -94,13 +114,13 @@ def test_nothing_else_is_left_behind(stage: Stage) -> None:
 def test_a_finished_job_is_not_done_again(stage: Stage) -> None:
     job_id = stage.job()
     for _ in range(2):
-        supervise(job_id, stage.shop)
+        supervise(job_id, stage.context)
     assert stage.row(job_id).attempts == 1
 
 
 def test_of_many_supervisors_one_does_the_job(stage: Stage) -> None:
     job_id = stage.job()
-    together = [threading.Thread(target=supervise, args=(job_id, stage.shop)) for _ in range(6)]
+    together = [threading.Thread(target=supervise, args=(job_id, stage.context)) for _ in range(6)]
     for thread in together:
         thread.start()
     for thread in together:
@@ -111,7 +131,7 @@ def test_of_many_supervisors_one_does_the_job(stage: Stage) -> None:
 def test_a_typed_refusal_fails_the_job_at_once(stage: Stage) -> None:
     error = {"code": "one_class", "message": "Only the class cat.", "hint": "Add a second folder."}
     job_id = stage.job(refuse=error)
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     job = stage.row(job_id)
     assert (job.state, job.error, job.attempts) == ("failed", error, 1)
     assert stage.events(job_id, "state")[-1] == {"state": "failed", "error": error}
@@ -121,46 +141,54 @@ def test_a_typed_refusal_fails_the_job_at_once(stage: Stage) -> None:
 @pytest.mark.parametrize(("kind", "table"), [("model", ModelRecord), ("dataset", DatasetRecord)])
 def test_an_inspection_makes_the_record_ready(stage: Stage, kind: str, table: Any) -> None:
     job_id = stage.job(JobKind(f"{kind}_inspection"), report='{"format": "keras"}')
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     record = stage.record(table, getattr(stage.row(job_id), f"{kind}_id"))
     assert (record.state, record.description, record.error) == ("ready", {"format": "keras"}, None)
     assert stage.row(job_id).state == "succeeded"
-    assert len(list((stage.shop.settings.data_dir / "store" / "uploads").rglob("0*"))) == len(PARTS)
+    assert len(list((stage.context.settings.data_dir / "store" / "uploads").rglob("0*"))) == len(
+        PARTS
+    )
 
 
 @pytest.mark.parametrize(("kind", "table"), [("model", ModelRecord), ("dataset", DatasetRecord)])
 def test_an_inspection_that_refuses_rejects_the_record(stage: Stage, kind: str, table: Any) -> None:
     error = {"code": "truncated_model", "message": "It ends early.", "hint": "Upload it again."}
     job_id = stage.job(JobKind(f"{kind}_inspection"), refuse=error)
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     record = stage.record(table, getattr(stage.row(job_id), f"{kind}_id"))
     assert (record.state, record.error) == ("rejected", error)
-    assert not list((stage.shop.settings.data_dir / "store" / "uploads").rglob("0*"))
+    assert not list((stage.context.settings.data_dir / "store" / "uploads").rglob("0*"))
 
 
 def test_an_inspection_that_always_crashes_rejects_the_record_at_the_cap(stage: Stage) -> None:
     job_id = stage.job(JobKind.MODEL_INSPECTION, die_at=1, always=True)
-    for _ in range(stage.shop.settings.max_attempts):
-        supervise(job_id, stage.shop)
+    for _ in range(stage.context.settings.max_attempts):
+        supervise(job_id, stage.context)
     record = stage.record(ModelRecord, stage.row(job_id).model_id)
     assert (record.state, record.error["code"]) == ("rejected", "engine_crashed")
 
 
-def test_a_job_that_kills_its_child_every_time_fails_at_the_cap_and_names_memory(stage: Stage) -> None:
+def test_a_job_that_kills_its_child_every_time_fails_at_the_cap_and_names_memory(
+    stage: Stage,
+) -> None:
     job_id = stage.job(die_at=1, always=True)
-    for _ in range(stage.shop.settings.max_attempts + 1):
-        supervise(job_id, stage.shop)
+    for _ in range(stage.context.settings.max_attempts + 1):
+        supervise(job_id, stage.context)
     job = stage.row(job_id)
-    assert (job.state, job.attempts) == ("failed", stage.shop.settings.max_attempts)
-    assert job.error is not None and job.error["code"] == "engine_crashed" and "memory" in job.error["hint"]
+    assert (job.state, job.attempts) == ("failed", stage.context.settings.max_attempts)
+    assert (
+        job.error is not None
+        and job.error["code"] == "engine_crashed"
+        and "memory" in job.error["hint"]
+    )
     assert stage.stored(job_id) == []
 
 
 def test_a_part_that_is_gone_fails_the_job(stage: Stage) -> None:
     job_id = stage.job()
     upload = stage.record(ModelRecord, stage.row(job_id).model_id).upload_id
-    stage.shop.store.delete(f"uploads/{upload}/000002")
-    supervise(job_id, stage.shop)
+    stage.context.store.delete(f"uploads/{upload}/000002")
+    supervise(job_id, stage.context)
     job = stage.row(job_id)
     assert job.error is not None and (job.state, job.error["code"]) == ("failed", "storage_lost")
 
@@ -169,8 +197,10 @@ def test_a_part_that_was_changed_fails_the_job(stage: Stage, tmp_path: Path) -> 
     job_id = stage.job()
     upload = stage.record(ModelRecord, stage.row(job_id).model_id).upload_id
     (tmp_path / "other").write_bytes(b"Second part")
-    stage.shop.store.put(part_key(upload, 2, hashlib.sha256(PARTS[1]).hexdigest()), tmp_path / "other")
-    supervise(job_id, stage.shop)
+    stage.context.store.put(
+        part_key(upload, 2, hashlib.sha256(PARTS[1]).hexdigest()), tmp_path / "other"
+    )
+    supervise(job_id, stage.context)
     job = stage.row(job_id)
     assert job.error is not None and job.error["code"] == "storage_lost"
 
@@ -178,7 +208,7 @@ def test_a_part_that_was_changed_fails_the_job(stage: Stage, tmp_path: Path) -> 
 def test_a_checkpoint_that_is_gone_only_costs_its_epochs(stage: Stage) -> None:
     job_id = stage.job(epochs=3)
     stage.change(job_id, checkpoint_key=f"jobs/{job_id}/checkpoints/1-2.npz")
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     report = stage.row(job_id).report
     assert report is not None and report["data"]["run"] == [1, 2, 3]
 
@@ -186,6 +216,10 @@ def test_a_checkpoint_that_is_gone_only_costs_its_epochs(stage: Stage) -> None:
 def test_a_job_that_takes_too_long_fails(tmp_path: Path) -> None:
     stage = open_stage(settings_of(tmp_path, job_timeout_seconds=0.5))
     job_id = stage.job(hold_at=1)
-    supervise(job_id, stage.shop)
+    supervise(job_id, stage.context)
     job = stage.row(job_id)
-    assert job.error is not None and (job.state, job.error["code"], job.attempts) == ("failed", "timed_out", 1)
+    assert job.error is not None and (job.state, job.error["code"], job.attempts) == (
+        "failed",
+        "timed_out",
+        1,
+    )

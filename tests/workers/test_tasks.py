@@ -1,4 +1,6 @@
-"""A Celery worker process on a real Redis: the bell, its failure, and what a killed or stopped worker leaves."""
+"""A Celery worker process on a real Redis: the notifier, its failure, and what a killed or stopped
+worker leaves.
+"""
 
 import os
 import signal
@@ -21,20 +23,41 @@ from service.contract.settings import Settings
 from tests.workers.conftest import Stage, alive, open_stage, settings_of, wait_for
 
 ROOT = Path(__file__).parents[2]
-WORKER = ["-m", "celery", "-A", "tests.workers.actor_tasks", "worker", "--pool", "prefork", "--concurrency", "1"]
+WORKER = [
+    "-m",
+    "celery",
+    "-A",
+    "tests.workers.actor_tasks",
+    "worker",
+    "--pool",
+    "prefork",
+    "--concurrency",
+    "1",
+]
 
 
 @pytest.fixture
 def stage(tmp_path: Path, redis_url: str, postgres_database: str) -> Iterator[Stage]:
     redis.Redis.from_url(redis_url).flushall()
-    yield open_stage(settings_of(tmp_path, database_url=postgres_database, redis_url=redis_url, lease_seconds=2))
+    yield open_stage(
+        settings_of(tmp_path, database_url=postgres_database, redis_url=redis_url, lease_seconds=2)
+    )
     redis.Redis.from_url(redis_url).flushall()
 
 
 @contextmanager
 def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, *WORKER, "--loglevel", "info", "--without-mingle", "--without-gossip"]
-    process = subprocess.Popen(command, cwd=ROOT, env=settings.environment(), start_new_session=True)
+    command = [
+        sys.executable,
+        *WORKER,
+        "--loglevel",
+        "info",
+        "--without-mingle",
+        "--without-gossip",
+    ]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=settings.environment(), start_new_session=True
+    )
     try:
         yield process
     finally:
@@ -43,8 +66,8 @@ def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def ring(stage: Stage, job_id: str) -> None:
-    Celery(broker=stage.shop.settings.redis_url).send_task(RUN_JOB, [job_id], queue=QUEUE)
+def notify(stage: Stage, job_id: str) -> None:
+    Celery(broker=stage.context.settings.redis_url).send_task(RUN_JOB, [job_id], queue=QUEUE)
 
 
 def state(stage: Stage, job_id: str) -> str:
@@ -53,15 +76,15 @@ def state(stage: Stage, job_id: str) -> str:
 
 def test_a_bell_starts_a_job(stage: Stage) -> None:
     job_id = stage.job()
-    with worker(stage.shop.settings):
-        ring(stage, job_id)
+    with worker(stage.context.settings):
+        notify(stage, job_id)
         wait_for(lambda: state(stage, job_id) == "succeeded")
     assert len(stage.rows(Variant, job_id)) == 3
 
 
 def test_a_job_whose_bell_was_lost_is_found(stage: Stage) -> None:
     job_id = stage.job()
-    with worker(stage.shop.settings):
+    with worker(stage.context.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
 
 
@@ -69,41 +92,48 @@ def test_inspections_go_before_compressions_whose_bell_came_earlier(stage: Stage
     compressions = [stage.job(), stage.job()]
     inspection = stage.job(JobKind.MODEL_INSPECTION)
     for job_id in (*compressions, inspection):
-        ring(stage, job_id)
-    with worker(stage.shop.settings):
+        notify(stage, job_id)
+    with worker(stage.context.settings):
         wait_for(lambda: all(state(stage, job_id) == "succeeded" for job_id in compressions))
-    first, seconds = stage.row(inspection).finished_at, [stage.row(job_id).started_at for job_id in compressions]
+    first, seconds = (
+        stage.row(inspection).finished_at,
+        [stage.row(job_id).started_at for job_id in compressions],
+    )
     assert first and all(second and first <= second for second in seconds)
 
 
 def test_a_child_that_dies_is_tried_again(stage: Stage) -> None:
     job_id = stage.job(epochs=3, die_at=2)
-    with worker(stage.shop.settings):
-        ring(stage, job_id)
+    with worker(stage.context.settings):
+        notify(stage, job_id)
         wait_for(lambda: state(stage, job_id) == "succeeded")
     assert stage.row(job_id).attempts == 2
 
 
 def test_sigterm_gives_the_running_job_back(stage: Stage) -> None:
     job_id = stage.job(hold_at=2)
-    with worker(stage.shop.settings) as process:
-        ring(stage, job_id)
+    with worker(stage.context.settings) as process:
+        notify(stage, job_id)
         pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
         process.terminate()
         assert process.wait(15) == 0
-    assert (state(stage, job_id), stage.row(job_id).attempts, alive(pids["child"])) == ("queued", 0, False)
-    with worker(stage.shop.settings):
+    assert (state(stage, job_id), stage.row(job_id).attempts, alive(pids["child"])) == (
+        "queued",
+        0,
+        False,
+    )
+    with worker(stage.context.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
 
 
 def test_after_kill_9_of_the_whole_worker_another_goes_on(stage: Stage) -> None:
     job_id = stage.job(hold_at=2)
-    with worker(stage.shop.settings) as process:
-        ring(stage, job_id)
+    with worker(stage.context.settings) as process:
+        notify(stage, job_id)
         pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
         process.kill()
         wait_for(lambda: not alive(pids["child"]), 5)
-    with worker(stage.shop.settings):
+    with worker(stage.context.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
     report = stage.row(job_id).report
     assert report is not None and report["data"]["run"] == [2]
@@ -140,8 +170,15 @@ def test_the_reaper_outlives_a_store_that_fails_while_the_worker_starts(
     tmp_path: Path, redis_url: str, postgres_database: str
 ) -> None:
     with s3_that_fails(times=2) as (address, seen):
-        bucket = {"s3_bucket": "b", "s3_endpoint_url": address, "s3_access_key_id": "a", "s3_secret_access_key": "s"}
-        settings = settings_of(tmp_path, database_url=postgres_database, redis_url=redis_url, **bucket)
+        bucket = {
+            "s3_bucket": "b",
+            "s3_endpoint_url": address,
+            "s3_access_key_id": "a",
+            "s3_secret_access_key": "s",
+        }
+        settings = settings_of(
+            tmp_path, database_url=postgres_database, redis_url=redis_url, **bucket
+        )
         upgrade(settings.database)
         settings.work_dir.mkdir()
         leftover = settings.work_dir / "job_gone.token"
@@ -154,7 +191,12 @@ def test_the_reaper_outlives_a_store_that_fails_while_the_worker_starts(
 def started(settings: Settings, *command: str | Path) -> subprocess.CompletedProcess[str]:
     environment = settings.environment()
     return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
 
 

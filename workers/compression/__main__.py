@@ -21,7 +21,7 @@ from typing import Any
 from workers.compression import inspection
 from workers.compression.errors import CompressionError, foreseen
 from workers.compression.progress import Bars, JsonLines
-from workers.compression.students import BUDGETS
+from workers.compression.students.planning import BUDGETS
 from workers.compression.values import Report
 
 DONE, REFUSED = 0, 2
@@ -57,7 +57,9 @@ def _work(folder: Path, report: Report) -> None:
     if task["kind"] == "compression":
         from workers.compression import pipeline
 
-        result = pipeline.compress(folder / task["model"], folder / task["dataset"], folder, task["spec"], report)
+        result = pipeline.compress(
+            folder / task["model"], folder / task["dataset"], folder, task["spec"], report
+        )
     elif task["kind"] == "model_inspection":
         result = inspection.model(folder / task["model"], folder / "scratch")
     else:
@@ -73,7 +75,10 @@ def _compress(args: argparse.Namespace) -> None:
     if args.quantizations:
         spec["quantizations"] = list(dict.fromkeys(args.quantizations))
     suffixes = ("", *(f"-{quantization}" for quantization in spec.get("quantizations", [])[1:]))
-    names = [*TEACHER_ROWS, *(each["name"] + suffix for each in spec.get("variants", []) for suffix in suffixes)]
+    names = [
+        *TEACHER_ROWS,
+        *(each["name"] + suffix for each in spec.get("variants", []) for suffix in suffixes),
+    ]
     if len(names) > len(set(names)):
         message = f"Two rows of the report would have the same name; {' and '.join(TEACHER_ROWS)} are taken."
         raise CompressionError("malformed", message, "Give the variants other names.")
@@ -82,7 +87,9 @@ def _compress(args: argparse.Namespace) -> None:
     _write(args.out / "report.json", result)
     (args.out / "checkpoint.npz").unlink(missing_ok=True)
     for row in [result["baseline"], *result["variants"]]:
-        print(f"{row['name']:16} {row['bytes']:>12,} bytes  top-1 {row['top1']:.2%}  {row.get('file', '')}")
+        print(
+            f"{row['name']:16} {row['bytes']:>12,} bytes  top-1 {row['top1']:.2%}  {row.get('file', '')}"
+        )
     for warning in result["warnings"]:
         print(warning, file=sys.stderr)
 
@@ -147,34 +154,51 @@ def _variant(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"not JSON: {text}") from error
     if not isinstance(asked, dict) or not re.fullmatch(NAME, str(asked.get("name", ""))):
-        raise argparse.ArgumentTypeError(f"no name of a letter and up to 31 of a-z, 0-9, _ and -: {text}")
+        raise argparse.ArgumentTypeError(
+            f"no name of a letter and up to 31 of a-z, 0-9, _ and -: {text}"
+        )
     budgets = {key: value for key, value in asked.items() if key != "name"}
     if not budgets or set(budgets) - set(BUDGETS):
         raise argparse.ArgumentTypeError(f"budgets are {', '.join(BUDGETS)}: {text}")
     for name, value in budgets.items():
         kinds, most = BUDGETS[name]
         if type(value) not in kinds or not 0 < value <= most:
-            raise argparse.ArgumentTypeError(f"{name} must be {kinds[-1].__name__}, above 0, at most {most}: {text}")
+            raise argparse.ArgumentTypeError(
+                f"{name} must be {kinds[-1].__name__}, above 0, at most {most}: {text}"
+            )
     return asked
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m workers.compression", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m workers.compression",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
     compress = commands.add_parser("compress", help="compress a model into several .tflite files")
     compress.add_argument("model", type=Path, help=".keras, .h5, or SavedModel as .zip or .tar.gz")
     compress.add_argument(
-        "data", type=Path, help=".zip, .tar or .tar.gz of class folders, with or without train/ val/ test/"
+        "data",
+        type=Path,
+        help=".zip, .tar or .tar.gz of class folders, with or without train/ val/ test/",
     )
-    compress.add_argument("--out", type=Path, required=True, help="folder for report.json, the plot and variants/")
     compress.add_argument(
-        "--effort", choices=["draft", "standard", "thorough"], default="standard", help="how long to train"
+        "--out", type=Path, required=True, help="folder for report.json, the plot and variants/"
     )
-    compress.add_argument("--seed", type=_seed, default=0, help="of the split, the weights and the batches")
     compress.add_argument(
-        "--family", choices=["auto", "resnet", "mobilenet", "nasnet", "teacher"], help="what students are built of"
+        "--effort",
+        choices=["draft", "standard", "thorough"],
+        default="standard",
+        help="how long to train",
+    )
+    compress.add_argument(
+        "--seed", type=_seed, default=0, help="of the split, the weights and the batches"
+    )
+    compress.add_argument(
+        "--family",
+        choices=["auto", "resnet", "mobilenet", "nasnet", "teacher"],
+        help="what students are built of",
     )
     compress.add_argument("--teacher", choices=["fixed", "joint"], help="trained along or not")
     compress.add_argument(
@@ -183,7 +207,11 @@ def _parser() -> argparse.ArgumentParser:
         help="share of weights that pruning sets to zero, 0..0.95: smaller when compressed, not faster",
     )
     compress.add_argument(
-        "--quantization", dest="quantizations", action="append", choices=QUANTIZATIONS, help="a file of each student"
+        "--quantization",
+        dest="quantizations",
+        action="append",
+        choices=QUANTIZATIONS,
+        help="a file of each student",
     )
     compress.add_argument(
         "--variant",
@@ -193,9 +221,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JSON",
         help='a student by its budget: \'{"name": "app", "max_bytes": 98304}\' (max_macs, max_latency_ms, min_top1)',
     )
-    compress.add_argument("--input-scaling", choices=["raw", "unit", "symmetric", "imagenet", "caffe", "standardized"])
+    compress.add_argument(
+        "--input-scaling", choices=["raw", "unit", "symmetric", "imagenet", "caffe", "standardized"]
+    )
     compress.add_argument("--teacher-output", choices=["logits", "softmax", "sigmoid"])
-    compress.add_argument("--class-names", nargs="+", help="folder names in the order of the teacher's outputs")
+    compress.add_argument(
+        "--class-names", nargs="+", help="folder names in the order of the teacher's outputs"
+    )
     inspect = commands.add_parser(
         "inspect", help="tell what a model and a dataset are; with both, the teacher's accuracy"
     )

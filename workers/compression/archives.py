@@ -1,4 +1,6 @@
-"""Reading archives that strangers made: .zip, .tar and .tar.gz, every name, count and size checked before use."""
+"""Reading archives that strangers made: .zip, .tar and .tar.gz, every name, count and size checked
+before use.
+"""
 
 import contextlib
 import errno
@@ -68,7 +70,8 @@ def _is_tar(path: Path) -> bool:
 
 
 def members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
-    """Yield (name, is a folder, opener) of every member; open a member before asking for the next one.
+    """Yield (name, is a folder, opener) of every member; open a member before asking for the next
+    one.
 
     Raises:
         CompressionError: not_an_archive, unsafe_archive, archive_too_large or too_many_entries.
@@ -117,29 +120,43 @@ def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
         for info in archive.infolist():
             if info.flag_bits & 1:
                 raise CompressionError(
-                    "unsafe_archive", f"{info.filename!r} is encrypted.", "Upload the archive without a password."
+                    "unsafe_archive",
+                    f"{info.filename!r} is encrypted.",
+                    "Upload the archive without a password.",
                 )
             if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000, 0o040000):
                 raise _unsafe(info.filename, "is a link or a device")
             _check_size(info.filename, info.file_size)
-            yield _safe_name(_zip_name(info)), info.is_dir(), partial(_opened, partial(archive.open, info))
+            yield (
+                _safe_name(_zip_name(info)),
+                info.is_dir(),
+                partial(_opened, partial(archive.open, info)),
+            )
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    """Without its flag a name is of code page 437, says the format; macOS writes UTF-8 all the same."""
+    """Without its flag a name is of code page 437, says the format; macOS writes UTF-8 all the
+    same.
+    """
     try:
-        return info.filename if info.flag_bits & UTF8_FLAG else info.filename.encode("cp437").decode()
+        return (
+            info.filename if info.flag_bits & UTF8_FLAG else info.filename.encode("cp437").decode()
+        )
     except UnicodeError:
         return info.filename
 
 
 def _zip_entries(path: Path) -> int:
-    """The entries that the end-of-central-directory record states, or has room for; read before the directory is."""
+    """The entries that the end-of-central-directory record states, or has room for; read before the
+    directory is.
+    """
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 65_557 - 76))
         tail = file.read()
     end = tail.rfind(b"PK\x05\x06")
-    zip64 = tail.rfind(b"PK\x06\x06") if tail[max(0, end - 20) : end].startswith(b"PK\x06\x07") else -1
+    zip64 = (
+        tail.rfind(b"PK\x06\x06") if tail[max(0, end - 20) : end].startswith(b"PK\x06\x07") else -1
+    )
     if zip64 >= 0 and len(tail) >= zip64 + 48:
         count, directory = struct.unpack_from("<2Q", tail, zip64 + 32)
     else:
@@ -158,13 +175,19 @@ def _tar_members(path: Path) -> Iterator[tuple[PurePosixPath, bool, Opener]]:
             total += info.size
             _check_size(info.name, info.size)
             _check_total(total, packed)
-            yield _safe_name(info.name), info.isdir(), partial(_opened, partial(archive.extractfile, info))
+            yield (
+                _safe_name(info.name),
+                info.isdir(),
+                partial(_opened, partial(archive.extractfile, info)),
+            )
             archive.members.clear()  # type: ignore[attr-defined]  # else every header stays in memory
         _check_tar_end(archive)
 
 
 def _check_tar_end(archive: tarfile.TarFile) -> None:
-    """tarfile takes a damaged header for the end; the real end is a block of zeros, and the rest must unpack."""
+    """tarfile takes a damaged header for the end; the real end is a block of zeros, and the rest
+    must unpack.
+    """
     file = archive.fileobj
     assert file is not None
     file.seek(archive.offset)
@@ -194,7 +217,13 @@ def unpack(path: Path, folder: Path) -> None:
 
 def _safe_name(name: str) -> PurePosixPath:
     path = PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or "\0" in name or os.path.splitdrive(name)[0] or len(name) > 1000:
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or "\0" in name
+        or os.path.splitdrive(name)[0]
+        or len(name) > 1000
+    ):
         raise _unsafe(name, "leads out of the archive")
     return path
 
@@ -227,5 +256,7 @@ def _too_many() -> CompressionError:
 
 def _unsafe(name: str, what: str) -> CompressionError:
     return CompressionError(
-        "unsafe_archive", f"{name[:200]!r} {what}.", "Archive plain files and folders only, by relative names."
+        "unsafe_archive",
+        f"{name[:200]!r} {what}.",
+        "Archive plain files and folders only, by relative names.",
     )

@@ -9,11 +9,15 @@ import numpy as np
 def allocate(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
     """A new .npy at ``path`` as a memory map.
 
-    Its space is taken at once: a full disk is an OSError (ENOSPC) here, where a sparse file would end the process with
-    SIGBUS at some later write.
+    Its space is taken at once: a full disk is an OSError (ENOSPC) here, where a sparse file would
+    end the process with SIGBUS at some later write.
     """
     with path.open("wb") as file:
-        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+            "fortran_order": False,
+            "shape": shape,
+        }
         np.lib.format.write_array_header_1_0(file, header)
         file.flush()
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize

@@ -22,7 +22,8 @@ STAGES = {
 class Overall:
     """Turns a stage and its fraction into the progress of the whole job and the seconds left.
 
-    The estimate extrapolates the current stage's own pace; it is None in the first seconds of a stage.
+    The estimate extrapolates the current stage's own pace; it is None in the first seconds of a
+    stage.
     """
 
     def __init__(self) -> None:
@@ -49,7 +50,15 @@ class JsonLines:
     def __call__(self, stage: str, fraction: float, **details: Any) -> None:
         saved = details.pop("saved", False)
         overall, eta = self.overall(stage, fraction)
-        self._write({"type": "progress", "stage": stage, "progress": round(overall, 4), "eta_seconds": eta, **details})
+        self._write(
+            {
+                "type": "progress",
+                "stage": stage,
+                "progress": round(overall, 4),
+                "eta_seconds": eta,
+                **details,
+            }
+        )
         if saved:
             self._write({"type": "checkpoint", "epoch": details["epoch"]})
 
@@ -68,7 +77,9 @@ class Bars:
             TextColumn("{task.percentage:3.0f} %"),
             TimeRemainingColumn(),
         )
-        self.progress = Progress(*columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True))
+        self.progress = Progress(
+            *columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True)
+        )
         self.task = self.progress.add_task("load", total=1.0, text="")
 
     def __enter__(self) -> "Bars":
@@ -83,4 +94,6 @@ class Bars:
         if metrics := details.get("metrics"):
             self.text = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
         epoch = f"epoch {details['epoch']}/{details['epochs']}  " if "epoch" in details else ""
-        self.progress.update(self.task, completed=overall, description=stage, text=epoch + self.text)
+        self.progress.update(
+            self.task, completed=overall, description=stage, text=epoch + self.text
+        )

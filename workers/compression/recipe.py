@@ -1,4 +1,6 @@
-"""The recipe of one compression: derived in one function from what was asked, the teacher and the data."""
+"""The recipe of one compression: derived in one function from what was asked, the teacher and the
+data.
+"""
 
 import json
 import math
@@ -31,12 +33,13 @@ class Phase:
 class Recipe:
     """Everything that decides a training, visible in report.json.
 
-    ``students`` are (name, width, depth) where they are given outright; else they are planned: ``parameters`` is what
-    the largest should have, ``teacher_parameters`` what none may exceed. Rates are peak learning rates of cosine
-    schedules with warm-up; ``weight_decay`` is decoupled (Loshchilov & Hutter 2019): with momentum .9 it does a tenth
-    of what an L2 term of that factor would; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et
-    al. 2015, section 2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest translation, in
-    pixels; ``sparsity`` the share of weights that magnitude pruning sets to zero.
+    ``students`` are (name, width, depth) where they are given outright; else they are planned:
+    ``parameters`` is what the largest should have, ``teacher_parameters`` what none may exceed.
+    Rates are peak learning rates of cosine schedules with warm-up; ``weight_decay`` is decoupled
+    (Loshchilov & Hutter 2019): with momentum .9 it does a tenth of what an L2 term of that factor
+    would; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015,
+    section 2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest
+    translation, in pixels; ``sparsity`` the share of weights that magnitude pruning sets to zero.
     """
 
     effort: str
@@ -73,9 +76,10 @@ class Recipe:
     ) -> "Recipe":
         """The recipe for a job's ``spec``.
 
-        ``input_shape`` is the teacher's (height, width, channels), ``images`` the number of training images. The large
-        student gets six tenths of the teacher's parameters, at most 300,000 unless it is made of the teacher itself.
-        What the teacher tolerates decides how far images are shifted and whether mirrored.
+        ``input_shape`` is the teacher's (height, width, channels), ``images`` the number of
+        training images. The large student gets six tenths of the teacher's parameters, at most
+        300,000 unless it is made of the teacher itself. What the teacher tolerates decides how far
+        images are shifted and whether mirrored.
         """
         effort, family = spec.get("effort", "standard"), spec.get("family", "auto")
         seen = input_shape if family == "teacher" else student_input(input_shape)
@@ -153,7 +157,9 @@ class Recipe:
 
     @property
     def weight_bits(self) -> int:
-        """Of the weights in quantization-aware training, which is one for all files: 4 where any has so few."""
+        """Of the weights in quantization-aware training, which is one for all files: 4 where any
+        has so few.
+        """
         return 4 if "int4" in self.quantizations else 8
 
     def row(self) -> dict[str, Any]:

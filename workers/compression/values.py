@@ -10,24 +10,32 @@ import numpy as np
 SPLITS = ("train", "val", "test")
 SAMPLE, LEAST_SAMPLE, SAMPLE_BYTES = 2_000, 100, 512 * 1024**2
 INPUT_MEAN, INPUT_STD = 128.0, 127.5
-"""Pixels 0..255 as students see them: (x - 128) / 127.5, which uint8 holds exactly with zero point 128."""
+"""Pixels 0..255 as students see them: (x - 128) / 127.5, which uint8 holds exactly with zero point
+128.
+"""
 
 LEAST_REACH = 1e-3
-"""Of a filter's largest weight, as a share of the layer's: a bias has no place beside a scale of next to nothing."""
+"""Of a filter's largest weight, as a share of the layer's: a bias has no place beside a scale of
+next to nothing.
+"""
 
 
 class Report(Protocol):
-    """How a stage says how far it is: its name, its own fraction 0..1, and what else is worth telling."""
+    """How a stage says how far it is: its name, its own fraction 0..1, and what else is worth
+    telling.
+    """
 
     def __call__(self, stage: str, fraction: float, **details: Any) -> None: ...
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A loaded teacher: a frozen TensorFlow graph and its float32 .tflite, whatever file it came from.
+    """A loaded teacher: a frozen TensorFlow graph and its float32 .tflite, whatever file it came
+    from.
 
-    ``input_shape`` is (height, width, channels); ``predict`` takes float32 images (N, height, width, channels), already
-    scaled, and returns raw outputs (N, outputs); ``frozen`` is the folder of the graph.
+    ``input_shape`` is (height, width, channels); ``predict`` takes float32 images (N, height,
+    width, channels), already scaled, and returns raw outputs (N, outputs); ``frozen`` is the folder
+    of the graph.
     """
 
     format: str
@@ -44,7 +52,9 @@ class Teacher:
 
 @dataclass(frozen=True)
 class InputContract:
-    """How images must be scaled for the teacher and how its outputs read, with the accuracy of each way tried."""
+    """How images must be scaled for the teacher and how its outputs read, with the accuracy of each
+    way tried.
+    """
 
     scaling: str
     output: str
@@ -70,14 +80,18 @@ class Split:
         return min(SAMPLE, max(LEAST_SAMPLE, SAMPLE_BYTES // int(self.images[0].nbytes)))
 
     def spread(self, count: int) -> "Split":
-        """At most ``count`` images, spread evenly over the split, whose images may be sorted by class."""
+        """At most ``count`` images, spread evenly over the split, whose images may be sorted by
+        class.
+        """
         rows = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
         return Split(self.images[rows], self.labels[rows])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three disjoint splits; no image of ``test`` or ``val`` equals one of ``train``, pixel for pixel."""
+    """Three disjoint splits; no image of ``test`` or ``val`` equals one of ``train``, pixel for
+    pixel.
+    """
 
     classes: tuple[str, ...]
     train: Split
@@ -88,7 +102,9 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which changes of an image keep its class: mirroring, and shifts up to this share of its longer side."""
+    """Which changes of an image keep its class: mirroring, and shifts up to this share of its
+    longer side.
+    """
 
     mirrored: bool
     shift: float
@@ -110,11 +126,12 @@ class TeacherOutputs:
 
 @dataclass(frozen=True)
 class StudentPlan:
-    """One student: its family, its width and its depth in blocks; ``input_shape`` is (height, width, channels).
+    """One student: its family, its width and its depth in blocks; ``input_shape`` is (height,
+    width, channels).
 
-    ``variant`` is what it was asked for as, with the ``budget`` that it is to keep; several students may stand for one.
-    ``width`` is the channels of the first stage; in family ``teacher``, whose ``graph`` is the teacher's, it is the
-    percentage of each group's channels that is kept.
+    ``variant`` is what it was asked for as, with the ``budget`` that it is to keep; several
+    students may stand for one. ``width`` is the channels of the first stage; in family ``teacher``,
+    whose ``graph`` is the teacher's, it is the percentage of each group's channels that is kept.
     """
 
     name: str
@@ -135,12 +152,15 @@ class StudentPlan:
         """The decodable name of the file: variant, family, width, depth, input, quantization."""
         height, width, channels = self.input_shape
         size = f"{height}x{width}x{channels}"
-        return f"{self.variant}-{self.family}-w{self.width}-d{self.depth}-{size}-{quantization}.tflite"
+        return (
+            f"{self.variant}-{self.family}-w{self.width}-d{self.depth}-{size}-{quantization}.tflite"
+        )
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A convolution, batch normalization unless ``norm`` is off, and an activation (``relu``, ``relu6`` or None).
+    """A convolution, batch normalization unless ``norm`` is off, and an activation (``relu``,
+    ``relu6`` or None).
 
     A ``depthwise`` one has a filter per channel, ``filters`` in all; ``size`` is (height, width).
     """
@@ -155,7 +175,9 @@ class Unit:
     depthwise: bool = False
 
     def kernel(self, inputs: int) -> tuple[int, int, int, int]:
-        """The kernel's shape for so many input channels: (height, width, inputs, filters), or (.., inputs, 1)."""
+        """The kernel's shape for so many input channels: (height, width, inputs, filters), or (..,
+        inputs, 1).
+        """
         return (*self.size, inputs, 1 if self.depthwise else self.filters)
 
 
@@ -172,7 +194,8 @@ class Size:
 class Folded:
     """One convolution ready for export: batch normalization folded in, ranges of its quantizers.
 
-    ``kernel`` is (height, width, in, out), ``bias`` (out,), ``low``/``high`` the range of the output.
+    ``kernel`` is (height, width, in, out), ``bias`` (out,), ``low``/``high`` the range of the
+    output.
     """
 
     kernel: np.ndarray
@@ -183,7 +206,9 @@ class Folded:
 
 @dataclass(frozen=True)
 class Student:
-    """A trained student: its plan, its folded convolutions by name and the ranges of its other tensors by name."""
+    """A trained student: its plan, its folded convolutions by name and the ranges of its other
+    tensors by name.
+    """
 
     plan: StudentPlan
     convolutions: dict[str, Folded]
@@ -193,7 +218,9 @@ class Student:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One exported file; ``plan`` is None for the teacher's own, ``float32_top1`` the trained network's before it."""
+    """One exported file; ``plan`` is None for the teacher's own, ``float32_top1`` the trained
+    network's before it.
+    """
 
     plan: StudentPlan | None
     quantization: str
@@ -204,7 +231,9 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Measured on the .tflite itself, on ``images`` images. Bytes, counts, milliseconds; accuracies are shares of 1."""
+    """Measured on the .tflite itself, on ``images`` images. Bytes, counts, milliseconds; accuracies
+    are shares of 1.
+    """
 
     images: int
     top1: float
@@ -223,7 +252,9 @@ class Scorecard:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A file that is delivered; ``kept`` tells whether it keeps its budget, None where none was asked for."""
+    """A file that is delivered; ``kept`` tells whether it keeps its budget, None where none was
+    asked for.
+    """
 
     artifact: Artifact
     card: Scorecard
@@ -234,8 +265,8 @@ class Chosen:
 class Checkpoint:
     """Which phase, how many of its epochs are done, in how many seconds of training in all.
 
-    ``recipe`` is the row of the one that the training began with, ``students`` has each one's width and depth,
-    ``float32_top1`` the float students', once known; ``values`` are the variables.
+    ``recipe`` is the row of the one that the training began with, ``students`` has each one's width
+    and depth, ``float32_top1`` the float students', once known; ``values`` are the variables.
     """
 
     recipe: dict[str, Any]

@@ -1,4 +1,6 @@
-"""Small real inputs for the engine: striped images of a few classes, and a Keras teacher that knows them."""
+"""Small real inputs for the engine: striped images of a few classes, and a Keras teacher that knows
+them.
+"""
 
 import io
 import zipfile
@@ -53,14 +55,18 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset with train and test folders: 40 and 20 images of each class."""
     path = tmp_path_factory.mktemp("stripes") / "stripes.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for member, content in (class_folders(40, "train/") | class_folders(20, "test/", seed=1)).items():
+        for member, content in (
+            class_folders(40, "train/") | class_folders(20, "test/", seed=1)
+        ).items():
             archive.writestr(member, content)
     return path
 
 
 @pytest.fixture(scope="session")
 def stripe_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained .keras teacher for ``stripes`` that was trained on pixels / 255 and returns probabilities."""
+    """A trained .keras teacher for ``stripes`` that was trained on pixels / 255 and returns
+    probabilities.
+    """
     import keras
 
     keras.utils.set_random_seed(0)
@@ -76,7 +82,9 @@ def stripe_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
             keras.layers.Dense(3, activation="softmax"),
         ]
     )
-    model.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     model.fit(images, labels, epochs=12, batch_size=32, verbose=0)
     assert model.evaluate(images, labels, verbose=0)[1] > 0.9
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"

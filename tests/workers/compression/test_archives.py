@@ -32,7 +32,9 @@ def tarred(path: Path, *infos: tarfile.TarInfo) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/etc/passwd", "a\\..\\..\\evil.png"])
+@pytest.mark.parametrize(
+    "name", ["../evil.png", "a/../../evil.png", "/etc/passwd", "a\\..\\..\\evil.png"]
+)
 def test_names_that_lead_out_are_refused_and_nothing_is_written(zipped, tmp_path, name):
     path = zipped({"a/1.png": b"x", name: b"evil"})
     with pytest.raises(CompressionError) as caught:
@@ -71,10 +73,17 @@ def test_a_tar_bomb_is_refused_before_it_unpacks(tmp_path):
 
 def test_too_many_entries_are_refused_from_the_count_alone(tmp_path):
     name = b"a/1.png"
-    entry = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0) + name
+    entry = (
+        struct.pack(
+            "<4s6H3I5H2I", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0
+        )
+        + name
+    )
     count = 2_000_000
     directory = entry * count
-    zip64 = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(directory), 0)
+    zip64 = struct.pack(
+        "<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(directory), 0
+    )
     locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, len(directory), 1)
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(directory), 0, 0)
     (tmp_path / "many.zip").write_bytes(directory + zip64 + locator + end)

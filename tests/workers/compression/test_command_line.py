@@ -2,9 +2,9 @@ import sys
 
 import pytest
 
+from workers.child_messages import Refusal, parse_line
 from workers.compression import __main__ as command_line
 from workers.compression.errors import CompressionError
-from workers.words import Refusal, parse_line
 
 
 def test_what_an_upload_is_called_cannot_break_the_refusal(capsys):
@@ -34,7 +34,9 @@ def test_what_an_upload_is_called_cannot_break_the_refusal(capsys):
     ],
 )
 def test_a_wrong_option_is_told_before_anything_is_read(monkeypatch, capsys, option, value, said):
-    monkeypatch.setattr(sys, "argv", ["compression", "compress", "model", "data", "--out", "out", option, value])
+    monkeypatch.setattr(
+        sys, "argv", ["compression", "compress", "model", "data", "--out", "out", option, value]
+    )
     with pytest.raises(SystemExit) as caught:
         command_line.main()
     assert caught.value.code == 2 and said in capsys.readouterr().err

@@ -14,8 +14,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from PIL import Image
 
-from workers.compression import evaluation, export, families, flatfile, metadata, pipeline, quantization, training
+from workers.compression import pipeline
+from workers.compression.artifacts import evaluation, export, file_costs, metadata
 from workers.compression.recipe import Recipe
+from workers.compression.students import families
+from workers.compression.training import fitting, quantization
 
 
 class Told:
@@ -40,13 +43,20 @@ def compressed(stripe_teacher, stripes, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quantization, "quantized", keep)
-        report = pipeline.compress(stripe_teacher, stripes, folder, {}, told, replace(Recipe.tiny(), epochs=6))
+        report = pipeline.compress(
+            stripe_teacher, stripes, folder, {}, told, replace(Recipe.tiny(), epochs=6)
+        )
     return report, folder, told, students
 
 
 def test_three_int8_files_come_out_smaller_than_the_teacher(compressed):
     report, folder, _, _ = compressed
-    assert [row["name"] for row in report["variants"]] == ["large", "medium", "small", "teacher-int8"]
+    assert [row["name"] for row in report["variants"]] == [
+        "large",
+        "medium",
+        "small",
+        "teacher-int8",
+    ]
     assert report["baseline"]["scaling_accuracies"]["unit"] > 0.8
     sizes = [row["bytes"] for row in report["variants"][:3]]
     assert sizes == sorted(sizes, reverse=True)
@@ -72,7 +82,9 @@ def test_the_files_take_pixels_and_return_probabilities(compressed):
 
 
 class Followed(export.Exported):
-    """The quantized graph, each operator fed with LiteRT's own tensors; ``steps`` is how far LiteRT's result is off."""
+    """The quantized graph, each operator fed with LiteRT's own tensors; ``steps`` is how far
+    LiteRT's result is off.
+    """
 
     def __init__(self, student, path, image):
         super().__init__(student, bits=8)
@@ -123,7 +135,9 @@ def test_every_operator_of_litert_equals_the_quantized_graph_within_one_step(com
         path = folder / "variants" / student.plan.file("int8")
         for image in images:
             followed = Followed(student, path, image)
-            families.network(followed, tf.constant(np.asarray(training.scaled(image[None]))), student.plan)
+            families.network(
+                followed, tf.constant(np.asarray(fitting.scaled(image[None]))), student.plan
+            )
             assert next(followed.outputs, None) is None
             assert max(followed.steps.values()) <= 1.01, followed.steps
 
@@ -131,7 +145,7 @@ def test_every_operator_of_litert_equals_the_quantized_graph_within_one_step(com
 def test_litert_answers_as_the_quantized_graph(compressed):
     _, folder, _, students = compressed
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
-    scaled = tf.constant(np.asarray(training.scaled(images)))
+    scaled = tf.constant(np.asarray(fitting.scaled(images)))
     for student in students:
         expected = np.asarray(tf.nn.softmax(export.Exported(student, 8).logits(scaled)))
         found = evaluation.predict(folder / "variants" / student.plan.file("int8"), images) / 256
@@ -171,9 +185,13 @@ def test_the_plot_is_a_picture(compressed):
 def test_a_finished_training_is_not_repeated(compressed, stripe_teacher, stripes):
     report, folder, _, _ = compressed
     told = Told()
-    again = pipeline.compress(stripe_teacher, stripes, folder, {}, told, replace(Recipe.tiny(), epochs=6))
+    again = pipeline.compress(
+        stripe_teacher, stripes, folder, {}, told, replace(Recipe.tiny(), epochs=6)
+    )
     assert not [line for line in told.lines if line[0] in ("train", "quantize")]
-    assert [row["sha256"] for row in again["variants"]] == [row["sha256"] for row in report["variants"]]
+    assert [row["sha256"] for row in again["variants"]] == [
+        row["sha256"] for row in report["variants"]
+    ]
 
 
 def test_macs_and_memory_are_read_from_the_file(tmp_path):
@@ -188,8 +206,8 @@ def test_macs_and_memory_are_read_from_the_file(tmp_path):
     function = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec([1, 8, 8, 3]))
     path = tmp_path / "m.tflite"
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
-    assert flatfile.macs(path) == 8 * 8 * 4 * 27 + 8 * 8 * 4 * 5
-    assert flatfile.peak_tensor_bytes(path) >= 8 * 8 * (3 + 4) * 4
+    assert file_costs.macs(path) == 8 * 8 * 4 * 27 + 8 * 8 * 4 * 5
+    assert file_costs.peak_tensor_bytes(path) >= 8 * 8 * (3 + 4) * 4
 
 
 def test_the_child_refuses_with_a_typed_line_and_status_two(stripes, tmp_path):

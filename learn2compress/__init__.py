@@ -1,0 +1,7 @@
+"""What users import: ``from learn2compress import Client``. The ``l2c`` command line is in ``cli``."""
+
+from learn2compress.client import Client
+from learn2compress.transport import ClientError, ConnectionFailed, Refused
+from service.contract.job import JobSpec, VariantBudget
+
+__all__ = ["Client", "ClientError", "ConnectionFailed", "JobSpec", "Refused", "VariantBudget"]

@@ -1,0 +1,48 @@
+"""A variant as one word of the command line: ``small:max_bytes=96KiB,min_top1=0.88``."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import typer
+
+FORM = "NAME:BUDGET=NUMBER"
+EXAMPLE = "small:max_bytes=96KiB"
+NUMBER = re.compile(r"(\d+\.?\d*|\.\d+) ?([A-Za-z%]*)", re.ASCII)
+UNITS: dict[str, dict[str, str]] = {
+    "max_bytes": {"": "1", "B": "1", "KB": "1e3", "MB": "1e6", "KiB": "1024", "MiB": "1048576"},
+    "max_macs": {"": "1", "K": "1e3", "M": "1e6", "G": "1e9"},
+    "max_latency_ms": {"": "1", "ms": "1", "us": "1e-3"},
+    "min_top1": {"": "1", "%": "1e-2"},
+}
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The variant as a VariantBudget takes it; a usage error where the word has another form."""
+    name, colon, budgets = text.partition(":")
+    if not colon:
+        raise _unreadable(f"{text!r} is not of the form {FORM},BUDGET=NUMBER")
+    asked: dict[str, Any] = {}
+    for budget in filter(None, (each.strip() for each in budgets.split(","))):
+        key, _, number = (part.strip() for part in budget.partition("="))
+        if key not in UNITS:
+            raise _unreadable(f"{key!r} is no budget: {', '.join(UNITS)} are")
+        if key in asked:
+            raise _unreadable(f"{key} stands twice in {text!r}")
+        asked[key] = _number(key, number)
+    return {"name": name.strip(), **asked}
+
+
+def _number(key: str, text: str) -> Decimal:
+    """Exact, whatever the unit; the case of a unit does not matter."""
+    units = {unit.lower(): factor for unit, factor in UNITS[key].items()}
+    match = NUMBER.fullmatch(text)
+    if match is None or match[2].lower() not in units:
+        raise _unreadable(
+            f"{key}={text!r} is not a number, plain or in {', '.join(filter(None, UNITS[key]))}"
+        )
+    return Decimal(match[1]) * Decimal(units[match[2].lower()])
+
+
+def _unreadable(why: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{why}. For example: {EXAMPLE}", param_hint="--variant")

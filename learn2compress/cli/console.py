@@ -1,0 +1,125 @@
+"""What all commands share: options, exit codes, tables, and errors as code, message and hint
+instead of traces.
+"""
+
+import json
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from learn2compress.client import Client
+from learn2compress.transport import ClientError, ConnectionFailed, Refused
+from service.contract.client_settings import ClientSettings
+
+ATTEMPTS = 4
+WIDEST = 1000
+Url = Annotated[str | None, typer.Option("--url", help="Where the service is. (env L2C_URL)")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key", help="API key (env L2C_KEY; else the file `key` in a local data folder)."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CANNOT_CONNECT = 3
+    REFUSED = 4
+    JOB_FAILED = 5
+    JOB_CANCELLED = 6
+    BUDGET_NOT_KEPT = 7
+    INTERRUPTED = 130
+
+
+class PoliteGroup(TyperGroup):
+    """Turns every exception of a command into a message and one of the documented exit codes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConnectionFailed as error:
+            raise explain(error, ExitCode.CANNOT_CONNECT) from None
+        except Refused as error:
+            raise explain(error, ExitCode.REFUSED) from None
+        except ClientError as error:
+            raise explain(error, ExitCode.UNEXPECTED) from None
+        except (KeyboardInterrupt, typer.Abort):
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except ValidationError as error:
+            raise explain(_bad_value(error), ExitCode.USAGE) from None
+        except typer.Exit:
+            raise
+        except Exception as error:
+            if hasattr(error, "exit_code"):  # a usage error, which says by itself what is wrong
+                raise
+            raise explain(
+                ClientError("unexpected", f"{type(error).__name__}: {error}"), ExitCode.UNEXPECTED
+            ) from None
+
+
+def connect(url: str | None, key: str | None) -> Client:
+    """A client from the options, else from the environment, else of the embedded service of a local
+    data folder.
+    """
+    given = {name: value for name, value in {"url": url, "key": key}.items() if value is not None}
+    settings = ClientSettings(**given)  # type: ignore[arg-type]
+    return Client(settings.url, settings.bearer, attempts=ATTEMPTS)
+
+
+def explain(error: ClientError, code: ExitCode) -> typer.Exit:
+    """Print code, message and hint; the exception to raise."""
+    say = Console(stderr=True, soft_wrap=True, highlight=False)
+    say.print(f"error: {error.code}: {error.message}", style="red", markup=False)
+    if error.hint:
+        say.print(f"hint: {error.hint}", markup=False)
+    return typer.Exit(code)
+
+
+def emit(value: BaseModel | dict[str, Any] | Iterable[BaseModel]) -> None:
+    """JSON on stdout, and nothing else there."""
+    plain: Any = value
+    if isinstance(value, BaseModel):
+        plain = value.model_dump(mode="json")
+    elif not isinstance(value, dict):
+        plain = [each.model_dump(mode="json") for each in value]
+    typer.echo(json.dumps(plain, indent=2))
+
+
+def show_table(columns: list[str], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:
+    """As wide as it needs to be: half a figure would be a wrong one."""
+    table = Table(*columns, title=title, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*("-" if cell is None else str(cell) for cell in row))
+    Console(soft_wrap=True, width=WIDEST).print(table)
+
+
+def show_fields(record: BaseModel, *left_out: str) -> None:
+    """One record, a line per field."""
+    console = Console(soft_wrap=True, highlight=False)
+    for name, value in record.model_dump(mode="json", exclude=set(left_out)).items():
+        text = (
+            json.dumps(value, indent=2)
+            if isinstance(value, (dict, list))
+            else "-"
+            if value is None
+            else str(value)
+        )
+        console.print(f"{name + ':':<18} {text}", markup=False)
+
+
+def _bad_value(error: ValidationError) -> ClientError:
+    places = (
+        f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    )
+    return ClientError("malformed", "; ".join(places), "--help lists what is allowed.")

@@ -1,0 +1,137 @@
+"""Large files to the service and back, each going on where it stopped."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+import httpx
+
+from learn2compress.transport import ConnectionFailed, Refused, Transport, address, pause
+from service.contract.views import UploadView, VariantView
+
+CHUNK_BYTES = 1024 * 1024
+PARTS_IN_FLIGHT = 3
+SECONDS_TO_HASH_A_LARGE_FILE = 1800.0
+DOWNLOAD_ATTEMPTS = 6
+
+
+def file_sha256(path: Path, read: Callable[[int], None] = lambda count: None) -> str:
+    """The file's SHA-256; ``read`` is told the bytes of each chunk."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            read(len(chunk))
+    return digest.hexdigest()
+
+
+def upload(
+    transport: Transport,
+    path: Path,
+    sha256: str,
+    resume: str | None,
+    created: Callable[[str], None],
+    sent: Callable[[int], None],
+) -> UploadView:
+    """See ``Client.upload``."""
+    found = _resumed(transport, sha256, resume) or _announced(transport, path, sha256)
+    created(found.id)
+    sent(sum(part.size for part in found.parts))
+    if found.completed_at is not None:
+        return found
+    _send_missing(transport, path, found, sent)
+    patience = httpx.Timeout(SECONDS_TO_HASH_A_LARGE_FILE)
+    done = transport.json(
+        "POST", address("uploads", found.id, "complete"), json={}, repeatable=True, timeout=patience
+    )
+    return UploadView.model_validate(done)
+
+
+def download(transport: Transport, variant: VariantView, target: Path) -> Path:
+    """See ``Client.download``; raises Refused with code sha256_mismatch when the bytes are not the
+    variant's.
+    """
+    part = target.with_name(target.name + ".part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
+        try:
+            _fetch_rest(transport, variant, part)
+            break
+        except ConnectionFailed:
+            if attempt == DOWNLOAD_ATTEMPTS:
+                raise
+            pause(attempt)
+    if file_sha256(part) != variant.sha256:
+        part.unlink()
+        raise Refused(
+            200, "sha256_mismatch", f"{target.name} arrived damaged.", "Download it again."
+        )
+    os.replace(part, target)
+    return target
+
+
+def _resumed(transport: Transport, sha256: str, upload_id: str | None) -> UploadView | None:
+    """The upload to go on with, unless it is gone or was for another file."""
+    if upload_id is None:
+        return None
+    try:
+        found = UploadView.model_validate(transport.json("GET", address("uploads", upload_id)))
+    except Refused as refusal:
+        if refusal.status in (404, 422):
+            return None
+        raise
+    return found if found.sha256 == sha256 else None
+
+
+def _announced(transport: Transport, path: Path, sha256: str) -> UploadView:
+    wanted = {"filename": path.name, "size": path.stat().st_size, "sha256": sha256}
+    return UploadView.model_validate(
+        transport.json("POST", "/v1/uploads", json=wanted, repeatable=True)
+    )
+
+
+def _send_missing(
+    transport: Transport, path: Path, found: UploadView, sent: Callable[[int], None]
+) -> None:
+    missing = set(range(1, found.part_count + 1)) - {part.number for part in found.parts}
+    flying: set[Future[int]] = set()
+    with path.open("rb") as file, ThreadPoolExecutor(PARTS_IN_FLIGHT) as pool:
+        for number in sorted(missing):
+            file.seek((number - 1) * found.part_size)
+            flying.add(
+                pool.submit(_send_part, transport, found.id, number, file.read(found.part_size))
+            )
+            if len(flying) >= PARTS_IN_FLIGHT:
+                landed, flying = wait(flying, return_when=FIRST_COMPLETED)
+                sent(sum(each.result() for each in landed))
+        for each in flying:
+            sent(each.result())
+
+
+def _send_part(transport: Transport, upload_id: str, number: int, content: bytes) -> int:
+    headers = {"X-Content-SHA256": hashlib.sha256(content).hexdigest()}
+    transport.request(
+        "PUT", address("uploads", upload_id, "parts", number), content=content, headers=headers
+    )
+    return len(content)
+
+
+def _fetch_rest(transport: Transport, variant: VariantView, part: Path) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    if have == variant.bytes:
+        return
+    headers = (
+        {"Range": f"bytes={have}-", "If-Range": f'"{variant.sha256}"'}
+        if 0 < have < variant.bytes
+        else {}
+    )
+    with (
+        transport.stream(address("variants", variant.id, "file"), headers) as answer,
+        part.open("ab") as file,
+    ):
+        if answer.status_code != 206:
+            file.truncate(0)
+        for piece in answer.iter_bytes():
+            file.write(piece)

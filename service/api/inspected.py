@@ -1,0 +1,101 @@
+"""/v1/models and /v1/datasets: the same routes over the same use cases, once for each kind."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from service.api.problems import responses
+from service.api.uploads import RAW
+from service.contract.errors import (
+    BodyIncomplete,
+    Conflict,
+    HashMismatch,
+    Malformed,
+    NotFound,
+    StorageFull,
+    TooLarge,
+    UploadIncomplete,
+)
+from service.contract.views import NewRecord, Page, RecordView
+from service.dependencies import (
+    AccountId,
+    AppContext,
+    ContentLength,
+    ContentSha256,
+    RawBody,
+    RowId,
+    WantedPage,
+)
+from service.jobs import inspections
+from service.jobs.inspections import Kind
+from service.uploads import whole_file
+
+Filename = Annotated[
+    str,
+    Query(min_length=1, max_length=1000, description="Its suffix may help; its content decides."),
+]
+
+
+def routes(kind: Kind[Any], view: type[RecordView]) -> APIRouter:
+    noun = kind.noun
+    router = APIRouter(prefix=f"/{noun}s", tags=[f"{noun}s"])
+
+    @router.post(
+        "",
+        status_code=201,
+        summary=f"Make a {noun} of a completed upload",
+        response_model=view,
+        responses=responses(NotFound, UploadIncomplete, Conflict),
+    )
+    def create(
+        context: AppContext, account_id: AccountId, wanted: NewRecord, response: Response
+    ) -> Any:
+        record = inspections.create(context, kind, account_id, wanted)
+        response.headers["Location"] = f"/v1/{noun}s/{record.id}"
+        return record
+
+    @router.post(
+        "/upload",
+        status_code=201,
+        summary=f"Upload a {noun} in one request",
+        description=f"The raw body is the file: `curl -T FILE -X POST .../v1/{noun}s/upload?filename=FILE`.",
+        response_model=view,
+        responses=responses(HashMismatch, Malformed, BodyIncomplete, TooLarge, StorageFull),
+        openapi_extra=RAW,
+    )
+    async def upload(
+        context: AppContext,
+        account_id: AccountId,
+        filename: Filename,
+        length: ContentLength,
+        sha256: ContentSha256,
+        body: RawBody,
+        response: Response,
+    ) -> Any:
+        upload_id = await whole_file.receive(context, account_id, filename, body, length, sha256)
+        record = await inspections.create_soon(
+            context, kind, account_id, NewRecord(upload_id=upload_id)
+        )
+        response.headers["Location"] = f"/v1/{noun}s/{record.id}"
+        return record
+
+    @router.get("", summary=f"Your {noun}s, newest first", response_model=Page[view])  # type: ignore[valid-type]
+    def browse(context: AppContext, account_id: AccountId, page: WantedPage) -> Any:
+        return inspections.browse(context, kind, account_id, page)
+
+    @router.get(
+        "/{record_id}", summary=f"One {noun}", response_model=view, responses=responses(NotFound)
+    )
+    def read(context: AppContext, account_id: AccountId, record_id: RowId) -> Any:
+        return inspections.read(context, kind, account_id, record_id)
+
+    @router.delete(
+        "/{record_id}",
+        status_code=204,
+        summary=f"Delete a {noun} that no job uses, with its bytes",
+        responses=responses(NotFound, Conflict),
+    )
+    def remove(context: AppContext, account_id: AccountId, record_id: RowId) -> None:
+        inspections.remove(context, kind, account_id, record_id)
+
+    return router

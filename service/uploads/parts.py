@@ -1,0 +1,131 @@
+"""Parts of uploads: all of one size but the last, sent in any order, several at once, and again."""
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from service.app_context import AppContext
+from service.contract.errors import Conflict, HashMismatch, Malformed, NotFound, PartTooLong
+from service.contract.records import Upload, UploadPart
+from service.contract.storage import part_key, upload_prefix
+from service.uploads.receiving import Body, Spooled, spool
+from service.uploads.uploads import owned, part_count
+
+INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+async def put(
+    context: AppContext,
+    account_id: str,
+    upload_id: str,
+    number: int,
+    body: Body,
+    sha256: str | None,
+) -> UploadPart:
+    """Receive one part. Sending the same part again replaces it; a part that does not fit leaves
+    nothing behind.
+    """
+    expected = await asyncio.to_thread(_expected_size, context, account_id, upload_id, number)
+    spooled = await spool(body, context.settings.work_dir, expected)
+    try:
+        if await body.read(1):
+            raise PartTooLong(f"Part {number} must be exactly {expected:,} bytes long.")
+        if spooled.size < expected:
+            raise Malformed(
+                f"Part {number} must be exactly {expected:,} bytes long, {spooled.size:,} came."
+            )
+        if sha256 not in (None, spooled.sha256):
+            raise HashMismatch(f"Part {number} has SHA-256 {spooled.sha256}.")
+        return await asyncio.to_thread(keep, context, upload_id, number, spooled)
+    finally:
+        spooled.path.unlink(missing_ok=True)
+
+
+def keep(context: AppContext, upload_id: str, number: int, spooled: Spooled) -> UploadPart:
+    """Bytes first, under a key of their own, then the row: no transaction waits for the store to
+    take them.
+    """
+    part = UploadPart(upload_id=upload_id, number=number, size=spooled.size, sha256=spooled.sha256)
+    context.store.put(_key(part), spooled.path)
+    try:
+        replaced = _enter(context, part)
+    except NotFound:
+        context.store.delete(upload_prefix(upload_id))
+        raise
+    except Conflict:
+        _drop_bytes(context, part, part.sha256)
+        raise
+    if replaced:
+        _drop_bytes(context, part, replaced)
+    return part
+
+
+def _expected_size(context: AppContext, account_id: str, upload_id: str, number: int) -> int:
+    with context.sessions() as session:
+        upload = owned(session, account_id, upload_id)
+    if upload.completed_at:
+        raise Conflict(f"Upload {upload_id} is complete; its parts cannot change any more.")
+    count = part_count(upload)
+    if not 1 <= number <= count:
+        raise Malformed(f"Upload {upload_id} has parts 1 to {count}, not {number}.")
+    return upload.part_size if number < count else upload.size - (count - 1) * upload.part_size
+
+
+def _key(part: UploadPart) -> str:
+    return part_key(part.upload_id, part.number, part.sha256)
+
+
+def _enter(context: AppContext, part: UploadPart) -> str | None:
+    """Write the part's row and return the SHA-256 that it replaces, if any.
+
+    The row's lock keeps ``complete`` from trusting bytes that change, and others from dropping
+    these bytes meanwhile.
+    """
+    with context.sessions.begin() as session:
+        insert = INSERT[session.get_bind().dialect.name](UploadPart)
+        new = insert.values(
+            upload_id=part.upload_id, number=part.number, size=part.size, sha256=part.sha256
+        )
+        try:
+            added = session.scalar(new.on_conflict_do_nothing().returning(UploadPart.number))
+        except IntegrityError as error:
+            raise NotFound(f"Upload {part.upload_id} was deleted meanwhile.") from error
+        row = session.get(UploadPart, (part.upload_id, part.number), with_for_update=True)
+        upload = session.get(Upload, part.upload_id)
+        if row is None or upload is None:
+            raise NotFound(f"Upload {part.upload_id} was deleted meanwhile.")
+        if upload.completed_at:
+            raise Conflict(f"Upload {upload.id} is complete; its parts cannot change any more.")
+        if added or row.sha256 == part.sha256:
+            return None
+        return _replace(context, row, part)
+
+
+def _replace(context: AppContext, row: UploadPart, part: UploadPart) -> str:
+    try:
+        context.store.size(_key(part))
+    except FileNotFoundError as error:
+        raise Conflict(
+            f"Part {part.number} was sent several times at once.", "Send it again."
+        ) from error
+    replaced, row.size, row.sha256 = row.sha256, part.size, part.sha256
+    return replaced
+
+
+def _drop_bytes(context: AppContext, part: UploadPart, sha256: str) -> None:
+    """Delete what was sent as this part, unless its row names it: the row is locked by an update of
+    nothing.
+    """
+    this = (UploadPart.upload_id == part.upload_id, UploadPart.number == part.number)
+    with context.sessions.begin() as session:
+        locked = (
+            update(UploadPart)
+            .where(*this)
+            .values(size=UploadPart.size)
+            .returning(UploadPart.sha256)
+        )
+        if session.scalar(locked) != sha256:
+            context.store.delete(part_key(part.upload_id, part.number, sha256))

@@ -1,0 +1,97 @@
+"""One request, one file: a raw body of any length becomes a completed upload. The sugar for curl."""
+
+import asyncio
+import hashlib
+from typing import Any
+
+from sqlalchemy import update
+
+from service.app_context import AppContext
+from service.contract.errors import HashMismatch, Malformed, TooLarge
+from service.contract.records import Upload, now
+from service.uploads import filenames, parts
+from service.uploads.receiving import Body, Spooled, spool
+from service.uploads.uploads import check_size, discard
+
+
+async def receive(
+    context: AppContext,
+    account_id: str,
+    filename: str,
+    body: Body,
+    announced_size: int | None,
+    sha256: str | None,
+) -> str:
+    """Cut the body into parts as it streams in and return the completed upload's id; a failure
+    leaves nothing.
+
+    Raises TooLarge as soon as the limit is passed, Malformed for an empty body, HashMismatch for
+    other bytes than those of ``sha256``, BodyIncomplete for a body that is cut off.
+    """
+    check_size(context, announced_size or 0)
+    upload_id = await asyncio.to_thread(_announce, context, account_id, filenames.safe(filename))
+    try:
+        whole = hashlib.sha256()
+        size = await _cut(context, upload_id, body, whole)
+        if sha256 not in (None, whole.hexdigest()):
+            raise HashMismatch(f"The file that arrived has SHA-256 {whole.hexdigest()}.")
+        await asyncio.to_thread(_finish, context, upload_id, size, whole.hexdigest())
+    except BaseException:
+        await asyncio.to_thread(discard, context, upload_id)
+        raise
+    return upload_id
+
+
+async def _cut(context: AppContext, upload_id: str, body: Body, whole: Any) -> int:
+    """Store up to two parts while the next one is being received; the size of all of them in bytes."""
+    size, number, limit = 0, 0, context.settings.max_upload_bytes
+    storing: list[asyncio.Task[None]] = []
+    try:
+        while (
+            part := await spool(body, context.settings.work_dir, _most(context, size), whole)
+        ).size:
+            size, number = size + part.size, number + 1
+            storing.append(asyncio.create_task(_store(context, upload_id, number, part)))
+            if size > limit:
+                raise TooLarge(
+                    f"The file is longer than the {limit:,} bytes that this server takes."
+                )
+            if len(storing) > 2:
+                await storing.pop(0)
+        part.path.unlink()
+        await asyncio.gather(*storing)
+    finally:
+        await asyncio.gather(*storing, return_exceptions=True)
+    if size == 0:
+        raise Malformed(
+            "The request has no body.",
+            "Send the file itself: curl -T FILE, or --data-binary @FILE.",
+        )
+    return size
+
+
+def _most(context: AppContext, received: int) -> int:
+    """One byte beyond the limit is enough to know that it is passed."""
+    return min(context.settings.part_size, context.settings.max_upload_bytes + 1 - received)
+
+
+async def _store(context: AppContext, upload_id: str, number: int, part: Spooled) -> None:
+    try:
+        await asyncio.to_thread(parts.keep, context, upload_id, number, part)
+    finally:
+        part.path.unlink(missing_ok=True)
+
+
+def _announce(context: AppContext, account_id: str, filename: str) -> str:
+    upload = Upload(
+        account_id=account_id, filename=filename, size=0, part_size=context.settings.part_size
+    )
+    with context.sessions.begin() as session:
+        session.add(upload)
+    return upload.id
+
+
+def _finish(context: AppContext, upload_id: str, size: int, sha256: str) -> None:
+    with context.sessions.begin() as session:
+        finished = update(Upload).where(Upload.id == upload_id)
+        session.execute(finished.values(size=size, sha256=sha256, completed_at=now()))

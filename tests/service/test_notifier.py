@@ -1,0 +1,70 @@
+"""The notifier on a real Redis, and on none."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import redis
+from sqlalchemy import Engine, select
+
+import migrations
+from service.contract.job import QUEUE, RUN_JOB
+from service.contract.records import Account, Job, Sessions, connect, sessions
+from service.notifier import open_notifier
+
+
+@pytest.fixture
+def rooms(tmp_path: Path) -> Sessions:
+    url = f"sqlite:///{tmp_path / 'l2c.sqlite'}"
+    migrations.upgrade(url)
+    engine: Engine = connect(url)
+    return sessions(engine)
+
+
+def queued_job(rooms: Sessions) -> Job:
+    with rooms.begin() as session:
+        account = Account(name="first")
+        session.add(account)
+        session.flush()
+        job = Job(account_id=account.id)
+        session.add(job)
+    return job
+
+
+def notified_at(rooms: Sessions) -> object:
+    with rooms() as session:
+        return session.scalar(select(Job.notified_at))
+
+
+def test_a_ring_is_one_message_with_the_job_s_id(rooms: Sessions, redis_url: str) -> None:
+    job = queued_job(rooms)
+    client = redis.Redis.from_url(redis_url)
+    client.delete(QUEUE)
+    open_notifier(redis_url, rooms).notify(job.id)
+    (message,) = [json.loads(raw) for raw in client.lrange(QUEUE, 0, -1)]
+    assert message["headers"]["task"] == RUN_JOB
+    assert message["headers"]["argsrepr"] == f"['{job.id}']"
+    assert notified_at(rooms) is not None
+    client.delete(QUEUE)
+
+
+def test_a_redis_that_is_down_costs_little_time_and_no_job(rooms: Sessions) -> None:
+    job = queued_job(rooms)
+    started = time.monotonic()
+    open_notifier("redis://127.0.0.1:1/0", rooms).notify(job.id)
+    assert time.monotonic() - started < 4
+    assert notified_at(rooms) is None
+
+
+def test_a_database_that_fails_after_the_commit_costs_no_request(
+    tmp_path: Path, redis_url: str
+) -> None:
+    nowhere = sessions(connect(f"sqlite:///{tmp_path / 'missing' / 'l2c.sqlite'}"))
+    open_notifier(redis_url, nowhere).notify("job_0")
+    redis.Redis.from_url(redis_url).delete(QUEUE)
+
+
+def test_embedded_the_bell_is_silent(rooms: Sessions) -> None:
+    open_notifier("", rooms).notify(queued_job(rooms).id)
+    assert notified_at(rooms) is None

@@ -1,0 +1,218 @@
+import subprocess
+import sys
+import unicodedata
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.workers.compression.conftest import CLASSES, class_folders, png, striped
+from workers.compression.errors import CompressionError
+from workers.compression.images import splits
+
+SHAPE = (16, 16, 3)
+
+
+def load(path, tmp_path, shape=SHAPE, **spec):
+    folder = tmp_path / "scratch"
+    folder.mkdir(exist_ok=True)
+    return splits.load(path, shape, spec, folder, lambda _: None)
+
+
+def code_of(path, tmp_path, **spec):
+    with pytest.raises(CompressionError) as caught:
+        load(path, tmp_path, **spec)
+    assert caught.value.hint
+    return caught.value.code
+
+
+def test_given_splits_are_kept_and_validation_is_drawn_from_training(stripes, tmp_path):
+    found = load(stripes, tmp_path)
+    assert found.classes == CLASSES
+    assert len(found.test) == 60
+    assert len(found.train) + len(found.val) == 120
+    assert np.bincount(found.train.labels).tolist() == [38, 38, 38]
+
+
+@pytest.mark.parametrize("root", ["", "photos/", "photos/2026/"])
+def test_without_splits_the_seed_decides_alone(zipped, tmp_path, root):
+    path = zipped(class_folders(20, root))
+    one, same, other = (load(path, tmp_path, seed=seed).test.images.copy() for seed in (1, 1, 2))
+    assert len(one) == 9
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_no_test_image_is_ever_trained_on(zipped, tmp_path):
+    files = class_folders(20, "train/") | class_folders(20, "test/", seed=1)
+    files |= {f"train/red/copy{i}.png": files[f"test/red/{i:03d}.png"] for i in range(3)}
+    found = load(zipped(files), tmp_path)
+    seen = {image.tobytes() for image in [*found.train.images, *found.val.images]}
+    assert not seen & {image.tobytes() for image in found.test.images}
+    assert sum(found.description["duplicates_dropped"].values()) == 3
+
+
+def test_validation_that_is_the_test_again_is_drawn_from_training_instead(zipped, tmp_path):
+    files = (
+        class_folders(20, "train/")
+        | class_folders(20, "val/", seed=1)
+        | class_folders(20, "test/", seed=1)
+    )
+    found = load(zipped(files), tmp_path)
+    assert (len(found.test), len(found.val), len(found.train)) == (60, 3, 57)
+
+
+def test_unreadable_images_are_skipped_and_counted_up_to_five_percent(zipped, tmp_path):
+    files = class_folders(20)
+    path = zipped(
+        files | {"red/bad.png": b"not an image", "red/cut.png": files["red/000.png"][:200]}
+    )
+    description = load(path, tmp_path).description
+    assert description["unreadable_count"] == 2
+    assert description["unreadable"] == ["red/bad.png", "red/cut.png"]
+
+
+def test_more_unreadable_images_are_refused(zipped, tmp_path):
+    path = zipped(class_folders(20) | {f"red/bad{i}.png": b"not an image" for i in range(10)})
+    assert code_of(path, tmp_path) == "too_many_unreadable"
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({"red/": b"", **class_folders(10, "")} | {"empty/": b""}, "empty_class"),
+        (
+            {f"red/{i}.png": png(striped(0, np.random.default_rng(i))) for i in range(20)},
+            "one_class",
+        ),
+        ({"1.png": b"", "2.png": b""}, "no_class_folders"),
+        ({"readme.txt": b"hello"}, "no_class_folders"),
+        (class_folders(3), "too_few_images"),
+        (class_folders(10, "val/") | class_folders(10, "test/"), "no_class_folders"),
+        (
+            {f"a\nb/{i}.png": b"x" for i in range(9)} | {f"c/{i}.png": b"x" for i in range(9)},
+            "unsafe_archive",
+        ),
+    ],
+)
+def test_folders_that_make_no_dataset_are_refused(zipped, tmp_path, files, code):
+    assert code_of(zipped(files), tmp_path) == code
+
+
+def test_class_names_give_the_order_of_labels(zipped, tmp_path):
+    path = zipped(class_folders(20))
+    found = load(path, tmp_path, class_names=("red", "blue", "green"))
+    red = found.train.images[found.train.labels == 0].mean((0, 1, 2))
+    assert found.classes == ("red", "blue", "green")
+    assert red.argmax() == 0
+    assert code_of(path, tmp_path, class_names=("red", "blue")) == "class_names_mismatch"
+
+
+def test_a_class_name_may_be_written_in_two_ways(zipped, tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    rng = np.random.default_rng(0)
+    names = (decomposed, "tea")
+    path = zipped(
+        {
+            f"{name}/{i}.png": png(rng.integers(0, 255, SHAPE, np.uint8))
+            for name in names
+            for i in range(12)
+        }
+    )
+    for name in (composed, decomposed):
+        assert load(path, tmp_path, class_names=("tea", name)).classes == ("tea", composed)
+
+
+def test_numbered_classes_sort_as_numbers(zipped, tmp_path):
+    names = ["10", "2", "1"]
+    rng = np.random.default_rng(0)
+    files = {
+        f"{name}/{i}.png": png(rng.integers(0, 255, SHAPE, np.uint8))
+        for name in names
+        for i in range(12)
+    }
+    assert load(zipped(files), tmp_path).classes == ("1", "2", "10")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_kind_of_image_becomes_the_wanted_shape(tmp_path, mode, channels):
+    image = Image.fromarray(striped(0, np.random.default_rng(0))).resize((31, 50)).convert(mode)
+    pixels = splits._pixels(image, (20, 24, channels))
+    assert pixels.shape == (20, 24, channels)
+    assert pixels.dtype == np.uint8
+
+
+def test_inspection_tells_classes_counts_sizes_and_what_is_unreadable(zipped):
+    found = splits.inspect(
+        zipped(
+            class_folders(20, "train/") | class_folders(5, "test/") | {"train/red/bad.png": b"no"}
+        )
+    )
+    assert found["classes"] == list(CLASSES)
+    assert found["counts"]["train"] == {"blue": 20, "green": 20, "red": 20}
+    assert found["image_sizes"]["width"] == {"least": 16, "median": 16, "most": 16}
+    assert found["unreadable"] == ["train/red/bad.png"]
+
+
+def test_a_stray_picture_beside_the_splits_is_no_class(zipped):
+    files = class_folders(10, "train/") | class_folders(5, "test/")
+    stray = png(striped(0, np.random.default_rng(9)))
+    found = splits.inspect(zipped(files | {"docs/preview.png": stray, "cover.png": stray}))
+    assert found["classes"] == list(CLASSES)
+    assert found["ignored_files"] == 2
+
+
+@pytest.mark.parametrize("name", ["photos/cover.png", "cover.png"])
+def test_a_stray_picture_above_the_classes_is_no_class(zipped, name):
+    stray = png(striped(0, np.random.default_rng(9)))
+    found = splits.inspect(zipped(class_folders(10, "photos/") | {name: stray}))
+    assert found["classes"] == list(CLASSES)
+    assert found["ignored_files"] == 1
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive, pytest.warns(UserWarning):
+        for _ in range(2):
+            for name, content in class_folders(10).items():
+                archive.writestr(name, content)
+    assert code_of(tmp_path / "twice.zip", tmp_path) == "unsafe_archive"
+
+
+def test_sixteen_bit_grey_keeps_its_levels():
+    levels = np.array([[0, 10_000, 20_000, 40_000, 65_535]], np.uint16)
+    assert splits._pixels(Image.fromarray(levels), (1, 5, 1)).ravel().tolist() == [
+        0,
+        39,
+        78,
+        156,
+        255,
+    ]
+
+
+def test_a_full_disk_is_an_error_before_anything_is_written(tmp_path):
+    script = "import resource, pathlib, sys, numpy as np; from workers.compression.disk_arrays import allocate\n"
+    script += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    script += "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+    script += "allocate(pathlib.Path(sys.argv[1]), np.uint8, (100_000, 16, 16, 3))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "x.npy"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "OSError: [Errno 27]" in done.stderr
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (8, 8, 1), (1, 8, 3)])
+def test_students_may_see_smaller_images(zipped, tmp_path, shape):
+    found = load(zipped(class_folders(12)), tmp_path, shape=(16, 16, shape[2]))
+    small = splits.resized(found, shape, tmp_path)
+    assert small.train.images.shape == (len(found.train), *shape)
+    expected = np.asarray(
+        Image.fromarray(found.train.images[0].squeeze()).resize(
+            (8, shape[0]), Image.Resampling.BILINEAR
+        )
+    )
+    assert np.abs(small.train.images[0].squeeze().astype(int) - expected.squeeze()).max() <= 16

@@ -1,0 +1,195 @@
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from workers.compression.errors import CompressionError
+from workers.compression.teacher.files import identify
+
+LAMBDA_CELL = {
+    "class_name": "GRUCell",
+    "config": {"residual_fn": ["code"], "residual_fn_type": "lambda"},
+}
+
+
+def code_of(path: Path, tmp_path: Path) -> str:
+    with pytest.raises(CompressionError) as caught:
+        identify(path, tmp_path / "unpacked")
+    assert caught.value.hint
+    return caught.value.code
+
+
+def keras_file(path: Path, layer: dict) -> Path:
+    config = {
+        "module": "keras",
+        "class_name": "Sequential",
+        "config": {"name": "s", "layers": [layer]},
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n")
+    return path
+
+
+def hdf5_file(path: Path, layer: dict | None) -> Path:
+    with h5py.File(path, "w") as file:
+        file["weights"] = [1.0]
+        if layer is not None:
+            file.attrs["model_config"] = json.dumps(
+                {"class_name": "Sequential", "config": {"layers": [layer]}}
+            )
+    return path
+
+
+def test_a_git_lfs_pointer_is_named(tmp_path):
+    (tmp_path / "m.h5").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"
+    )
+    assert code_of(tmp_path / "m.h5", tmp_path) == "lfs_pointer"
+
+
+@pytest.mark.parametrize("content", [b"", b"ok", b"plain text, and no model at all" * 10])
+def test_what_is_no_model_is_refused(tmp_path, content):
+    (tmp_path / "m.h5").write_bytes(content)
+    assert code_of(tmp_path / "m.h5", tmp_path) == "not_a_model"
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_a_truncated_keras_file_is_named(stripe_teacher, tmp_path, share):
+    whole = stripe_teacher.read_bytes()
+    (tmp_path / "cut.keras").write_bytes(whole[: int(share * len(whole))])
+    assert code_of(tmp_path / "cut.keras", tmp_path) == "truncated_model"
+
+
+def test_a_truncated_hdf5_file_is_named(tmp_path):
+    whole = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}}).read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    assert code_of(tmp_path / "cut.h5", tmp_path) == "truncated_model"
+
+
+def test_a_truncated_saved_model_is_named(tmp_path):
+    with tarfile.open(tmp_path / "whole.tar.gz", "w:gz") as archive:
+        info = tarfile.TarInfo("saved/saved_model.pb")
+        info.size = 100_000
+        archive.addfile(info, io.BytesIO(np.random.default_rng(0).bytes(info.size)))
+    (tmp_path / "cut.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:50_000])
+    assert code_of(tmp_path / "cut.tar.gz", tmp_path) == "truncated_model"
+
+
+def test_a_file_of_weights_only_is_named(tmp_path):
+    assert code_of(hdf5_file(tmp_path / "w.h5", None), tmp_path) == "weights_only"
+
+
+@pytest.mark.parametrize(
+    ("layer", "code"),
+    [
+        ({"class_name": "Lambda", "config": {}}, "lambda_layer"),
+        (
+            {
+                "class_name": "TimeDistributed",
+                "config": {"layer": {"class_name": "Lambda", "config": {}}},
+            },
+            "lambda_layer",
+        ),
+        (
+            {"class_name": "Sequential", "config": {"layers": [{"class_name": "Lambda"}]}},
+            "lambda_layer",
+        ),
+        (
+            {
+                "class_name": "RNN",
+                "config": {
+                    "cell": {"class_name": "StackedRNNCells", "config": {"cells": [LAMBDA_CELL]}}
+                },
+            },
+            "lambda_layer",
+        ),
+        ({"class_name": "MyAttention", "config": {}}, "custom_layer"),
+        ({"class_name": "Dense", "module": "os", "config": {}}, "custom_layer"),
+    ],
+)
+def test_code_in_an_hdf5_file_is_refused_before_it_loads(tmp_path, layer, code):
+    assert code_of(hdf5_file(tmp_path / "m.h5", layer), tmp_path) == code
+
+
+@pytest.mark.parametrize(
+    ("layer", "code"),
+    [
+        ({"module": "keras.layers", "class_name": "Lambda", "config": {}}, "lambda_layer"),
+        (
+            {
+                "module": "keras.layers",
+                "class_name": "Dense",
+                "config": {"activation": {"class_name": "__lambda__"}},
+            },
+            "lambda_layer",
+        ),
+        ({"module": "my_package", "class_name": "Attention", "config": {}}, "custom_layer"),
+        ({"module": "keras_evil", "class_name": "Dense", "config": {}}, "custom_layer"),
+        (
+            {"module": None, "class_name": "Attention", "registered_name": "my>Attention"},
+            "custom_layer",
+        ),
+    ],
+)
+def test_code_in_a_keras_file_is_refused_before_it_loads(tmp_path, layer, code):
+    assert code_of(keras_file(tmp_path / "m.keras", layer), tmp_path) == code
+
+
+def test_the_format_is_told_by_content_not_by_name(stripe_teacher, tmp_path):
+    (tmp_path / "model.h5").write_bytes(stripe_teacher.read_bytes())
+    assert identify(tmp_path / "model.h5", tmp_path / "x")[0] == "keras"
+    hdf5_file(tmp_path / "model.keras", {"class_name": "Dense", "config": {}})
+    assert identify(tmp_path / "model.keras", tmp_path / "y")[0] == "hdf5"
+
+
+def test_an_archive_without_a_saved_model_is_refused(zipped, tmp_path):
+    assert code_of(zipped({"readme.txt": b"hello"}), tmp_path) == "not_a_model"
+
+
+def test_a_keras_file_whose_root_names_another_module_is_refused(tmp_path):
+    config = {"module": "inputs.dataset.data", "class_name": "Sequential", "config": {"layers": []}}
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    assert code_of(tmp_path / "m.keras", tmp_path) == "custom_layer"
+
+
+@pytest.mark.parametrize(
+    "link", [h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/elsewhere")]
+)
+def test_weights_that_lie_elsewhere_are_refused(tmp_path, link):
+    path = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}})
+    with h5py.File(path, "a") as file:
+        file["link"] = link
+    assert code_of(path, tmp_path) == "unsafe_operation"
+
+
+def test_groups_that_hold_each_other_twice_are_looked_at_once(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        group = file
+        for _ in range(60):
+            below = group.create_group("a")
+            group["b"] = below
+            group = below
+    assert code_of(tmp_path / "m.h5", tmp_path) == "weights_only"
+
+
+def test_weights_stored_in_another_file_are_refused(tmp_path):
+    path = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}})
+    with h5py.File(path, "a") as file:
+        file.create_dataset("stolen", (64,), "u1", external=[("/etc/passwd", 0, 64)])
+    assert code_of(path, tmp_path) == "unsafe_operation"
+
+
+@pytest.mark.parametrize("config", ["[]", "{" * 5000, '{"config": ' * 5000 + "0" + "}" * 5000])
+def test_a_configuration_of_another_shape_is_refused(tmp_path, config):
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", b"no hdf5")
+    assert code_of(tmp_path / "m.keras", tmp_path) == "truncated_model"

@@ -1,0 +1,41 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from workers.compression.training import precision
+
+
+def convolved():
+    """Of values that bfloat16 does not hold exactly."""
+    rng = np.random.default_rng(0)
+    x, kernel = (
+        keras.ops.convert_to_tensor(rng.normal(size=s).astype(np.float32))
+        for s in ((8, 16, 16, 16), (3, 3, 16, 16))
+    )
+    graph = tf.function(lambda: tf.nn.relu(keras.ops.conv(x, kernel, padding="same")))
+    return graph().numpy()
+
+
+@pytest.mark.skipif(not precision._multiplied(), reason="this processor does not multiply bfloat16")
+def test_convolutions_are_rounded_inside_and_exact_outside():
+    before = convolved()
+    with precision.bfloat16_convolutions():
+        rounded = convolved()
+    after = convolved()
+    np.testing.assert_array_equal(before, after)
+    assert 1e-4 < np.abs(rounded - before).max() < 0.5
+
+
+def test_another_processor_stays_exact(tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu sse2 avx2\n")
+    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+    before = convolved()
+    with precision.bfloat16_convolutions():
+        np.testing.assert_array_equal(convolved(), before)
+
+
+def test_networks_with_depthwise_convolutions_stay_exact():
+    before = convolved()
+    with precision.bfloat16_convolutions(depthwise=True):
+        np.testing.assert_array_equal(convolved(), before)
