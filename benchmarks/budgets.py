@@ -1,11 +1,10 @@
-"""Students asked for by bytes, MACs, milliseconds and top-1, within reach and out of it: what was
-asked, what was got.
+"""Budgets of bytes, MACs, milliseconds and accuracy: what was requested and what was achieved.
 
     python -m benchmarks.budgets
     python -m benchmarks.budgets --only limits no-bytes --out out/budgets.json
 
-Compresses the demo's teacher on the demo's data at effort draft, several variants per job; what no
-student can keep is refused before training. Prints a table and writes
+Compresses the demo's teacher on the demo's data at effort draft, with several variants per job. A
+budget that no student can keep is refused before the training. Prints a table and writes
 benchmarks/results/budgets.json.
 """
 
@@ -23,18 +22,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """What one compression is asked for: its ``variants`` by name, and what of the rest is not the
-    default.
-    """
+    """One compression: the budgets of its ``variants`` by name, and other fields of its spec."""
 
     name: str
     variants: Mapping[str, Mapping[str, float]]
-    rest: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def spec(self) -> dict[str, Any]:
         variants = [{"name": name, **budget} for name, budget in self.variants.items()]
-        return {"effort": "draft", "variants": variants, **self.rest}
+        return {"effort": "draft", "variants": variants, **self.fields}
 
 
 JOBS = (
@@ -67,9 +64,9 @@ JOBS = (
     ),
     Job("nasnet", {"macs": {"max_macs": 1_000_000}}, {"family": "nasnet"}),
     Job(
-        "teacher",
+        "pruned",
         {"bytes": {"max_bytes": 98_304}, "macs": {"max_macs": 2_000_000}},
-        {"family": "teacher"},
+        {"family": "pruned"},
     ),
     Job("no-bytes", {"tiny": {"max_bytes": 4_096}}),
     Job("no-macs", {"app": {"max_macs": 500_000}}, {"family": "mobilenet"}),
@@ -79,16 +76,16 @@ JOBS = (
         {"fine": {"max_bytes": 65_536}, "tiny": {"max_macs": 100_000, "max_bytes": 4_096}},
     ),
     Job("no-accuracy", {"accurate": {"min_top1": 0.8, "max_bytes": 4_096}}),
-    Job("no-teacher", {"tiny": {"max_bytes": 4_096}}, {"family": "teacher"}),
+    Job("no-pruned", {"tiny": {"max_bytes": 4_096}}, {"family": "pruned"}),
 )
 
 
 def main() -> None:
     args = _parser().parse_args()
     rows: list[Row] = []
-    print(f"  {'':18} {'asked':60} {'bytes':>9} {'MACs':>8} {'p50 ms':>8} {'top-1':>7}  kept")
+    print(f"  {'':18} {'requested':60} {'bytes':>9} {'MACs':>8} {'p50 ms':>8} {'top-1':>7}  kept")
     for job in [job for job in JOBS if job.name in (args.only or [job.name])]:
-        print(f"\n{job.name}  {json.dumps(job.rest) if job.rest else ''}", flush=True)
+        print(f"\n{job.name}  {json.dumps(job.fields) if job.fields else ''}", flush=True)
         for row in run(job, args.data):
             print(_line(row), flush=True)
             rows.append(row)
@@ -97,23 +94,23 @@ def main() -> None:
 
 
 def run(job: Job, data: Path) -> list[Row]:
-    """A row per file, or one with the refusal in its place."""
+    """A row per file, or one row with the error."""
     outcome = demo_jobs.run(job.spec, data)
-    about = {"job": job.name, **job.rest, "seconds": outcome.seconds}
+    about = {"job": job.name, **job.fields, "seconds": outcome.seconds}
     if outcome.report:
-        return [about | row for row in _got(outcome.report)]
-    asked = {name: dict(budget) for name, budget in job.variants.items()}
-    return [about | {"asked": asked, "refusal": outcome.refusal}]
+        return [about | row for row in _rows(outcome.report)]
+    requested = {name: dict(budget) for name, budget in job.variants.items()}
+    return [about | {"requested": requested, "error": outcome.error}]
 
 
-def _got(report: Mapping[str, Any]) -> Iterator[Row]:
+def _rows(report: Mapping[str, Any]) -> Iterator[Row]:
     for row in report["variants"]:
         if row["budget"]:
-            figures = {key: row[key] for key in ("bytes", "macs", "top1", "parameters")}
+            figures = {key: row[key] for key in ("bytes", "macs", "top1", "top3", "parameters")}
             yield {
                 "variant": row["name"],
-                "asked": row["budget"]["asked"],
-                "got": figures | {"latency_ms": round(row["latency_ms"]["p50"], 4)},
+                "requested": row["budget"]["requested"],
+                "achieved": figures | {"latency_ms": round(row["latency_ms"]["p50"], 4)},
                 "kept": row["budget"]["kept"],
                 "warnings": [
                     text
@@ -124,21 +121,26 @@ def _got(report: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _line(row: Row) -> str:
-    if "refusal" in row:
-        asked = "; ".join(f"{name}: {_asked(budget)}" for name, budget in row["asked"].items())
-        refusal = row["refusal"]
-        return (
-            f"  {asked}\n    refused in {row['seconds']} s: {refusal['message']} {refusal['hint']}"
-        )
-    got = row["got"]
-    figures = f"{got['bytes']:>9,} {got['macs'] / 1e6:>7.2f}M {got['latency_ms']:>8.3f} {got['top1']:>7.2%}"
+    if "error" in row:
+        budgets = [f"{name}: {_limits(budget)}" for name, budget in row["requested"].items()]
+        error = row["error"]
+        refusal = f"refused in {row['seconds']} s: {error['message']} {error['hint']}"
+        return f"  {'; '.join(budgets)}\n    {refusal}"
+    achieved = row["achieved"]
+    figures = (
+        f"{achieved['bytes']:>9,} {achieved['macs'] / 1e6:>7.2f}M"
+        f" {achieved['latency_ms']:>8.3f} {achieved['top1']:>7.2%}"
+    )
     kept = "yes" if row["kept"] else "no"
     return "\n    ".join(
-        [f"  {row['variant']:18} {_asked(row['asked']):60} {figures}  {kept}", *row["warnings"]]
+        [
+            f"  {row['variant']:18} {_limits(row['requested']):60} {figures}  {kept}",
+            *row["warnings"],
+        ]
     )
 
 
-def _asked(budget: Mapping[str, float]) -> str:
+def _limits(budget: Mapping[str, float]) -> str:
     return ", ".join(f"{key} {figure:,}" for key, figure in budget.items())
 
 

@@ -1,6 +1,4 @@
-"""One joint training by the engine, quantized in two ways, whose figures are kept; an interrupted
-one goes on.
-"""
+"""One joint training by the engine, quantized in two ways; its figures are kept in files."""
 
 import gzip
 import hashlib
@@ -14,89 +12,93 @@ from unittest import mock
 import keras
 
 from benchmarks import cifar10_arrays
-from workers.compression.artifacts import evaluation, export, metadata
+from workers.compression.artifacts import accuracy, export, interpreter, metadata
+from workers.compression.images import augmentation, pixels
 from workers.compression.recipe import Recipe
-from workers.compression.training import checkpoint, fitting, joint_training
-from workers.compression.values import Dataset, Student, StudentPlan, TeacherOutputs
+from workers.compression.student_values import Artifact, Student, StudentPlan
+from workers.compression.training import fitting, joint_training
+from workers.compression.training.checkpoint import CheckpointFile
+from workers.compression.training.training_state import TrainingInputs
+from workers.compression.values import Dataset, TeacherLogits
 
 Figures = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Training:
-    """Students trained together by a recipe and a kind of joint network; ``root`` holds what is
-    kept, by a digest.
+    """Students trained together by a recipe and a kind of joint model.
 
-    Code is no part of the digest: where the engine changed, remove ``root``.
+    The results are kept below ``root`` in a folder named by a digest, which does not contain the
+    code: remove ``root`` after a change of the engine. An interrupted training is continued.
     """
 
     plans: tuple[StudentPlan, ...]
     recipe: Recipe
-    joint: type[fitting.Joint]
+    model: type[fitting.JointModel]
     data: Dataset
-    soft: TeacherOutputs
+    targets: TeacherLogits
     root: Path
 
     @cached_property
     def folder(self) -> Path:
-        parts = [[plan.name for plan in self.plans], self.joint.__qualname__, self.recipe.row()]
+        names = [plan.name for plan in self.plans]
         sizes = [len(self.data.train), len(self.data.test)]
-        return (
-            self.root
-            / hashlib.sha256(json.dumps([*parts, *sizes], sort_keys=True).encode()).hexdigest()[:16]
-        )
+        parts = [names, self.model.__qualname__, self.recipe.to_json(), *sizes]
+        text = json.dumps(parts, sort_keys=True)
+        return self.root / hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def done(self) -> bool:
         return (self.folder / "trained.json").exists()
 
     def run(self) -> None:
-        """What is not done yet: in float with ranges of a sample, then the quantization-aware
-        epochs behind that.
+        """Do what is missing: the float training with the ranges of a sample, then the
+        quantization-aware training.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Without epochs the second phase writes no checkpoint: the next call goes on behind the
-        # first phase.
+        # A phase without epochs writes no checkpoint, so the next call continues after the first
+        # phase.
         self._stage("sampled", replace(self.recipe, quantization_epochs=0))
         self._stage("trained", self.recipe)
 
     def figures(self) -> Figures:
-        """Of each student: top-1 in float32 and of both int8 files, bytes; ``seconds`` is its whole
-        training's.
-        """
-        sampled, trained = (
-            json.loads((self.folder / f"{name}.json").read_text())
-            for name in ("sampled", "trained")
-        )
-        return {
-            name: {"float32_top1": row["float32_top1"], "post_training_top1": row["int8_top1"]}
-            | trained[name]
-            for name, row in sampled.items()
-        }
+        """Top-1 in float32 and of both int8 files, bytes, and the seconds of the whole training."""
+        sampled = json.loads((self.folder / "sampled.json").read_text())
+        figures = json.loads((self.folder / "trained.json").read_text())
+        for name, row in sampled.items():
+            figures[name]["float32_top1"] = row["float32_top1"]
+            figures[name]["post_training_top1"] = row["int8_top1"]
+        return dict(figures)
 
     def _stage(self, name: str, recipe: Recipe) -> None:
         path = self.folder / f"{name}.json"
         if path.exists():
             return
-        teacher = cifar10_arrays.teacher_plan() if recipe.teacher == "joint" else None
-        slot = checkpoint.Slot(self.folder / "checkpoint.npz", self.folder.name)
-        with mock.patch.object(fitting, "Joint", self.joint):  # the engine trains only one kind
-            students, seconds = joint_training.train(
-                self.plans, teacher, recipe, self.data, self.soft, slot, lambda *_, **__: None
-            )
+        teacher = None
+        if recipe.teacher_training == "joint":
+            teacher = cifar10_arrays.teacher_plan()
+        preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)
+        inputs = TrainingInputs(recipe, self.plans, teacher, self.data, self.targets, preprocessing)
+        file = CheckpointFile(self.folder / "checkpoint.npz", self.folder.name)
+        # The engine itself has only one kind of joint model.
+        with mock.patch.object(fitting, "JointModel", self.model):
+            students, seconds = joint_training.train(inputs, file, lambda *_, **__: None)
         keras.backend.clear_session()
-        rows = {each.plan.name: self._measured(each) | {"seconds": seconds} for each in students}
+        rows = {each.plan.name: self._measure(each) | {"seconds": seconds} for each in students}
         path.write_text(json.dumps(rows, indent=2) + "\n")
 
-    def _measured(self, student: Student) -> dict[str, Any]:
-        path = export.export(student, "int8", self.folder).path
-        metadata.describe(path, self.data.classes)
+    def _measure(self, student: Student) -> dict[str, Any]:
+        name = student.plan.name
+        path = self.folder / f"{name}.tflite"
+        export.export_student(student, "int8", path)
+        artifact = Artifact(name, student.plan, "int8", path, 0, student.float32_top1)
+        metadata.describe(artifact, student.plan.input_shape, self.data.classes)
+        test = self.data.test
+        scores = interpreter.predict(path, test.features, pixels.scale)
         file = path.read_bytes()
         return {
             "float32_top1": student.float32_top1,
-            "int8_top1": evaluation.top_k(
-                evaluation.predict(path, self.data.test.images), self.data.test.labels, 1
-            ),
+            "int8_top1": accuracy.top_k(scores, test.labels, 1),
             "bytes": len(file),
             "gzip_bytes": len(gzip.compress(file, mtime=0)),
         }

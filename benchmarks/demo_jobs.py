@@ -1,6 +1,4 @@
-"""Compressions of the demo's teacher on the demo's data, as a worker runs them: for benchmarks of
-what is asked.
-"""
+"""Compresses the demo's teacher on the demo's data in the engine's process, as a worker does."""
 
 import json
 import subprocess
@@ -12,46 +10,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA, TEACHER = (
-    ROOT / "examples" / "fashion" / "images.zip",
-    ROOT / "examples" / "fashion" / "teacher.keras",
-)
-RESULTS = ROOT / "benchmarks" / "results"
-DONE, REFUSED = 0, 2
+from service.contract.job import JobSpec
+from workers.compression.work_folder import DONE, IMPORT_ROOT, REFUSED, REPORT, TASK
+
+FASHION = IMPORT_ROOT / "examples" / "fashion"
+DATA, TEACHER = FASHION / "images.zip", FASHION / "teacher.keras"
+RESULTS = IMPORT_ROOT / "benchmarks" / "results"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What report.json says, or in its place the typed error."""
+    """The content of report.json, or the error in its place."""
 
     seconds: int
     report: dict[str, Any] | None = None
-    refusal: dict[str, str] | None = None
+    error: dict[str, str] | None = None
 
 
 def run(spec: Mapping[str, Any], data: Path = DATA) -> Outcome:
-    """Compress by ``spec``, a JobSpec as a dict.
+    """Compress by ``spec``, the fields of a JobSpec.
 
     Raises:
-        SystemExit: where the engine fails in a way that nobody foresaw.
+        SystemExit: where the engine crashes.
     """
+    complete = JobSpec(**spec).model_dump(mode="json")
+    dataset = str(data.resolve())
+    task = {"kind": "compression", "model": str(TEACHER), "dataset": dataset, "spec": complete}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        task = {
-            "kind": "compression",
-            "model": str(TEACHER),
-            "dataset": str(data.resolve()),
-            "spec": dict(spec),
-        }
-        (folder / "task.json").write_text(json.dumps(task))
+        (folder / TASK).write_text(json.dumps(task))
         started = time.monotonic()
-        command = [sys.executable, "-m", "workers.compression", "work", name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "workers.compression", name]
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = round(time.monotonic() - started)
-        if done.returncode == DONE:
-            return Outcome(seconds, report=json.loads((folder / "report.json").read_text()))
-    if done.returncode == REFUSED:
-        refusal = json.loads(done.stdout.splitlines()[-1])
-        return Outcome(seconds, refusal={key: refusal[key] for key in ("code", "message", "hint")})
-    raise SystemExit(f"{done.stderr[-4_000:]}\nThe engine ended with status {done.returncode}.")
+        if process.returncode == DONE:
+            return Outcome(seconds, report=json.loads((folder / REPORT).read_text()))
+    if process.returncode == REFUSED:
+        line = json.loads(process.stdout.splitlines()[-1])
+        return Outcome(seconds, error={key: line[key] for key in ("code", "message", "hint")})
+    status = f"The engine ended with status {process.returncode}."
+    raise SystemExit(f"{process.stderr[-4_000:]}\n{status}")

@@ -1,5 +1,4 @@
-"""kill -9 of the child, then of the supervisor, in the middle of a training: what is repeated, and
-is anything lost?
+"""What is repeated or lost after kill -9 of the child, then of the supervisor, during a training.
 
     python -m benchmarks.interruptions
 
@@ -7,6 +6,7 @@ Runs the demo's data through `l2c serve`, kills twice, then cancels a second job
 benchmarks/results/interruptions.json.
 """
 
+import itertools
 import json
 import os
 import signal
@@ -40,16 +40,8 @@ def main() -> None:
 
 @contextmanager
 def service(folder: Path) -> Iterator[Client]:
-    command = [
-        sys.executable,
-        "-c",
-        "from learn2compress.cli import app; app()",
-        "serve",
-        "--port",
-        "0",
-        "--data",
-        str(folder),
-    ]
+    cli = [sys.executable, "-c", "from learn2compress.cli import app; app()"]
+    command = [*cli, "serve", "--port", "0", "--data", str(folder)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=(folder / "log").open("w"), text=True
     ) as server:
@@ -63,17 +55,19 @@ def service(folder: Path) -> Iterator[Client]:
 
 
 def killed_twice(client: Client) -> dict[str, Any]:
-    job = client.submit(*records(client), JobSpec(effort="draft"))
-    kills, epochs = dict(KILLS), {}
-    for event in client.events(job.id):
-        if event.type != "progress" or not event.data.get("metrics"):
+    """Which epochs each attempt trained, when its processes are killed in two of them."""
+    job = client.create_job(*inspected_inputs(client), JobSpec(effort="draft"))
+    kills = dict(KILLS)
+    epochs: dict[str, list[str]] = {}
+    for event in client.watch_job(job.id):
+        if event.type != "progress" or not event.data.metrics:
             continue
-        stage, epoch = event.data["stage"], event.data["epoch"]
-        epochs.setdefault(str(event.data["attempt"]), []).append(f"{stage} {epoch}")
+        stage, epoch = event.data.stage, event.data.epoch
+        epochs.setdefault(str(event.data.attempt), []).append(f"{stage} {epoch}")
         if stage == "train" and epoch in kills:
             kill(kills.pop(epoch))
-    ended = client.job(job.id)
-    every = [epoch for of_attempt in epochs.values() for epoch in of_attempt]
+    ended = client.get_job(job.id)
+    every = list(itertools.chain.from_iterable(epochs.values()))
     return {
         "state": ended.state,
         "attempts": ended.attempts,
@@ -84,21 +78,22 @@ def killed_twice(client: Client) -> dict[str, Any]:
 
 
 def cancelled(client: Client) -> dict[str, Any]:
-    """Seconds from the request to the end of the job, asked for in the middle of its work."""
-    job = client.submit(*records(client), JobSpec(effort="draft"))
-    for event in client.events(job.id):
-        if event.data.get("stage") == "teach":
+    """Seconds from the request to cancel a running job to its end."""
+    job = client.create_job(*inspected_inputs(client), JobSpec(effort="draft"))
+    for event in client.watch_job(job.id):
+        if event.type == "progress" and event.data.stage == "teach":
             break
     started = time.monotonic()
-    client.cancel(job.id)
-    state = client.wait(job.id).state
+    client.cancel_job(job.id)
+    state = client.wait_for_job(job.id).state
     return {"cancel_state": state, "cancel_seconds": round(time.monotonic() - started, 2)}
 
 
-def records(client: Client) -> tuple[str, str]:
-    model = client.create("models", client.upload(FASHION / "teacher.keras").id)
-    data = client.create("datasets", client.upload(FASHION / "images.zip").id)
-    return client.inspected("models", model.id).id, client.inspected("datasets", data.id).id
+def inspected_inputs(client: Client) -> tuple[str, str]:
+    """The ids of the demo's model and dataset, uploaded and inspected."""
+    model = client.create_model(client.upload_file(FASHION / "teacher.keras").id)
+    data = client.create_dataset(client.upload_file(FASHION / "images.zip").id)
+    return client.wait_for_model(model.id).id, client.wait_for_dataset(data.id).id
 
 
 def kill(module: str) -> None:

@@ -1,11 +1,10 @@
-"""What training three students jointly costs, beside the largest alone and beside the three one
-after another.
+"""The time of a joint training beside that of its largest student, and of all three in sequence.
 
     python -m benchmarks.overhead [--images 10000] [--epochs 2] [--rounds 3]
 
 Four trainings with the same recipe, images, epochs and cached teacher take turns in one process, in
-another order each round. Only ``fit`` is timed, traced and warm. A ratio is one of neighbours in
-time, and its median over the rounds is the figure. Seconds of the processor stand beside: other
+another order in each round. Only ``fit`` is timed, after its graph is traced. Each round gives a
+ratio; the result is the median of the rounds. Processor seconds are reported too, because other
 work on the machine changes them less.
 """
 
@@ -19,9 +18,11 @@ import keras
 
 from benchmarks import cifar10_arrays
 from workers.compression.recipe import Recipe
+from workers.compression.student_values import StudentPlan
 from workers.compression.training import fitting, precision
-from workers.compression.training.feeding import fed
-from workers.compression.values import Split, StudentPlan, TeacherOutputs
+from workers.compression.training.batches import Batches
+from workers.compression.training.feeding import for_fit
+from workers.compression.values import Split, TeacherLogits
 
 WARM_UP_BATCHES = 8
 
@@ -31,7 +32,7 @@ Seconds = dict[str, list[float]]
 def main() -> None:
     args = _parser().parse_args()
     train, _ = cifar10_arrays.splits(args.images)
-    soft = cifar10_arrays.outputs(train)
+    soft = cifar10_arrays.teacher_logits(train)
     recipe = cifar10_arrays.recipe(epochs=args.epochs)
     plans = cifar10_arrays.plans(recipe)
     with precision.bfloat16_convolutions():
@@ -56,36 +57,36 @@ def main() -> None:
 
 
 def measured(
-    plans: tuple[StudentPlan, ...], recipe: Recipe, train: Split, soft: TeacherOutputs, rounds: int
+    plans: tuple[StudentPlan, ...], recipe: Recipe, train: Split, soft: TeacherLogits, rounds: int
 ) -> tuple[Seconds, Seconds]:
-    """Seconds per round by the wall and by the processor: of ``joint`` and of each student alone."""
-    keras.utils.set_random_seed(
-        recipe.seed
-    )  # once: TensorFlow then optimizes every traced graph again
+    """Wall and processor seconds per round, of ``joint`` and of each student alone."""
+    # Only once, because TensorFlow then optimizes every traced graph again.
+    keras.utils.set_random_seed(recipe.seed)
     trainings = {"joint": plans, **{plan.name: (plan,) for plan in plans}}
-    warm = {name: _warm(chosen, recipe, train, soft) for name, chosen in trainings.items()}
+    models = {name: _traced(chosen, recipe, train, soft) for name, chosen in trainings.items()}
     wall: Seconds = {name: [] for name in trainings}
     processor: Seconds = {name: [] for name in trainings}
     order = list(trainings)
     for _ in range(rounds):
         for name in order:
-            batches = fitting.Batches(train, soft, recipe.batch, recipe.seed)
-            begun, spent = time.perf_counter(), time.process_time()
-            warm[name].fit(fed(batches), epochs=recipe.epochs, shuffle=False, verbose=0)
-            wall[name].append(time.perf_counter() - begun)
-            processor[name].append(time.process_time() - spent)
+            batches = Batches(train, soft, recipe.batch, recipe.seed)
+            started, processor_started = time.perf_counter(), time.process_time()
+            models[name].fit(for_fit(batches), epochs=recipe.epochs, shuffle=False, verbose=0)
+            wall[name].append(time.perf_counter() - started)
+            processor[name].append(time.process_time() - processor_started)
         order.append(order.pop(0))
     return wall, processor
 
 
-def _warm(
-    plans: tuple[StudentPlan, ...], recipe: Recipe, train: Split, soft: TeacherOutputs
-) -> fitting.Joint:
-    """A compiled joint network that has run a few batches."""
-    joint, _ = cifar10_arrays.joint(plans, recipe)
-    few = Split(*(part[: WARM_UP_BATCHES * recipe.batch] for part in (train.images, train.labels)))
-    fitting.fit(joint, replace(recipe.phases[0], epochs=1), few, soft, None, [])
-    return joint
+def _traced(
+    plans: tuple[StudentPlan, ...], recipe: Recipe, train: Split, soft: TeacherLogits
+) -> fitting.JointModel:
+    """A compiled joint model that has run a few batches."""
+    model, _ = cifar10_arrays.joint_model(plans, recipe)
+    count = WARM_UP_BATCHES * recipe.batch
+    first = Split(train.features[:count], train.labels[:count])
+    fitting.fit(model, replace(recipe.phases[0], epochs=1), first, soft, None, [])
+    return model
 
 
 def ratios(seconds: Seconds) -> dict[str, float]:
@@ -94,13 +95,12 @@ def ratios(seconds: Seconds) -> dict[str, float]:
 
 
 def _per_round(seconds: Seconds) -> dict[str, list[float]]:
-    large, *_ = alone = [found for name, found in seconds.items() if name != "joint"]
-    return {
-        "joint_over_large": [a / b for a, b in zip(seconds["joint"], large, strict=True)],
-        "joint_over_sequential": [
-            a / sum(b) for a, *b in zip(seconds["joint"], *alone, strict=True)
-        ],
-    }
+    alone = [found for name, found in seconds.items() if name != "joint"]
+    ratios: Seconds = {"joint_over_large": [], "joint_over_sequential": []}
+    for joint, *each in zip(seconds["joint"], *alone, strict=True):
+        ratios["joint_over_large"].append(joint / each[0])
+        ratios["joint_over_sequential"].append(joint / sum(each))
+    return ratios
 
 
 def _parser() -> argparse.ArgumentParser:

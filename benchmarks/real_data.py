@@ -1,5 +1,6 @@
-"""Real images and third-party teachers that the repository does not carry; see docs/benchmarks.md
-for what they are.
+"""Real images and teachers trained by others, which are not in the repository.
+
+docs/benchmarks.md says what they are and where they come from.
 """
 
 import gzip
@@ -21,7 +22,7 @@ Splits = Iterable[tuple[str, np.ndarray, np.ndarray]]
 
 
 def require() -> None:
-    """Exit with a sentence where the data is absent."""
+    """Exit with a message if the data is missing."""
     if not FOLDER.exists():
         raise SystemExit(
             f"This benchmark needs real data in {FOLDER}; docs/benchmarks.md names its files."
@@ -29,9 +30,7 @@ def require() -> None:
 
 
 def cifar10(out: Path, train: int = 50_000, test: int = 10_000) -> Path:
-    """CIFAR-10 as the zip of class folders that a user would upload; the first images of each
-    split.
-    """
+    """CIFAR-10 as a zip of class folders, with the first images of each split."""
     reader: Any = _module(FOLDER / "read.py")
     data, classes = reader.cifar10()
     counts = {"train": train, "test": test}
@@ -69,7 +68,7 @@ def saved_model(name: str, out: Path) -> Path:
 
 
 def _folders(out: Path, splits: Splits, classes: list[str]) -> Path:
-    """Folders are numbered like the labels, so that sorted folders are the teachers' own order."""
+    """Write class folders; their sorted names are in the order of the teachers' outputs."""
     with zipfile.ZipFile(out, "w") as archive:
         for split, images, labels in splits:
             for i, (image, label) in enumerate(zip(images, labels.ravel(), strict=True)):

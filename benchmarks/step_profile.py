@@ -3,10 +3,10 @@
     python -m benchmarks.step_profile [--steps 20]
 
 TensorFlow's profiler records every kernel of some steps of the three default students on CIFAR-10.
-Of each kernel the median over the steps counts: other work on the machine interrupts a few. A share
-is of the sum over all kernels, which run side by side, so that it exceeds the time by the clock,
-which is measured without the profiler. Writes benchmarks/results/step.json. Needs
-KERAS_BACKEND=tensorflow.
+Each kernel counts with its median over the steps, because other work on the machine interrupts some
+of them. Shares are of the sum over all kernels. Kernels run in parallel, so that sum exceeds the
+time by the clock, which is measured without the profiler. Writes benchmarks/results/step.json.
+Needs KERAS_BACKEND=tensorflow.
 """
 
 import argparse
@@ -26,7 +26,8 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 from benchmarks import cifar10_arrays
 from workers.compression.recipe import Phase
 from workers.compression.training import fitting, precision, quantization
-from workers.compression.training.feeding import fed
+from workers.compression.training.batches import Batches
+from workers.compression.training.feeding import for_fit
 
 KINDS = {
     "convolutions": r"Conv2D|DepthwiseConv",
@@ -35,9 +36,7 @@ KINDS = {
     "optimizer": r"(^|/)sgd(_\d+)?/",
     "data, augmentation": r"^PyFunc|^joint(_\d+)?/(?!functional)",
 }
-"""Of a kernel's ``scope/name:Type``; the first that matches counts, and what none matches is the
-rest.
-"""
+"""Patterns for a kernel's ``scope/name:Type``; the first that matches counts."""
 REST = "the rest"
 KERNEL = re.compile(r"(?:StatefulPartitionedCall/)*([^: ]+:[A-Za-z_]\w*)")
 CALLS = re.compile(r":(Stateful|Stateless)?(PartitionedCall|If|While)$")
@@ -65,34 +64,31 @@ def main() -> None:
     args = _parser().parse_args()
     recipe = cifar10_arrays.recipe()
     train, _ = cifar10_arrays.splits(args.steps * recipe.batch)
-    soft = cifar10_arrays.outputs(train)
+    soft = cifar10_arrays.teacher_logits(train)
     keras.utils.set_random_seed(recipe.seed)
-    joint, layers = cifar10_arrays.joint(cifar10_arrays.plans(recipe), recipe)
+    model, students = cifar10_arrays.joint_model(cifar10_arrays.plans(recipe), recipe)
     in_float, in_int8 = recipe.phases
 
-    def profiled(phase: Phase) -> dict[str, Any]:
-        fitting.fit(joint, Phase(phase.name, 1, phase.rate, phase.seed), train, soft, None, [])
+    def profile(phase: Phase) -> dict[str, Any]:
+        fitting.fit(model, Phase(phase.name, 1, phase.rate, phase.seed), train, soft, None, [])
         clock = StepClock()
-        steps = fitting.Batches(train, soft, recipe.batch, phase.seed)
-        joint.fit(fed(steps), shuffle=False, verbose=0, callbacks=[clock])
-        kernels = recorded(lambda: joint.fit(fed(steps), shuffle=False, verbose=0))
+        steps = Batches(train, soft, recipe.batch, phase.seed)
+        model.fit(for_fit(steps), shuffle=False, verbose=0, callbacks=[clock])
+        kernels = recorded(lambda: model.fit(for_fit(steps), shuffle=False, verbose=0))
         return summary(kernels, len(steps), clock.median_ms)
 
     with precision.bfloat16_convolutions():
-        phases = {in_float.name: profiled(in_float)}
-    quantization.calibrate(
-        joint, layers.values(), fitting.Batches(train, soft, recipe.batch, 0).sample(args.steps)
-    )
-    quantization.set_mode(layers.values(), "quantized")
-    phases[in_int8.name] = profiled(in_int8)
+        phases = {in_float.name: profile(in_float)}
+    batches = Batches(train, soft, recipe.batch, 0).first_inputs(args.steps)
+    quantization.calibrate(model, students.values(), batches)
+    quantization.set_mode(students.values(), "quantized")
+    phases[in_int8.name] = profile(in_int8)
     _print(phases)
     cifar10_arrays.write(args.out, recipe, {"steps": args.steps, "phases": phases})
 
 
 def recorded(run: Callable[[], object]) -> dict[str, float]:
-    """Seconds in each kernel, ``scope/name:Type``, while ``run`` runs: how often it ran times its
-    median.
-    """
+    """Seconds in each kernel, ``scope/name:Type``, during ``run``: its count times its median."""
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
             run()
@@ -100,7 +96,7 @@ def recorded(run: Callable[[], object]) -> dict[str, float]:
     host = next(plane for plane in space.planes if plane.name == "/host:CPU")
     seconds: dict[str, list[float]] = defaultdict(list)
     for event in (event for line in host.lines for event in line.events):
-        # What else is recorded (the executor, iterators, calls) only wraps kernels.
+        # Other events (the executor, iterators, calls) only contain kernels.
         kernel = KERNEL.fullmatch(host.event_metadata[event.metadata_id].name)
         if kernel and not CALLS.search(kernel[1]):
             seconds[kernel[1]].append(event.duration_ps / 1e12)
@@ -108,14 +104,12 @@ def recorded(run: Callable[[], object]) -> dict[str, float]:
 
 
 def kind(kernel: str) -> str:
-    """Which of KINDS a kernel is of, or the rest."""
+    """The kind of a kernel, one of KINDS or the rest."""
     return next((name for name, pattern in KINDS.items() if re.search(pattern, kernel)), REST)
 
 
 def summary(kernels: dict[str, float], steps: int, wall_ms: float) -> dict[str, Any]:
-    """Milliseconds per step and each kind's share of the kernels' time; what the rest consists of,
-    by type.
-    """
+    """Milliseconds per step, and each kind's share of them; ``rest`` has the types of the rest."""
     total = sum(kernels.values())
     shares = dict.fromkeys((*KINDS, REST), 0.0)
     rest: dict[str, float] = defaultdict(float)
@@ -134,15 +128,12 @@ def summary(kernels: dict[str, float], steps: int, wall_ms: float) -> dict[str, 
 
 def _print(phases: dict[str, dict[str, Any]]) -> None:
     for name, found in phases.items():
-        print(
-            f"\n{name}: {found['wall_ms']} ms per step by the clock, {found['kernels_ms']} ms in kernels"
-        )
+        clock = f"{found['wall_ms']} ms per step by the clock"
+        print(f"\n{name}: {clock}, {found['kernels_ms']} ms in kernels")
         for part, share in found["shares"].items():
             print(f"  {part:24}{share:7.1%}")
-        print(
-            "  of which "
-            + ", ".join(f"{part} {share:.1%}" for part, share in found["rest"].items())
-        )
+        parts = [f"{part} {share:.1%}" for part, share in found["rest"].items()]
+        print(f"  of which {', '.join(parts)}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,9 +1,8 @@
-"""Teachers that others trained, of four kinds: does each load, and is its accuracy found with no
-scaling stated?
+"""Loads four kinds of teachers that others trained, and detects their input scaling.
 
     python -m benchmarks.teachers
 
-Prints what inspection found beside the accuracy that is known, writes
+Prints the accuracy with the detected scaling beside the published one, and writes
 benchmarks/results/teachers.json.
 """
 
@@ -12,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import real_data
+from service.contract.job import JobSpec
 from workers.compression import inspection
 
 RESULTS = Path(__file__).parent / "results" / "teachers.json"
@@ -50,7 +50,7 @@ def main() -> None:
 def row(title: str, model: Path, data: Path, known: float) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as scratch:
         loader = inspection.model(model, Path(scratch))["loader"]
-    found = inspection.accuracy(model, data, {})
+    found = inspection.accuracy(model, data, JobSpec().model_dump(mode="json"))
     return {
         "teacher": title,
         "loader": loader,

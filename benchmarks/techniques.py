@@ -5,12 +5,13 @@
 
 Every technique changes one thing about the reference: the recipe that the engine derives for all of
 CIFAR-10, with fewer images and epochs. Each training is quantized twice from the same float
-weights: with ranges of some training images, and by the recipe's quantization-aware epochs. int8
-figures are of the .tflite files; a gain is of the latter file over the reference's, in points.
+weights: with the ranges of some training images, and by the recipe's quantization-aware epochs.
+int8 figures are those of the .tflite files; a gain compares the second file with the reference's,
+in points.
 
-A training that is there is not made again, and an interrupted one goes on behind its last epoch.
-The table holds all that is there for any of the seeds, and how many each gain is the mean of. About
-45 minutes on two idle cores.
+A finished training is not repeated, and an interrupted one is continued. The table has every
+finished training of the seeds, and the number of seeds that each gain is the mean of. About 45
+minutes on two idle cores.
 """
 
 import argparse
@@ -25,16 +26,17 @@ from benchmarks import cifar10_arrays
 from benchmarks.cached_trainings import Figures, Training
 from workers.compression.recipe import Recipe
 from workers.compression.training import fitting
-from workers.compression.values import Dataset, Split, TeacherOutputs
+from workers.compression.values import Dataset, Split, TeacherLogits
 
 REFERENCE = "reference"
-WATCHED = 256
-"""Images after each epoch; the engine wants some, nothing is decided by them."""
+MONITORED = 256
+"""Images after each epoch, which only show the progress."""
 
 
-class InPlace(fitting.Joint):
-    """Smaller students learn from the largest one's logits (Yu & Huang 2019, section 3.3), it from
-    the teacher's.
+class InPlace(fitting.JointModel):
+    """The largest student learns from the teacher's logits, smaller ones from the largest one's.
+
+    Yu & Huang 2019, section 3.3.
     """
 
     def compute_loss(
@@ -42,34 +44,34 @@ class InPlace(fitting.Joint):
     ) -> Any:
         smaller = dict(y_pred)
         largest = {"large": smaller.pop("large")}
-        taught = {**y, "teacher": ops.stop_gradient(largest["large"])}
-        return super().compute_loss(x, y, largest) + super().compute_loss(x, taught, smaller)
+        targets = {**y, "teacher_logits": ops.stop_gradient(largest["large"])}
+        return super().compute_loss(x, y, largest) + super().compute_loss(x, targets, smaller)
 
 
 @dataclass(frozen=True)
 class Technique:
-    """A change of the reference's recipe, of its loss, or of which students are trained together."""
+    """A change of the reference: of its recipe, its loss or the students trained together."""
 
     name: str
     meaning: str
     changes: dict[str, Any] = field(default_factory=dict)
     alone: bool = False
-    joint: type[fitting.Joint] = fitting.Joint
+    model: type[fitting.JointModel] = fitting.JointModel
 
     def trainings(self, reference: Recipe, seed: int, *material: Any) -> list[Training]:
         recipe = replace(reference, seed=seed, **self.changes)
         plans = cifar10_arrays.plans(recipe)
         groups = [(plan,) for plan in plans] if self.alone else [plans]
-        return [Training(group, recipe, self.joint, *material) for group in groups]
+        return [Training(group, recipe, self.model, *material) for group in groups]
 
 
 TECHNIQUES = (
     Technique(REFERENCE, "distilled from the fixed teacher, joint, the first layers shared"),
     Technique("labels", "no distillation: soft_weight 0", {"soft_weight": 0.0}),
-    Technique("alone", "no sharing: each student by itself", alone=True),
-    Technique("in-place", "smaller students learn from the largest one", joint=InPlace),
+    Technique("alone", "no sharing: each student is trained alone", alone=True),
+    Technique("in-place", "smaller students learn from the largest one", model=InPlace),
     Technique("sparsity", "magnitude pruning: half of all weights", {"sparsity": 0.5}),
-    Technique("joint-teacher", "the teacher is trained along", {"teacher": "joint"}),
+    Technique("joint-teacher", "the teacher is trained too", {"teacher_training": "joint"}),
 )
 
 
@@ -105,27 +107,24 @@ def main() -> None:
 
 
 def table(found: dict[tuple[str, int], Figures]) -> list[dict[str, Any]]:
-    """A row per technique and student: means over the seeds; ``gains`` over the reference per seed,
-    in points.
+    """A row per technique and student, with means over the seeds.
+
+    ``gains`` are over the reference with the same seed, in points.
     """
     rows = []
     for name in dict.fromkeys(name for name, _ in found):
-        every = {seed: figures for (technique, seed), figures in found.items() if technique == name}
-        for student, figures in next(iter(every.values())).items():
-            means = {
-                key: round(mean(each[student][key] for each in every.values()), 4)
-                for key in figures
-            }
-            gains = {
-                seed: round(
-                    100
-                    * (each[student]["int8_top1"] - found[REFERENCE, seed][student]["int8_top1"]),
-                    2,
-                )
-                for seed, each in every.items()
-                if (REFERENCE, seed) in found
-            }
-            rows.append({"technique": name, "student": student} | means | {"gains": gains})
+        by_seed = {seed: row for (technique, seed), row in found.items() if technique == name}
+        for student, figures in next(iter(by_seed.values())).items():
+            row: dict[str, Any] = {"technique": name, "student": student}
+            for key in figures:
+                row[key] = round(mean(each[student][key] for each in by_seed.values()), 4)
+            row["gains"] = {}
+            for seed, each in by_seed.items():
+                if (REFERENCE, seed) in found:
+                    reference = found[REFERENCE, seed][student]["int8_top1"]
+                    gain = each[student]["int8_top1"] - reference
+                    row["gains"][seed] = round(100 * gain, 2)
+            rows.append(row)
     return rows
 
 
@@ -133,23 +132,22 @@ def _figures(trainings: list[Training]) -> Figures:
     return {name: row for each in trainings for name, row in each.figures().items()}
 
 
-def _material(images: int, test: int) -> tuple[Dataset, TeacherOutputs]:
+def _material(images: int, test: int) -> tuple[Dataset, TeacherLogits]:
     train, tested = cifar10_arrays.splits(images, test)
-    watched = Split(train.images[:WATCHED], train.labels[:WATCHED])
-    return Dataset(cifar10_arrays.CLASSES, train, watched, tested, {}), cifar10_arrays.outputs(
-        train
-    )
+    monitored = Split(train.features[:MONITORED], train.labels[:MONITORED])
+    data = Dataset(cifar10_arrays.CLASSES, train, monitored, tested, {})
+    return data, cifar10_arrays.teacher_logits(train)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    print(
-        f"{'':24}{'float32':>9}{'sampled':>9}{'trained':>9}{'gain':>12}{'bytes':>9}{'gzip':>9}{'seconds':>9}"
-    )
+    titles = f"{'float32':>9}{'sampled':>9}{'trained':>9}{'gain':>12}"
+    print(f"{'':24}{titles}{'bytes':>9}{'gzip':>9}{'seconds':>9}")
     for row in rows:
         gain = f"{mean(row['gains'].values()):+.2f} ({len(row['gains'])})" if row["gains"] else "-"
         print(
-            f"{row['technique']:15}{row['student']:9}{row['float32_top1']:>9.2%}{row['post_training_top1']:>9.2%}"
-            f"{row['int8_top1']:>9.2%}{gain:>12}{row['bytes']:>9,.0f}{row['gzip_bytes']:>9,.0f}{row['seconds']:>9.0f}"
+            f"{row['technique']:15}{row['student']:9}{row['float32_top1']:>9.2%}"
+            f"{row['post_training_top1']:>9.2%}{row['int8_top1']:>9.2%}{gain:>12}"
+            f"{row['bytes']:>9,.0f}{row['gzip_bytes']:>9,.0f}{row['seconds']:>9.0f}"
         )
 
 

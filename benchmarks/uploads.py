@@ -1,9 +1,8 @@
-"""How fast a large file gets in, and what it costs the API: ``python -m benchmarks.uploads [--mib
-1024]``.
+"""The speed of uploading a large file, and the API's memory: ``python -m benchmarks.uploads``.
 
-A real uvicorn process and the SDK's client on one machine, against the directory store and against
-S3 (SeaweedFS); beside them a plain copy on the same disk. The process's peak memory is VmHWM, reset
-before each upload.
+A real uvicorn process and the SDK's client run on one machine, with the directory store and with S3
+(SeaweedFS), and a plain copy on the same disk for comparison. The peak memory is the process's
+VmHWM, which is reset before each upload.
 """
 
 import argparse
@@ -37,7 +36,7 @@ from service.contract.settings import Settings
 uvicorn.run(create_app(Settings()), port=int(sys.argv[1]), log_level="warning")
 """
 WAYS: dict[str, Callable[[Client, Path], object]] = {
-    "parts": lambda client, file: client.upload(file),
+    "parts": lambda client, file: client.upload_file(file),
     "one request": lambda client, file: one_request(client, file),
 }
 
@@ -74,13 +73,8 @@ def measure(folder: Path, mib: int) -> list[dict[str, Any]]:
     (folder / "copy.bin").unlink()
     rows += measure_store("directory", Settings(data_dir=folder / "directory"), file, mib)
     with s3_server() as server:
-        s3 = {
-            "s3_bucket": "bench",
-            "s3_endpoint_url": server.endpoint_url,
-            "s3_access_key_id": server.access_key_id,
-            "s3_secret_access_key": server.secret_access_key,
-        }
-        rows += measure_store("s3", Settings(data_dir=folder / "s3", **s3), file, mib)  # type: ignore[arg-type]
+        s3 = Settings(data_dir=folder / "s3", **server.settings("bench"))
+        rows += measure_store("s3", s3, file, mib)
     return rows
 
 
@@ -99,7 +93,7 @@ def measure_store(store: str, settings: Settings, file: Path, mib: int) -> list[
 
 
 def one_request(client: Client, file: Path) -> None:
-    """What ``curl -T FILE`` does."""
+    """An upload as ``curl -T FILE`` does it."""
     client.transport.request(
         "POST", "/v1/models/upload", params={"filename": file.name}, content=chunks(file)
     )
@@ -113,9 +107,7 @@ def chunks(file: Path) -> Iterator[bytes]:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[tuple[int, Client]]:
-    """The API as a process of its own; no worker runs, since its inspections would compete for the
-    cores.
-    """
+    """The API in a process of its own, without a worker, which would compete for the cores."""
     settings.data_dir.mkdir()
     database_version.prepare(settings)
     key = accounts.open_account(sessions(connect(settings.database)), "benchmark") or ""
@@ -139,7 +131,7 @@ def free_port() -> int:
 def wait_for(client: Client) -> None:
     for _ in range(200):
         try:
-            client.health()
+            client.get_health()
             return
         except Exception:
             threading.Event().wait(0.1)
@@ -179,14 +171,12 @@ def row(store: str, way: str, mib: int, seconds: float) -> dict[str, Any]:
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    print(
-        f"{'store':<12}{'way':<14}{'seconds':>9}{'MB/s':>8}{'API at rest MiB':>18}{'API peak MiB':>14}"
-    )
+    titles = f"{'store':<12}{'way':<14}{'seconds':>9}{'MB/s':>8}"
+    print(f"{titles}{'API at rest MiB':>18}{'API peak MiB':>14}")
     for each in rows:
-        memory = [each.get(name, "") for name in ("api_rest_mib", "api_peak_mib")]
-        print(
-            f"{each['store']:<12}{each['way']:<14}{each['seconds']:>9}{each['mb_per_s']:>8}{memory[0]:>18}{memory[1]:>14}"
-        )
+        at_rest, peak = each.get("api_rest_mib", ""), each.get("api_peak_mib", "")
+        figures = f"{each['seconds']:>9}{each['mb_per_s']:>8}{at_rest:>18}{peak:>14}"
+        print(f"{each['store']:<12}{each['way']:<14}{figures}")
 
 
 if __name__ == "__main__":

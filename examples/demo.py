@@ -1,5 +1,4 @@
-"""The main job, as a user would do it: start the service and compress the Fashion-MNIST teacher
-through HTTP.
+"""Start the service and compress the Fashion-MNIST teacher through its HTTP API, as a user would.
 
 python examples/demo.py [--out DIR] [--effort draft|standard|thorough]
 """
@@ -57,11 +56,11 @@ def main() -> int:
 
 
 def _address(server: subprocess.Popen[str]) -> str:
-    """The URL that the server prints once it listens."""
+    """The URL that the server prints when it is ready."""
     for line in server.stdout or ():
         if LISTENS in line:
             return line.split(LISTENS)[1].split()[0]
-    raise SystemExit("l2c serve ended before it listened; its log is beside the results")
+    raise SystemExit("l2c serve ended before it was ready; see service/log in the output folder")
 
 
 if __name__ == "__main__":

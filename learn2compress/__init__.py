@@ -1,4 +1,4 @@
-"""What users import: ``from learn2compress import Client``. The ``l2c`` command line is in ``cli``."""
+"""What users import: ``from learn2compress import Client``. The command line is in ``cli``."""
 
 from learn2compress.client import Client
 from learn2compress.transport import ClientError, ConnectionFailed, Refused

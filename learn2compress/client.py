@@ -1,47 +1,53 @@
-"""The Python SDK: what the HTTP API can do, with resumed transfers, patient retries and typed
-errors.
+"""The Python client: what the HTTP API offers, with resumed transfers, retries and typed errors.
 
-client = Client("http://127.0.0.1:8000", key)
-model = client.create("models", client.upload(Path("net.keras")).id)
+with Client("http://127.0.0.1:8000", key) as client:
+    model = client.create_model(client.upload_file(Path("net.keras")).id)
 """
 
-import itertools
+import math
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel
 
 from learn2compress import transfers
-from learn2compress.transport import ConnectionFailed, Refused, Transport, address
+from learn2compress.transport import Transport, address, parsed
 from service.contract.job import FINISHED, InspectionState, JobSpec
+from service.contract.report import Report
 from service.contract.views import (
     CreatedKey,
     DatasetView,
-    EventView,
+    Health,
     JobSummary,
     JobView,
     KeyView,
     ModelView,
     Page,
+    ProgressEventView,
+    RecordSummary,
+    StateEventView,
+    UploadSummary,
     UploadView,
     VariantView,
 )
 
-__all__ = ["Client", "ConnectionFailed", "Refused"]
-
-Kind = Literal["models", "datasets"]
-VIEWS: dict[str, type[ModelView] | type[DatasetView]] = {
-    "models": ModelView,
-    "datasets": DatasetView,
-}
+View = TypeVar("View", bound=BaseModel)
+Record = TypeVar("Record", ModelView, DatasetView)
 SECONDS_BETWEEN_LOOKS = 0.3
+PAGE = 100
 
 
 class Client:
-    """Safe to share between threads. Every method raises Refused (the service said no; it carries
-    code, message and hint) or ConnectionFailed (nobody answered, after all retries). Waiting for an
-    inspection or a job, and a single look that is ``patient``, outlast a service that restarts: up
-    to five minutes without an answer.
+    """One service and one key. Safe to share between threads.
+
+    Every method raises Refused (the service answered with an error: code, message and hint) or
+    ConnectionFailed (no answer after all retries). ``wait_for_*`` and ``watch_job`` go on for up to
+    five minutes without an answer, so that they outlast a restart of the service.
+
+    ``list_*`` yield newest first and fetch a page at a time; ``labels`` must all be there.
     """
 
     def __init__(self, url: str, key: str, *, timeout: float = 60.0, attempts: int = 6):
@@ -56,7 +62,7 @@ class Client:
     def close(self) -> None:
         self.transport.close()
 
-    def upload(
+    def upload_file(
         self,
         path: Path,
         *,
@@ -65,137 +71,209 @@ class Client:
         created: Callable[[str], None] = lambda upload_id: None,
         sent: Callable[[int], None] = lambda count: None,
     ) -> UploadView:
-        """Send the file in parts, several at once; the service checks its SHA-256, computed here
-        when not given.
+        """Send the file in parts, several at once; the service checks its SHA-256.
 
-        ``resume`` is the id of an upload to go on with, where it still exists; ``created`` is told
-        the id as soon as there is one; ``sent`` is told how many more bytes have arrived.
+        ``resume`` is the id of an upload to continue, if it still exists. ``created`` is told the
+        id as soon as there is one; ``sent`` is told how many more bytes have arrived.
         """
         sha256 = sha256 or transfers.file_sha256(path)
         return transfers.upload(self.transport, path, sha256, resume, created, sent)
 
-    def upload_state(self, upload_id: str) -> UploadView:
-        return UploadView.model_validate(self.transport.json("GET", address("uploads", upload_id)))
+    def get_upload(self, upload_id: str) -> UploadView:
+        return self._get(UploadView, address("uploads", upload_id))
+
+    def list_uploads(
+        self, *, state: str | None = None, name: str | None = None
+    ) -> Iterator[UploadSummary]:
+        return self._list(UploadSummary, address("uploads"), state=state, name=name)
 
     def delete_upload(self, upload_id: str) -> None:
-        self.transport.request("DELETE", address("uploads", upload_id))
+        self._delete("uploads", upload_id)
 
-    def create(
-        self, kind: Kind, upload_id: str, name: str | None = None
-    ) -> ModelView | DatasetView:
-        """A model or dataset of a completed upload; it is validating until a worker has inspected
-        it.
-        """
-        wanted = {"upload_id": upload_id} | ({"name": name} if name else {})
-        return VIEWS[kind].model_validate(self.transport.json("POST", address(kind), json=wanted))
+    def create_model(
+        self, upload_id: str, name: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> ModelView:
+        """A model of a completed upload; it is validating until a worker has inspected it."""
+        return self._create_record(ModelView, "models", upload_id, name, labels)
 
-    def record(self, kind: Kind, record_id: str, patient: bool = False) -> ModelView | DatasetView:
-        return VIEWS[kind].model_validate(
-            self.transport.json("GET", address(kind, record_id), patient=patient)
-        )
+    def create_dataset(
+        self, upload_id: str, name: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> DatasetView:
+        """A dataset of a completed upload; it is validating until a worker has inspected it."""
+        return self._create_record(DatasetView, "datasets", upload_id, name, labels)
 
-    def records(self, kind: Kind) -> Iterator[ModelView | DatasetView]:
-        """All of them, newest first, fetched a page at a time."""
-        return (VIEWS[kind].model_validate(item) for item in self._pages(address(kind)))
+    def get_model(self, model_id: str) -> ModelView:
+        return self._get(ModelView, address("models", model_id))
 
-    def inspected(
-        self, kind: Kind, record_id: str, timeout: float | None = None
-    ) -> ModelView | DatasetView:
-        """Wait until the record is ready or rejected, after others' jobs if need be; raises
-        TimeoutError when that takes more than ``timeout`` seconds.
-        """
-        for _ in (
-            itertools.count()
-            if timeout is None
-            else range(int(timeout / SECONDS_BETWEEN_LOOKS) + 1)
-        ):
-            record = self.record(kind, record_id, patient=True)
-            if record.state != InspectionState.VALIDATING:
-                return record
-            threading.Event().wait(SECONDS_BETWEEN_LOOKS)
-        raise TimeoutError(f"{record_id} is still being inspected: is a worker running?")
+    def get_dataset(self, dataset_id: str) -> DatasetView:
+        return self._get(DatasetView, address("datasets", dataset_id))
 
-    def delete(self, kind: Kind, record_id: str) -> None:
-        self.transport.request("DELETE", address(kind, record_id))
+    def list_models(self, **filters: Any) -> Iterator[RecordSummary]:
+        """``filters``: state, name, labels (a mapping), sha256 (of the uploaded file)."""
+        return self._list(RecordSummary, address("models"), **filters)
 
-    def submit(self, model_id: str, dataset_id: str, spec: JobSpec | None = None) -> JobView:
-        wanted: dict[str, Any] = {"model_id": model_id, "dataset_id": dataset_id}
-        if spec is not None:
-            wanted["spec"] = spec.model_dump(mode="json")
-        return JobView.model_validate(self.transport.json("POST", "/v1/jobs", json=wanted))
+    def list_datasets(self, **filters: Any) -> Iterator[RecordSummary]:
+        """``filters``: state, name, labels (a mapping), sha256 (of the uploaded file)."""
+        return self._list(RecordSummary, address("datasets"), **filters)
 
-    def job(self, job_id: str, patient: bool = False) -> JobView:
-        return JobView.model_validate(
-            self.transport.json("GET", address("jobs", job_id), patient=patient)
-        )
+    def wait_for_model(self, model_id: str, timeout: float = math.inf) -> ModelView:
+        """The model once it is ready or rejected; raises TimeoutError after ``timeout`` seconds."""
+        return self._wait_for_record(ModelView, "models", model_id, timeout)
 
-    def jobs(self) -> Iterator[JobSummary]:
-        """All of them, newest first, fetched a page at a time."""
-        return (JobSummary.model_validate(item) for item in self._pages("/v1/jobs"))
+    def wait_for_dataset(self, dataset_id: str, timeout: float = math.inf) -> DatasetView:
+        """The dataset once it is ready or rejected; raises TimeoutError after ``timeout`` s."""
+        return self._wait_for_record(DatasetView, "datasets", dataset_id, timeout)
 
-    def cancel(self, job_id: str) -> JobView:
+    def delete_model(self, model_id: str) -> None:
+        self._delete("models", model_id)
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        self._delete("datasets", dataset_id)
+
+    def create_job(
+        self,
+        model_id: str,
+        dataset_id: str,
+        spec: JobSpec | None = None,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> JobView:
+        """Queue a compression; model and dataset must be ready."""
+        spec = spec or JobSpec()
+        wanted = {"model_id": model_id, "dataset_id": dataset_id, **_named(name, labels)}
+        body = {**wanted, "spec": spec.model_dump(mode="json")}
+        return parsed(JobView, self.transport.json("POST", "/v1/jobs", json=body))
+
+    def get_job(self, job_id: str, *, patient: bool = False) -> JobView:
+        """``patient``: go on trying for up to five minutes, as ``wait_for_job`` does."""
+        return parsed(JobView, self.transport.json("GET", address("jobs", job_id), patient=patient))
+
+    def list_jobs(self, **filters: Any) -> Iterator[JobSummary]:
+        """``filters``: state, name, labels (a mapping), model_id, dataset_id."""
+        return self._list(JobSummary, address("jobs"), **filters)
+
+    def cancel_job(self, job_id: str) -> JobView:
         answer = self.transport.json("POST", address("jobs", job_id, "cancel"), repeatable=True)
-        return JobView.model_validate(answer)
+        return parsed(JobView, answer)
 
-    def events(self, job_id: str, after: int = 0) -> Iterator[EventView]:
-        """What the job says from event ``after`` on until it has ended; a lost connection is taken
-        up again.
-        """
+    def delete_job(self, job_id: str) -> None:
+        """Delete an ended job with its variants, events, report and files."""
+        self._delete("jobs", job_id)
+
+    def watch_job(
+        self, job_id: str, after: int = 0
+    ) -> Iterator[ProgressEventView | StateEventView]:
+        """The events after event ``after`` until the job has ended; reconnects by itself."""
         while True:
             for event in self.transport.events(address("jobs", job_id, "events"), after):
                 yield event
                 after = event.id
-                if event.data.get("state") in FINISHED:
+                if isinstance(event, StateEventView) and event.data.state in FINISHED:
                     return
-            if self.job(job_id, patient=True).state in FINISHED:
+            if self.get_job(job_id, patient=True).state in FINISHED:
                 return
 
-    def wait(self, job_id: str) -> JobView:
+    def wait_for_job(self, job_id: str) -> JobView:
         """The job once it has ended."""
-        for _ in self.events(job_id):
+        for _ in self.watch_job(job_id):
             pass
-        return self.job(job_id, patient=True)
+        return self.get_job(job_id, patient=True)
 
-    def report(self, job_id: str) -> dict[str, Any]:
-        report: dict[str, Any] = self.transport.json("GET", address("jobs", job_id, "report"))
-        return report
+    def get_report(self, job_id: str) -> Report:
+        """All of report.json; raises Refused (not_ready) unless the job has succeeded."""
+        return self._get(Report, address("jobs", job_id, "report"))
 
-    def plot(self, job_id: str, format: Literal["png", "svg"] = "png") -> bytes:
-        return self.transport.request(
-            "GET", address("jobs", job_id, "plot"), params={"format": format}
-        ).content
+    def get_plot(self, job_id: str, format: Literal["png", "svg"] = "png") -> bytes:
+        """The plot of accuracy over bytes."""
+        path = address("jobs", job_id, "plot")
+        return self.transport.request("GET", path, params={"format": format}).content
 
-    def variant(self, variant_id: str) -> VariantView:
-        return VariantView.model_validate(
-            self.transport.json("GET", address("variants", variant_id))
-        )
+    def get_variant(self, variant_id: str) -> VariantView:
+        return self._get(VariantView, address("variants", variant_id))
 
-    def download(self, variant: VariantView, target: Path) -> Path:
-        """The variant's .tflite as ``target``: resumed from ``target``.part, renamed once its
-        SHA-256 is right.
+    def list_variants(self, **filters: Any) -> Iterator[VariantView]:
+        """``filters``: limits, quantization, name, job_id, labels (of the job), sort (``-top1``).
+
+        Limits: max_bytes, max_macs, max_latency_ms, min_top1, min_top3, min_top5.
+        """
+        return self._list(VariantView, address("variants"), **filters)
+
+    def download_variant(self, variant: VariantView, target: Path) -> Path:
+        """Download the .tflite to ``target``, which appears once its SHA-256 is right.
+
+        A download that was cut short is resumed from ``target``.part.
         """
         return transfers.download(self.transport, variant, target)
 
     def create_key(self, name: str) -> CreatedKey:
-        return CreatedKey.model_validate(
-            self.transport.json("POST", "/v1/keys", json={"name": name})
-        )
+        answer = self.transport.json("POST", "/v1/keys", json={"name": name})
+        return parsed(CreatedKey, answer)
 
-    def api_keys(self) -> list[KeyView]:
-        return [KeyView.model_validate(item) for item in self.transport.json("GET", "/v1/keys")]
+    def list_keys(self, name: str | None = None) -> Iterator[KeyView]:
+        return self._list(KeyView, address("keys"), name=name)
 
     def delete_key(self, key_id: str) -> None:
-        self.transport.request("DELETE", address("keys", key_id))
+        self._delete("keys", key_id)
 
-    def health(self) -> dict[str, Any]:
-        health: dict[str, Any] = self.transport.json("GET", "/healthz")
-        return health
+    def get_health(self) -> Health:
+        return self._get(Health, "/healthz")
 
-    def _pages(self, path: str) -> Iterator[Any]:
-        params = {"limit": "100"}
+    def _get(self, view: type[View], path: str) -> View:
+        return parsed(view, self.transport.json("GET", path))
+
+    def _delete(self, kind: str, row_id: str) -> None:
+        self.transport.request("DELETE", address(kind, row_id))
+
+    def _create_record(
+        self,
+        view: type[Record],
+        kind: str,
+        upload_id: str,
+        name: str | None,
+        labels: Mapping[str, str] | None,
+    ) -> Record:
+        body = {"upload_id": upload_id, **_named(name, labels)}
+        return parsed(view, self.transport.json("POST", address(kind), json=body))
+
+    def _wait_for_record(
+        self, view: type[Record], kind: str, record_id: str, timeout: float
+    ) -> Record:
+        deadline = time.monotonic() + timeout
+        while True:
+            answer = self.transport.json("GET", address(kind, record_id), patient=True)
+            record = parsed(view, answer)
+            if record.state != InspectionState.VALIDATING:
+                return record
+            if time.monotonic() >= deadline:
+                break
+            threading.Event().wait(SECONDS_BETWEEN_LOOKS)
+        raise TimeoutError(f"{record_id} is still being inspected: is a worker running?")
+
+    def _list(
+        self,
+        view: type[View],
+        path: str,
+        labels: Mapping[str, str] | None = None,
+        **filters: Any,
+    ) -> Iterator[View]:
+        params = {name: value for name, value in filters.items() if value is not None}
+        params |= {"limit": PAGE, "label": [f"{key}:{value}" for key, value in _items(labels)]}
         while True:
             page = Page[Any].model_validate(self.transport.json("GET", path, params=params))
-            yield from page.items
+            for item in page.items:
+                yield parsed(view, item)
             if page.next_cursor is None:
                 return
-            params = {"limit": "100", "cursor": page.next_cursor}
+            params["cursor"] = page.next_cursor
+
+
+def _items(labels: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    return list((labels or {}).items())
+
+
+def _named(name: str | None, labels: Mapping[str, str] | None) -> dict[str, Any]:
+    """Name and labels of a request body; the server names what is not named."""
+    given: dict[str, Any] = {"labels": dict(_items(labels))}
+    if name is not None:
+        given["name"] = name
+    return given

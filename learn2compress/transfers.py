@@ -8,11 +8,20 @@ from pathlib import Path
 
 import httpx
 
-from learn2compress.transport import ConnectionFailed, Refused, Transport, address, pause
+from learn2compress.transport import (
+    ConnectionFailed,
+    Refused,
+    Transport,
+    address,
+    parsed,
+    pause,
+)
 from service.contract.views import UploadView, VariantView
 
 CHUNK_BYTES = 1024 * 1024
+# Three hide the round trip of each; more would hold as many parts in memory.
 PARTS_IN_FLIGHT = 3
+# The server reads the whole file once more before it answers.
 SECONDS_TO_HASH_A_LARGE_FILE = 1800.0
 DOWNLOAD_ATTEMPTS = 6
 
@@ -35,10 +44,10 @@ def upload(
     created: Callable[[str], None],
     sent: Callable[[int], None],
 ) -> UploadView:
-    """See ``Client.upload``."""
+    """See ``Client.upload_file``."""
     found = _resumed(transport, sha256, resume) or _announced(transport, path, sha256)
     created(found.id)
-    sent(sum(part.size for part in found.parts))
+    sent(sum(part.bytes for part in found.parts))
     if found.completed_at is not None:
         return found
     _send_missing(transport, path, found, sent)
@@ -46,13 +55,11 @@ def upload(
     done = transport.json(
         "POST", address("uploads", found.id, "complete"), json={}, repeatable=True, timeout=patience
     )
-    return UploadView.model_validate(done)
+    return parsed(UploadView, done)
 
 
 def download(transport: Transport, variant: VariantView, target: Path) -> Path:
-    """See ``Client.download``; raises Refused with code sha256_mismatch when the bytes are not the
-    variant's.
-    """
+    """See ``Client.download_variant``; raises Refused (sha256_mismatch) for other bytes."""
     part = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
@@ -77,7 +84,7 @@ def _resumed(transport: Transport, sha256: str, upload_id: str | None) -> Upload
     if upload_id is None:
         return None
     try:
-        found = UploadView.model_validate(transport.json("GET", address("uploads", upload_id)))
+        found = parsed(UploadView, transport.json("GET", address("uploads", upload_id)))
     except Refused as refusal:
         if refusal.status in (404, 422):
             return None
@@ -86,10 +93,8 @@ def _resumed(transport: Transport, sha256: str, upload_id: str | None) -> Upload
 
 
 def _announced(transport: Transport, path: Path, sha256: str) -> UploadView:
-    wanted = {"filename": path.name, "size": path.stat().st_size, "sha256": sha256}
-    return UploadView.model_validate(
-        transport.json("POST", "/v1/uploads", json=wanted, repeatable=True)
-    )
+    wanted = {"filename": path.name, "bytes": path.stat().st_size, "sha256": sha256}
+    return parsed(UploadView, transport.json("POST", "/v1/uploads", json=wanted, repeatable=True))
 
 
 def _send_missing(
@@ -99,9 +104,9 @@ def _send_missing(
     flying: set[Future[int]] = set()
     with path.open("rb") as file, ThreadPoolExecutor(PARTS_IN_FLIGHT) as pool:
         for number in sorted(missing):
-            file.seek((number - 1) * found.part_size)
+            file.seek((number - 1) * found.part_bytes)
             flying.add(
-                pool.submit(_send_part, transport, found.id, number, file.read(found.part_size))
+                pool.submit(_send_part, transport, found.id, number, file.read(found.part_bytes))
             )
             if len(flying) >= PARTS_IN_FLIGHT:
                 landed, flying = wait(flying, return_when=FIRST_COMPLETED)

@@ -1,6 +1,4 @@
-"""Requests that survive a bad line: retried with growing pauses where that is safe, refused with
-typed errors.
-"""
+"""HTTP requests that survive a bad connection: retried with growing pauses where that is safe."""
 
 import json
 import random
@@ -8,17 +6,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+from pydantic import BaseModel
 
-from service.contract.views import EventView
+from service.contract.views import EVENT, ProgressEventView, StateEventView
 
+View = TypeVar("View", bound=BaseModel)
 LONGEST_PAUSE_SECONDS = 5.0
-SILENCE_SECONDS = 60.0
-SECONDS_OF_PATIENCE = 300.0
+# The service sends a comment every 15 s while a job says nothing.
+LONGEST_SILENCE_SECONDS = 60.0
+# Longer than a restart of the service takes, also with a migration.
+LONGEST_OUTAGE_SECONDS = 300.0
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 TEMPORARY = frozenset({502, 503, 504})
 
@@ -32,15 +33,20 @@ class ClientError(Exception):
 
 
 class ConnectionFailed(ClientError):
-    """Nobody answered, or the line broke and stayed broken."""
+    """No answer after all retries."""
 
 
 class Refused(ClientError):
-    """The service answered with a problem (RFC 9457)."""
+    """The service answered with a problem (RFC 9457).
 
-    def __init__(self, status: int, code: str, message: str, hint: str = ""):
+    ``cause_code`` tells, with code ``rejected``, what the inspection found.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, hint: str = "", cause_code: str | None = None
+    ):
         super().__init__(code, message, hint)
-        self.status = status
+        self.status, self.cause_code = status, cause_code
 
 
 class Transport:
@@ -49,7 +55,7 @@ class Transport:
     def __init__(self, url: str, key: str, timeout: float, attempts: int):
         self.url = url.rstrip("/")
         self._attempts = attempts
-        self._heard = float("-inf")
+        self._last_answer = float("-inf")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             self._http = httpx.Client(
@@ -69,37 +75,35 @@ class Transport:
     def request(
         self, method: str, path: str, *, repeatable: bool = False, patient: bool = False, **how: Any
     ) -> httpx.Response:
-        """The answer, when it is a good one. A request that may have had effects is not sent twice
-        unless ``repeatable``; one that never reached the service always is. A ``patient`` one
-        outlasts an outage.
+        """The answer if it is no error, else raises Refused or ConnectionFailed.
+
+        A request that may have changed something is sent again only if it is ``repeatable`` or
+        never reached the service. A ``patient`` one is tried again throughout an outage.
         """
-        for attempt in count():
-            if attempt:
-                pause(attempt)
-            last = self._gives_up(attempt + 1, patient)
+        repeatable = repeatable or method in REPEATABLE
+        attempt = 1
+        while True:
+            last = self._give_up(attempt, patient)
             try:
                 answer = self._http.request(method, path, **how)
             except httpx.TransportError as error:
                 unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
-                if last or not (unsent or repeatable or method in REPEATABLE):
+                if last or not (unsent or repeatable):
                     raise self._failed(error) from error
-                continue
-            if (
-                last
-                or answer.status_code not in TEMPORARY
-                or not (repeatable or method in REPEATABLE)
-            ):
-                self._heard = time.monotonic()
-                return checked(answer)
-        raise AssertionError("counting does not end")
+            else:
+                if last or not repeatable or answer.status_code not in TEMPORARY:
+                    self._last_answer = time.monotonic()
+                    return checked(answer)
+            pause(attempt)
+            attempt += 1
 
     @contextmanager
     def stream(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """A good answer whose body is still to come; raises ConnectionFailed where there is none or
-        the line breaks.
-        """
+        """An answer that is no error, its body not yet read. Raises Refused or ConnectionFailed."""
         try:
-            with self._http.stream("GET", path, headers=headers, timeout=SILENCE_SECONDS) as answer:
+            with self._http.stream(
+                "GET", path, headers=headers, timeout=LONGEST_SILENCE_SECONDS
+            ) as answer:
                 if answer.status_code in TEMPORARY:
                     raise self._failed(f"{answer.status_code} {answer.reason_phrase}")
                 if answer.is_error:
@@ -108,14 +112,12 @@ class Transport:
                 try:
                     yield answer
                 finally:
-                    self._heard = time.monotonic()
+                    self._last_answer = time.monotonic()
         except httpx.TransportError as error:
             raise self._failed(error) from error
 
-    def events(self, path: str, after: int) -> Iterator[EventView]:
-        """The events behind ``after`` until the stream ends; taken up where the line broke, also
-        after an outage.
-        """
+    def events(self, path: str, after: int) -> Iterator[ProgressEventView | StateEventView]:
+        """The events after ``after`` until the stream ends; reconnects, also after an outage."""
         failures = 0
         while True:
             try:
@@ -126,13 +128,13 @@ class Transport:
                 return
             except ConnectionFailed:
                 failures += 1
-                if self._gives_up(failures, patient=True):
+                if self._give_up(failures, patient=True):
                     raise
                 pause(failures)
 
-    def _gives_up(self, failures: int, patient: bool) -> bool:
-        """A service that has answered in the last minutes is most likely being restarted."""
-        restarting = patient and time.monotonic() < self._heard + SECONDS_OF_PATIENCE
+    def _give_up(self, failures: int, patient: bool) -> bool:
+        """Whether to stop trying. A service that answered a short time ago may be restarting."""
+        restarting = patient and time.monotonic() < self._last_answer + LONGEST_OUTAGE_SECONDS
         return failures >= self._attempts and not restarting
 
     def _failed(self, error: object) -> ConnectionFailed:
@@ -143,20 +145,21 @@ class Transport:
 
 
 def address(*parts: object) -> str:
-    """The path below /v1 with every part escaped: an id may come from anywhere."""
+    """The path below /v1, every part escaped, since an id may hold any character."""
     return "/v1/" + "/".join(quote(str(part), safe="") for part in parts)
 
 
 def pause(attempt: int) -> None:
-    """0.2 s, then twice as long each time up to 5 s; up to a half less by chance, so that clients spread
-    out.
+    """Wait 0.2 s, then twice as long each time up to 5 s.
+
+    Randomly up to a half less, so that clients do not come back all at once.
     """
     seconds = min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt)
     threading.Event().wait(seconds * random.uniform(0.5, 1.0))
 
 
 def checked(answer: httpx.Response) -> httpx.Response:
-    """The answer itself unless it is an error, which becomes Refused."""
+    """The answer; raises Refused if it is an error."""
     if not answer.is_error:
         return answer
     try:
@@ -167,11 +170,16 @@ def checked(answer: httpx.Response) -> httpx.Response:
         raise Refused(
             answer.status_code, "not_this_service", message, "Check the address."
         ) from None
-    raise Refused(answer.status_code, code, detail, hint)
+    raise Refused(answer.status_code, code, detail, hint, problem.get("cause_code"))
 
 
-def parse(lines: Iterator[str]) -> Iterator[EventView]:
-    """Server-sent events with ids; comments, which keep the line alive, are dropped."""
+def parsed(view: type[View], answer: Any) -> View:
+    """The answer as ``view``; fields that a newer service may add are ignored."""
+    return view.model_validate(answer, extra="ignore")
+
+
+def parse(lines: Iterator[str]) -> Iterator[ProgressEventView | StateEventView]:
+    """Server-sent events with ids; comments, which keep the connection alive, are dropped."""
     fields: dict[str, str] = {}
     for line in lines:
         if line:
@@ -179,6 +187,7 @@ def parse(lines: Iterator[str]) -> Iterator[EventView]:
             fields[name] = value.removeprefix(" ")
             continue
         if {"id", "data"} <= fields.keys():
-            kind = fields.get("event", "message")
-            yield EventView(id=int(fields["id"]), type=kind, data=json.loads(fields["data"]))
+            data = json.loads(fields["data"])
+            event = {"id": fields["id"], "type": fields.get("event"), "data": data}
+            yield EVENT.validate_python(event, extra="ignore")
         fields = {}

@@ -1,6 +1,4 @@
-"""The database's history. ``upgrade`` brings a database to the newest version from wherever it
-stands.
-"""
+"""The database's history; ``upgrade`` brings a database of any version to the newest one."""
 
 from pathlib import Path
 
@@ -23,9 +21,15 @@ def upgrade(database_url: str) -> None:
     """
     engine = connect(database_url)
     try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(ONE_AT_A_TIME[engine.dialect.name])
-            command.upgrade(alembic_config(connection), "head")
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                # Alembic copies and drops tables; with foreign keys on, rows that refer to a
+                # dropped table would be deleted. SQLite ignores this inside a transaction.
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                connection.commit()
+            with connection.begin():
+                connection.exec_driver_sql(ONE_AT_A_TIME[engine.dialect.name])
+                command.upgrade(alembic_config(connection), "head")
     finally:
         engine.dispose()
 

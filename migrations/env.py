@@ -1,6 +1,4 @@
-"""Run by alembic: on the connection that ``migrations.upgrade`` hands over, else on the one that
-the settings name.
-"""
+"""Run by alembic, on the connection of ``migrations.upgrade`` or of the settings."""
 
 from alembic import context
 from sqlalchemy import Connection

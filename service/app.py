@@ -1,34 +1,43 @@
-"""The web service: built once from its settings, everything wired here and handed inwards."""
+"""The web service: built once from its settings; everything is wired here and passed on."""
 
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 from service import database_version
-from service.api import datasets, jobs, keys, models, problems, uploads, variants
 from service.api import health as health_route
+from service.api import inspected, jobs, keys, problems, uploads, variants
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
+from service.cleanup import Cleanup
 from service.contract.errors import Malformed, Unauthorized, Unavailable
 from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from service.contract.storage import open_store
-from service.contract.views import Problem
+from service.contract.views import (
+    DatasetView,
+    ModelView,
+    Problem,
+    ProgressEventView,
+    StateEventView,
+)
 from service.jobs.events import Tailer
+from service.jobs.inspections import DATASETS, MODELS
 from service.notifier import open_notifier
-from service.uploads.sweeping import sweep_until
 from service.version import installed_version
 
-DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students, each with measured
-figures. Every error is `application/problem+json` with a stable `code` and a `hint`."""
+DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,
+each with measured figures. Every error is `application/problem+json` with a stable `code` and a
+`hint`."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The ASGI app. Its lifespan opens the database, which it migrates in the embedded mode, and
-    the store.
+    """The ASGI app. Its lifespan opens the database and the store.
+
+    In the embedded mode it migrates the database, too.
     """
     app = FastAPI(
         title="learn2compress",
@@ -36,16 +45,25 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, settings),
         redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
     )
     v1 = APIRouter(prefix="/v1", responses=problems.responses(Unauthorized, Malformed, Unavailable))
-    for part in (uploads, models, datasets, jobs, variants, keys):
-        v1.include_router(part.router)
+    models = inspected.routes(MODELS, ModelView)
+    datasets = inspected.routes(DATASETS, DatasetView)
+    others = (jobs.router, variants.router, keys.router)
+    for router in (uploads.router, models, datasets, *others):
+        v1.include_router(router)
     app.include_router(v1)
     app.include_router(health_route.router)
     problems.install(app)
     app.add_middleware(SmallBodies)
-    _describe_problems(app)
+    _describe_further_schemas(app)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """E.g. ``jobs_read``: generated clients name their functions by it."""
+    return f"{route.tags[0]}_{route.name}"
 
 
 @asynccontextmanager
@@ -54,32 +72,42 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     database_version.prepare(settings)
     engine = connect(settings.database)
     factory = sessions(engine)
-    app.state.context = AppContext(
-        settings, factory, open_store(settings), open_notifier(settings.redis_url, factory)
-    )
-    app.state.tailer = Tailer(factory)
-    stop = threading.Event()
-    sweeper = threading.Thread(
-        target=sweep_until, args=(app.state.context, stop), name="sweeper", daemon=True
-    )
+    store = open_store(settings)
+    notifier = open_notifier(settings.redis_url, factory)
+    cleanup = Cleanup(settings, factory, store)
+    app.state.context = AppContext(settings, factory, store, notifier, cleanup.wake)
+    app.state.cleanup, app.state.tailer = cleanup, Tailer(factory)
     app.state.tailer.start()
-    sweeper.start()
+    cleanup.start()
     try:
         yield
     finally:
-        stop.set()
         app.state.tailer.stop()
-        sweeper.join()
+        cleanup.stop()
         engine.dispose()
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """FastAPI knows the schemas of successes only; the routes refer to this one by name."""
+def _describe_further_schemas(app: FastAPI) -> None:
+    """Add the schemas that routes name but FastAPI does not see: of errors and of events."""
     generate = app.openapi
+    names = "#/components/schemas/{model}"
 
     def openapi() -> dict[str, Any]:
         description = generate()
-        description["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        schemas = description["components"]["schemas"]
+        for model in (Problem, ProgressEventView, StateEventView):
+            schema = model.model_json_schema(ref_template=names)
+            schemas |= schema.pop("$defs", {})
+            schemas[model.__name__] = schema
+        events = [names.format(model=each.__name__) for each in (ProgressEventView, StateEventView)]
+        schemas["JobEvent"] = {
+            "title": "JobEvent",
+            "oneOf": [{"$ref": event} for event in events],
+            "discriminator": {
+                "propertyName": "type",
+                "mapping": {"progress": events[0], "state": events[1]},
+            },
+        }
         return description
 
     app.openapi = openapi  # type: ignore[method-assign]

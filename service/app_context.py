@@ -1,5 +1,6 @@
-"""What every use case works with; built once by ``create_app`` and handed on as the first argument."""
+"""What all use cases share; built once by ``create_app`` and handed on as the first argument."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.contract.records import Sessions
@@ -10,7 +11,13 @@ from service.notifier import Notifier
 
 @dataclass(frozen=True)
 class AppContext:
+    """Settings, database, store and notifier.
+
+    ``delete_soon`` has the deletions that were scheduled worked off; call it after the commit.
+    """
+
     settings: Settings
     sessions: Sessions
     store: Store
     notifier: Notifier
+    delete_soon: Callable[[], None]

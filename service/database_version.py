@@ -1,6 +1,4 @@
-"""The database's version: brought up to date where there is one process, only checked where there
-are many.
-"""
+"""The database's version: migrated in the embedded mode, only checked in production."""
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -23,12 +21,11 @@ def prepare(settings: Settings) -> None:
     try:
         with engine.connect() as connection:
             current = set(MigrationContext.configure(connection).get_current_heads())
-            wanted = set(
-                ScriptDirectory.from_config(migrations.alembic_config(connection)).get_heads()
-            )
+            config = migrations.alembic_config(connection)
+            wanted = set(ScriptDirectory.from_config(config).get_heads())
     finally:
         engine.dispose()
     if current != wanted:
-        raise SchemaOutdated(
-            f"The database is at version {current or 'none'}, not {wanted}: run `python -m migrations`."
-        )
+        found = current or "none"
+        message = f"The database is at version {found}, not {wanted}: run `python -m migrations`."
+        raise SchemaOutdated(message)

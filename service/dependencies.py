@@ -1,25 +1,21 @@
 """What routes take as annotated parameters; the only place where Depends appears."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.requests import ClientDisconnect
 
 from service import app_context
 from service.accounts import accounts
 from service.contract.errors import BodyIncomplete, Unauthorized
-from service.contract.settings import MIB
-from service.contract.views import Id
+from service.contract.job import Quantization
+from service.contract.views import Id, LabelText, Name, labels_of
 from service.jobs import events
-from service.paging import Wanted
-from service.uploads.receiving import Body
+from service.jobs.variants import VariantFilters
+from service.paging import PageRequest
+from service.uploads.receiving import Body, drain, until_cut_off
 
-MOST_BYTES_DRAINED = 64 * MIB
-MOST_SECONDS_DRAINING = 2.0
 bearer = HTTPBearer(
     auto_error=False,
     description="An API key: `l2c serve` prints the first, POST /v1/keys makes more.",
@@ -62,51 +58,75 @@ def _watched_job(context: AppContext, account_id: AccountId, job_id: RowId) -> s
 WatchedJob = Annotated[str, Depends(_watched_job)]
 
 
-async def _wanted(
+async def _page_request(
     limit: Annotated[int, Query(ge=1, le=200, description="Rows per page.")] = 50,
     cursor: Annotated[
-        str | None, Query(max_length=200, description="The previous page's next_cursor.")
+        str | None, Query(max_length=1000, description="The previous page's next_cursor.")
     ] = None,
-) -> Wanted:
-    return Wanted(limit, cursor)
+) -> PageRequest:
+    return PageRequest(limit, cursor)
 
 
-WantedPage = Annotated[Wanted, Depends(_wanted)]
+WantedPage = Annotated[PageRequest, Depends(_page_request)]
+NameFilter = Annotated[Name | None, Query(description="Exactly this name.")]
+
+
+async def _labels(
+    label: Annotated[
+        list[LabelText] | None,
+        Query(max_length=32, description="``key:value``; repeat for several."),
+    ] = None,
+) -> dict[str, str]:
+    return labels_of(label or [])
+
+
+LabelWords = Annotated[dict[str, str], Depends(_labels)]
+
+
+async def _variant_filters(
+    labels: LabelWords,
+    max_bytes: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    max_macs: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    max_latency_ms: Annotated[
+        float | None, Query(gt=0, le=1e6, description="Of the median, as measured.")
+    ] = None,
+    min_top1: Annotated[float | None, Query(gt=0, le=1)] = None,
+    min_top3: Annotated[float | None, Query(gt=0, le=1)] = None,
+    min_top5: Annotated[float | None, Query(gt=0, le=1)] = None,
+    quantization: Quantization | None = None,
+    name: NameFilter = None,
+    job_id: Id | None = None,
+) -> VariantFilters:
+    return VariantFilters(
+        max_bytes,
+        max_macs,
+        max_latency_ms,
+        min_top1,
+        min_top3,
+        min_top5,
+        quantization,
+        name,
+        job_id,
+        labels,
+    )
+
+
+WantedVariants = Annotated[VariantFilters, Depends(_variant_filters)]
 
 
 async def _body(request: Request, account_id: AccountId) -> AsyncIterator[Body]:
-    """The raw body. After an error some of the rest is read and dropped, so that the client gets to
-    read the answer.
-    """
     chunks = request.stream()
     try:
-        yield Body(_until_cut_off(chunks))
+        yield Body(until_cut_off(chunks))
     except BodyIncomplete:
         raise
     except Exception:
-        await _drain(chunks)
+        # Clients send the whole body before they read the answer: read some more of it.
+        await drain(chunks)
         raise
 
 
 RawBody = Annotated[Body, Depends(_body)]
-
-
-async def _until_cut_off(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in chunks:
-            yield chunk
-    except ClientDisconnect as error:
-        raise BodyIncomplete("The body ended before all of it had arrived.") from error
-
-
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    dropped = 0
-    with suppress(ClientDisconnect, TimeoutError):
-        async with asyncio.timeout(MOST_SECONDS_DRAINING):
-            async for chunk in chunks:
-                dropped += len(chunk)
-                if dropped > MOST_BYTES_DRAINED:
-                    return
 
 
 async def _content_length(

@@ -1,6 +1,4 @@
-"""Tells the workers that a job waits. Nobody may depend on it: the reaper rings again for whatever
-went unheard.
-"""
+"""Tells the workers that a job waits. Best effort: the reaper notifies again for lost messages."""
 
 import logging
 from typing import Protocol
@@ -16,23 +14,24 @@ from service.contract.job import QUEUE, RUN_JOB
 from service.contract.records import Job, Sessions, now
 
 log = logging.getLogger(__name__)
+# The request has succeeded already, so its client must not wait for Redis.
 SECONDS_TO_WAIT_FOR_REDIS = 1.0
 
 
 class Notifier(Protocol):
     def notify(self, job_id: str) -> None:
-        """Say that this job waits; call it after the commit. Never raises."""
+        """Tell a worker that this job waits; call it after the commit. Never raises."""
 
 
 class NoNotifier:
-    """Embedded mode: the claim loop looks at the table several times a second by itself."""
+    """Embedded mode: the claim loop reads the table several times a second."""
 
     def notify(self, job_id: str) -> None:
         return None
 
 
 class CeleryNotifier:
-    """One message per job in Redis. A Redis that is down costs the request a second, not the job."""
+    """One message per job in Redis. While Redis is down a request takes a second longer."""
 
     def __init__(self, redis_url: str, sessions: Sessions):
         self._sessions = sessions
@@ -58,8 +57,10 @@ class CeleryNotifier:
             SQLAlchemyError,
             OSError,
         ) as error:
-            log.warning("could not notify for %s, the reaper will: %s", job_id, error)
+            log.warning("could not notify workers of %s; the reaper will retry: %s", job_id, error)
 
 
 def open_notifier(redis_url: str, sessions: Sessions) -> Notifier:
-    return CeleryNotifier(redis_url, sessions) if redis_url else NoNotifier()
+    if redis_url:
+        return CeleryNotifier(redis_url, sessions)
+    return NoNotifier()

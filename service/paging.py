@@ -1,10 +1,12 @@
-"""Newest first, a page at a time. A cursor stays valid when rows come and go around it."""
+"""Lists, a page at a time. A cursor stays valid when rows come and go around it."""
 
 import base64
 import binascii
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Select, literal, tuple_
 from sqlalchemy.orm import Session
@@ -13,14 +15,33 @@ from service.contract.errors import Malformed
 from service.contract.records import UtcDateTime
 
 Row = TypeVar("Row")
+NEWEST_FIRST: Final = "-created_at"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which page: at most ``limit`` rows after ``cursor`` (the previous page's ``next_cursor``)."""
+class PageRequest:
+    """At most ``limit`` rows after ``cursor``, which is the previous page's ``next_cursor``."""
 
     limit: int = 50
     cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which rows: in this state, of exactly this name, with all of these labels."""
+
+    state: str | None = None
+    name: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def conditions(self, table: Any, name: str = "name") -> list[Any]:
+        """For the WHERE of a query over ``table``, whose column ``name`` has the name."""
+        found = []
+        if self.state is not None:
+            found.append(table.state == self.state)
+        if self.name is not None:
+            found.append(getattr(table, name) == self.name)
+        return found + has_labels(table, self.labels)
 
 
 @dataclass(frozen=True)
@@ -29,37 +50,62 @@ class Page(Generic[Row]):
     next_cursor: str | None
 
 
-def page(session: Session, query: Select[Row], table: Any, wanted: Wanted) -> Page[Row]:
-    """One page of ``query`` over ``table``, which has ``created_at`` and ``id``."""
+def has_labels(table: Any, labels: dict[str, str]) -> list[Any]:
+    """Conditions that a row's JSON column ``labels`` has each of these pairs."""
+    return [table.labels[key].as_string() == value for key, value in labels.items()]
+
+
+def page(
+    session: Session,
+    query: Select[Row],
+    table: Any,
+    wanted: PageRequest,
+    sort: str = NEWEST_FIRST,
+) -> Page[Row]:
+    """One page of ``query`` over ``table``.
+
+    ``sort`` is a column of the table, which is never null, with a minus before it for descending
+    order; rows with the same value are ordered by id.
+    """
+    descending = sort.startswith("-")
+    column = getattr(table, sort.removeprefix("-"))
     if wanted.cursor is not None:
-        created_at, row_id = _decode(wanted.cursor)
-        query = query.where(
-            tuple_(table.created_at, table.id) < tuple_(literal(created_at, UtcDateTime), row_id)
-        )
-    query = query.order_by(table.created_at.desc(), table.id.desc()).limit(wanted.limit + 1)
-    rows = list(session.scalars(query))
-    more = len(rows) > wanted.limit
-    rows = rows[: wanted.limit]
-    return Page(rows, _encode(rows[-1]) if more else None)
+        after = tuple_(*_decode(wanted.cursor, sort, column))
+        place = tuple_(column, table.id)
+        query = query.where(place < after if descending else place > after)
+    order: Sequence[Any] = (column, table.id)
+    if descending:
+        order = [each.desc() for each in order]
+    # One row more than asked for tells whether there is another page, without counting.
+    rows = list(session.scalars(query.order_by(*order).limit(wanted.limit + 1)))
+    if len(rows) <= wanted.limit:
+        return Page(rows, None)
+    rows.pop()
+    return Page(rows, _encode(rows[-1], sort))
 
 
-def _encode(row: Any) -> str:
-    return (
-        base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode())
-        .decode()
-        .rstrip("=")
-    )
+def _encode(row: Any, sort: str) -> str:
+    value = getattr(row, sort.removeprefix("-"))
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    plain = json.dumps([sort, value, row.id])
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[datetime, str]:
+def _decode(cursor: str, sort: str, column: Any) -> tuple[Any, str]:
+    """The value of ``column`` and the id after which the page begins."""
     try:
-        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        created_at, row_id = plain.split(" ")
-        moment = datetime.fromisoformat(created_at)
-        if moment.tzinfo is None or "\0" in row_id:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        made_for, value, row_id = json.loads(base64.urlsafe_b64decode(padded))
+        if isinstance(column.type, UtcDateTime):
+            value = datetime.fromisoformat(value)
+            if value.tzinfo is None:
+                raise ValueError(cursor)
+        else:
+            value = column.type.python_type(value)
+        if made_for != sort or not isinstance(row_id, str) or "\0" in row_id:
             raise ValueError(cursor)
-        return moment, row_id
-    except (ValueError, binascii.Error) as error:
-        raise Malformed(
-            "This cursor was not given out by this service.", "Start again without cursor."
-        ) from error
+        return literal(value, column.type), row_id
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+        hint = "Start again without cursor, or keep the sort that the cursor was made with."
+        raise Malformed("This cursor was not given out by this service.", hint) from error

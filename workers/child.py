@@ -1,6 +1,4 @@
-"""A running child: its lines as they come, the tail of what it complains, and its whole process
-group's end.
-"""
+"""A running child process: its lines, the end of its stderr, and the end of its process group."""
 
 import contextlib
 import os
@@ -22,8 +20,9 @@ MOST_WAITING_LINES = 1000
 
 
 class Child:
-    """Wraps a process that leads its own group. Threads read its pipes, so that it never waits for
-    its reader.
+    """Wraps a process that leads its own group.
+
+    Threads read its pipes, so that the process never waits for its reader.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]):
@@ -41,13 +40,13 @@ class Child:
             reader.start()
 
     def lines(self, tick_seconds: float) -> Iterator[bytes | None]:
-        """Every line until stdout ends; None whenever a tick went by without one."""
+        """Every line until stdout ends; None after each tick without one."""
         while True:
             try:
                 line = self._lines.get(timeout=tick_seconds)
             except queue.Empty:
                 if self._exited():
-                    self.end()  # what it started may hold the pipe open
+                    self.end()  # a process that it started may hold the pipe open
                 yield None
                 continue
             if line is None:
@@ -59,25 +58,24 @@ class Child:
         return b"".join(self._tail).decode(errors="replace")
 
     def end(self, grace_seconds: float = GRACE_SECONDS) -> int:
-        """End the whole group, politely for the grace time, and return the child's exit status."""
+        """End the whole group: SIGTERM, SIGKILL after the grace time. Returns the exit status."""
         with self._ending:
             if self.process.returncode is None:
                 self._signal(signal.SIGTERM)
                 self._exited(grace_seconds)
-                # Not yet reaped, the child keeps the group's number from being given to anyone
-                # else.
+                # The child is not reaped yet, so the group's number cannot belong to others.
                 self._signal(signal.SIGKILL)
                 self.process.wait()
             self._ended = True
             return self.process.returncode
 
     def wait(self, seconds: float) -> int:
-        """The exit status, once stdout has ended; a child that lingers longer than this is ended."""
+        """The exit status after stdout has ended; a child that stays on longer is ended."""
         self._exited(seconds)
         return self.end()
 
     def _exited(self, seconds: float = 0) -> bool:
-        """Whether the child is gone, at the latest after that time; it is not reaped."""
+        """Whether the child exits within that time; it is not reaped."""
         waiting = select.poll()
         waiting.register(self._exit, select.POLLIN)
         return bool(waiting.poll(1000 * seconds))
@@ -96,7 +94,7 @@ class Child:
         self._put(None)
 
     def _put(self, line: bytes | None) -> None:
-        """Wait for a slow reader, but not for one that has ended the child and gone."""
+        """Wait for a slow reader, but not for one that has ended the child."""
         while True:
             try:
                 return self._lines.put(line, timeout=1)

@@ -1,8 +1,6 @@
-"""Goods in and goods out: the inputs into the work folder, checkpoints both ways, the variants into
-the store.
+"""Moves files between the object store and a work folder: inputs, checkpoints, variants.
 
-What lies in the child's folder may be anything by the time it is read: only regular files count, no
-links.
+By the time that it is read, the child's folder may hold anything: only regular files count.
 """
 
 import hashlib
@@ -17,9 +15,10 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import select
 
-from service.contract.job import JobError
+from service.contract.job import JobError, JobKind, JobSpec
 from service.contract.records import (
     DatasetRecord,
     Job,
@@ -29,17 +28,20 @@ from service.contract.records import (
     UploadPart,
     Variant,
 )
+from service.contract.report import DatasetDescription, ModelDescription, Report, ReportedVariant
 from service.contract.storage import CHUNK, Store, part_key
-from workers.child_messages import LARGEST_REPORT, CompressionReport, ReportedVariant, parse_object
+from workers.child_messages import LARGEST_REPORT, parse_object
+from workers.compression.work_folder import CHECKPOINT, PLOTS, REPORT, TASK, VARIANTS
 from workers.outcomes import Crashed, Refused
 
-EXTRAS = ("accuracy_over_bytes.png", "accuracy_over_bytes.svg")
-LARGEST_EXTRA = 16 * 1024 * 1024
-CHECKPOINT = "checkpoint.npz"
+# matplotlib writes some 50 kB; anything larger is not a plot.
+LARGEST_PLOT = 16 * 1024 * 1024
+ROW_ONLY = {"name", "file", "sha256", "bytes"}
+"""Of a reported variant: what the columns of its row say, and its metrics do not repeat."""
 
 STORAGE_LOST = JobError(
     code="storage_lost",
-    message="A part of the uploaded file is no longer in the store, or differs from what was uploaded.",
+    message="A part of the uploaded file is no longer in the store, or differs from the upload.",
     hint="Upload the file again.",
 )
 
@@ -50,59 +52,65 @@ class Published:
 
     prefix: str
     report: dict[str, Any]
-    variants: tuple[dict[str, Any], ...]
+    variants: tuple[ReportedVariant, ...]
 
     def rows(self, job: Job) -> list[Variant]:
-        return [
-            Variant(account_id=job.account_id, job_id=job.id, **variant)
-            for variant in self.variants
-        ]
+        rows = []
+        for variant in self.variants:
+            row = Variant(
+                account_id=job.account_id,
+                job_id=job.id,
+                name=variant.name,
+                filename=variant.file,
+                key=self.prefix + variant.file,
+                sha256=variant.sha256,
+                bytes=variant.bytes,
+                quantization=variant.quantization,
+                macs=variant.macs,
+                latency_ms=variant.latency_ms.p50,
+                top1=variant.top1,
+                top3=variant.top3,
+                top5=variant.top5,
+                metrics=variant.model_dump(mode="json", exclude=ROW_ONLY),
+            )
+            rows.append(row)
+        return rows
 
 
 def fetch_inputs(
-    job: Job, sessions: Sessions, store: Store, box: Path, check: Callable[[], None]
+    job: Job, sessions: Sessions, store: Store, folder: Path, check: Callable[[], None]
 ) -> None:
-    """Write task.json and the job's files below ``box``; ``check`` is called now and then and may
-    raise.
+    """Write task.json and the job's files into ``folder``.
 
-    Raises Refused (storage_lost).
+    ``check`` is called now and then and may raise. Raises Refused (storage_lost).
     """
-    task: dict[str, Any] = {"kind": job.kind, "model": None, "dataset": None, "spec": job.spec}
+    spec = JobSpec.model_validate(job.spec).model_dump(mode="json")
+    task: dict[str, Any] = {"kind": job.kind, "model": None, "dataset": None, "spec": spec}
     try:
-        for name, upload in uploads(job, sessions).items():
-            task[name] = _fetch(upload, sessions, store, box, name, check)
+        for name, upload in _uploads(job, sessions).items():
+            target = folder / "inputs" / name / (Path(upload.filename).name or "upload")
+            _fetch(upload, sessions, store, target, check)
+            task[name] = str(target.relative_to(folder))
     except FileNotFoundError as error:
         raise Refused(STORAGE_LOST) from error
-    (box / "task.json").write_text(json.dumps(task))
+    (folder / TASK).write_text(json.dumps(task))
 
 
-def uploads(job: Job, sessions: Sessions) -> dict[str, Upload]:
-    """What the job is about: of its model, its dataset or both."""
+def _uploads(job: Job, sessions: Sessions) -> dict[str, Upload]:
+    """The uploads of the job's model, of its dataset, or of both."""
     found: dict[str, Upload] = {}
-    wanted = (("model", ModelRecord, job.model_id), ("dataset", DatasetRecord, job.dataset_id))
     with sessions() as session:
-        for name, record, record_id in wanted:
-            if record_id:
-                query = (
-                    select(Upload)
-                    .join(record, record.upload_id == Upload.id)
-                    .where(record.id == record_id)
-                )
-                found[name] = session.scalars(query).one()
+        if job.model_id:
+            found["model"] = session.get_one(ModelRecord, job.model_id).upload
+        if job.dataset_id:
+            found["dataset"] = session.get_one(DatasetRecord, job.dataset_id).upload
     return found
 
 
 def _fetch(
-    upload: Upload,
-    sessions: Sessions,
-    store: Store,
-    box: Path,
-    name: str,
-    check: Callable[[], None],
-) -> str:
-    """Join the upload's parts into one local file; its path relative to ``box``."""
-    relative = Path("inputs") / name / (Path(upload.filename).name or "upload")
-    target = box / relative
+    upload: Upload, sessions: Sessions, store: Store, target: Path, check: Callable[[], None]
+) -> None:
+    """Join the upload's parts into one local file, and check its size and its hash."""
     target.parent.mkdir(parents=True)
     digest = hashlib.sha256()
     wanted = select(UploadPart).where(UploadPart.upload_id == upload.id).order_by(UploadPart.number)
@@ -114,91 +122,84 @@ def _fetch(
                 check()
                 digest.update(chunk)
                 file.write(chunk)
-    if target.stat().st_size != upload.size or upload.sha256 not in (None, digest.hexdigest()):
+    if target.stat().st_size != upload.bytes or upload.sha256 not in (None, digest.hexdigest()):
         raise Refused(STORAGE_LOST)
-    return str(relative)
 
 
-def restore_checkpoint(job: Job, store: Store, box: Path) -> bool:
+def restore_checkpoint(job: Job, store: Store, folder: Path) -> bool:
     """Put the newest checkpoint where the child looks for it; False when there is none."""
     if not job.checkpoint_key:
         return False
     with suppress(FileNotFoundError):
-        store.get(job.checkpoint_key, box / CHECKPOINT)
+        store.get(job.checkpoint_key, folder / CHECKPOINT)
         return True
     return False
 
 
-def take_checkpoint(box: Path, store: Store, key: str) -> None:
-    """Store a copy of the child's checkpoint. Raises Crashed when it is not a plain file."""
-    spooled = box.parent / CHECKPOINT
-    with _open_plain(box, CHECKPOINT) as source, spooled.open("wb") as copy:
+def store_checkpoint(folder: Path, store: Store, key: str) -> None:
+    """Store a copy of the child's checkpoint. Raises Crashed when it is not a regular file."""
+    spooled = folder.parent / CHECKPOINT
+    with _open_regular(folder, CHECKPOINT) as source, spooled.open("wb") as copy:
         shutil.copyfileobj(source, copy, CHUNK)
     store.put(key, spooled)
 
 
-def read_report(box: Path) -> dict[str, Any]:
-    """report.json as the child left it. Raises Crashed when it is none."""
-    with _open_plain(box, "report.json") as file:
+def read_report(folder: Path) -> dict[str, Any]:
+    """report.json as the child wrote it, a JSON object. Raises Crashed."""
+    with _open_regular(folder, REPORT) as file:
         text = file.read(LARGEST_REPORT + 1)
     try:
         if len(text) > LARGEST_REPORT:
             raise ValueError("too large")
         return parse_object(text)
     except ValueError as error:
-        raise Crashed(f"report.json: {error}") from error
+        raise Crashed(f"{REPORT}: {error}") from error
 
 
-def publish(report: dict[str, Any], box: Path, store: Store, prefix: str) -> Published:
-    """Check every variant that the report names and move it into the store. Raises Crashed when one
-    is not right.
-    """
+def checked_description(job: Job, report: dict[str, Any]) -> dict[str, Any]:
+    """What an inspection found, validated. Raises Crashed."""
+    expected: type[ModelDescription] | type[DatasetDescription] = ModelDescription
+    if job.kind == JobKind.DATASET_INSPECTION:
+        expected = DatasetDescription
     try:
-        checked = CompressionReport.model_validate(report)
-    except ValueError as error:
-        raise Crashed(f"report.json: {error}") from error
-    folder = box / "variants"
-    rows = zip(checked.variants, report["variants"], strict=True)
-    variants = [_publish(variant, metrics, folder, store, prefix) for variant, metrics in rows]
-    for name in EXTRAS:
+        return expected.model_validate(report).model_dump(mode="json")
+    except ValidationError as error:
+        raise Crashed(f"{REPORT}: {error}") from error
+
+
+def publish(report: dict[str, Any], folder: Path, store: Store, prefix: str) -> Published:
+    """Validate the report, and move its files into the store. Raises Crashed."""
+    try:
+        checked = Report.model_validate(report)
+    except ValidationError as error:
+        raise Crashed(f"{REPORT}: {error}") from error
+    for variant in checked.variants:
+        size, sha256 = _move(folder / VARIANTS, variant.file, store, prefix, None)
+        if (size, sha256) != (variant.bytes, variant.sha256):
+            raise Crashed(f"{variant.file}: not the bytes that the report names")
+    for name in PLOTS:
         with suppress(Crashed):
-            _move(box, name, store, prefix + name, LARGEST_EXTRA)
-    return Published(prefix, report, tuple(variants))
+            _move(folder, name, store, prefix, LARGEST_PLOT)
+    return Published(prefix, checked.model_dump(mode="json"), tuple(checked.variants))
 
 
-def _publish(
-    variant: ReportedVariant, metrics: dict[str, Any], folder: Path, store: Store, prefix: str
-) -> dict[str, Any]:
-    key = prefix + variant.file
-    size, sha256 = _move(folder, variant.file, store, key, None)
-    if sha256 != variant.sha256:
-        raise Crashed(f"{variant.file}: its sha256 is not the one in the report")
-    row = {
-        "name": variant.name,
-        "filename": variant.file,
-        "key": key,
-        "sha256": sha256,
-        "bytes": size,
-    }
-    return {**row, "metrics": {**metrics, "bytes": size}}
-
-
-def _move(folder: Path, name: str, store: Store, key: str, most: int | None) -> tuple[int, str]:
-    """Store the plain file under ``key``; its size in bytes and its sha256."""
-    with _open_plain(folder, name) as file:
+def _move(folder: Path, name: str, store: Store, prefix: str, limit: int | None) -> tuple[int, str]:
+    """Store the regular file under ``prefix``; its size in bytes and its SHA-256."""
+    with _open_regular(folder, name) as file:
         size = os.fstat(file.fileno()).st_size
-        if most is not None and size > most:
+        if limit is not None and size > limit:
             raise Crashed(f"{name}: {size} bytes are too many")
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    store.put(key, folder / name)
+    store.put(prefix + name, folder / name)
     return size, sha256
 
 
-def _open_plain(folder: Path, name: str) -> BufferedReader:
+def _open_regular(folder: Path, name: str) -> BufferedReader:
     """Open a regular file of exactly this folder, following no link. Raises Crashed."""
     try:
         parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
+            # O_NONBLOCK: opening a named pipe must not wait for a writer.
             file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
         finally:
             os.close(parent)

@@ -1,6 +1,4 @@
-"""Landlock by system call: which files this process and its children may touch from now on (kernel
->= 5.13).
-"""
+"""Landlock by system call (Linux 5.13): which files this process and its children may use."""
 
 import ctypes
 import os
@@ -8,6 +6,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+# Numbers of system calls, the same on every architecture (landlock_create_ruleset(2)).
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1
@@ -17,6 +16,7 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 TRUNCATE, IOCTL_DEV = 1 << 14, 1 << 15
 READ = EXECUTE | READ_FILE | READ_DIR
 OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+# Every right that a kernel of this Landlock version can handle; what is handled is denied.
 ALL_SINCE_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 BIND_AND_CONNECT_TCP = 0b11
 ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
@@ -46,18 +46,17 @@ def abi() -> int:
 
 
 def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Allow to read and execute what is ``readable``, everything on what is ``writable``, nothing
-    else; for good.
+    """Allow reading and executing ``readable``, everything in ``writable``, and nothing else.
 
-    Paths that do not exist are left out. Where the kernel can, TCP, abstract sockets and signals to
-    processes outside are refused too. Raises OSError.
+    This cannot be undone. Paths that do not exist are left out. Where the kernel can, TCP, abstract
+    sockets and signals to processes outside are denied, too. Raises OSError.
     """
     version = abi()
     handled = next(
         rights for since, rights in sorted(ALL_SINCE_ABI.items(), reverse=True) if since <= version
     )
-    net = BIND_AND_CONNECT_TCP if version >= ABI_WITH_NETWORK else 0
-    scoped = ABSTRACT_SOCKETS_AND_SIGNALS if version >= ABI_WITH_SCOPES else 0
+    net = BIND_AND_CONNECT_TCP * (version >= ABI_WITH_NETWORK)
+    scoped = ABSTRACT_SOCKETS_AND_SIGNALS * (version >= ABI_WITH_SCOPES)
     rules = _Ruleset(handled, net, scoped)
     ruleset = _call(
         CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(_size_known_to(version)), 0
@@ -76,7 +75,11 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
 
 def _size_known_to(version: int) -> int:
     """Older kernels refuse a struct that is longer than theirs."""
-    return 8 if version < ABI_WITH_NETWORK else 16 if version < ABI_WITH_SCOPES else 24
+    if version < ABI_WITH_NETWORK:
+        return 8
+    if version < ABI_WITH_SCOPES:
+        return 16
+    return 24
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:

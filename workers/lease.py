@@ -1,6 +1,4 @@
-"""The right to work on one job: taken by compare-and-set, kept by a heartbeat, and asked for again
-at every write.
-"""
+"""The right to work on one job: claimed by compare-and-set, kept by a heartbeat."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -13,17 +11,17 @@ from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, upd
 from sqlalchemy.orm import Session
 
 from service.contract.job import JobKind, JobState
+from service.contract.job_end import state_event
 from service.contract.records import Job, JobEvent, Sessions, now
 from workers.outcomes import LeaseLost
 
 
 @dataclass(frozen=True)
 class Lease:
-    """``token`` fences every write: once another worker has claimed the job, this one's writes
-    match no row.
+    """``token`` fences every write: once another worker has claimed the job, it matches no row.
 
-    Workers compare ``lease_expires_at`` with their own clocks, which may differ by a few seconds at
-    most.
+    Workers compare ``lease_expires_at`` with their own clocks, which may differ by a few seconds
+    at most.
     """
 
     sessions: Sessions
@@ -32,18 +30,20 @@ class Lease:
     attempt: int
     seconds: float
 
+    @property
+    def ours(self) -> tuple[ColumnElement[bool], ...]:
+        """The conditions under which the job's row is still held by this lease."""
+        this, held = Job.id == self.job_id, Job.lease_token == self.token
+        return this, held, Job.state == JobState.RUNNING
+
     @contextmanager
     def fenced(self, **values: Any) -> Iterator[Session]:
-        """One transaction in which the job's row takes ``values``. Raises LeaseLost, and then
-        nothing is written.
+        """One transaction that writes ``values`` to the job's row.
+
+        Raises LeaseLost, and then nothing is written.
         """
         with self.sessions.begin() as session:
-            ours = (
-                Job.id == self.job_id,
-                Job.lease_token == self.token,
-                Job.state == JobState.RUNNING,
-            )
-            changed = session.execute(update(Job).where(*ours).values(**values))
+            changed = session.execute(update(Job).where(*self.ours).values(**values))
             if not isinstance(changed, CursorResult) or changed.rowcount != 1:
                 raise LeaseLost(self.job_id)
             yield session
@@ -52,12 +52,12 @@ class Lease:
         with self.fenced(lease_expires_at=now() + timedelta(seconds=self.seconds)):
             pass
 
-    def event(self, type: str, data: dict[str, Any]) -> JobEvent:
-        return JobEvent(job_id=self.job_id, attempt=self.attempt, type=type, data=data)
+    def progress_event(self, data: dict[str, Any]) -> JobEvent:
+        return JobEvent(job_id=self.job_id, attempt=self.attempt, type="progress", data=data)
 
 
 def claim(sessions: Sessions, job_id: str, seconds: float) -> tuple[Lease, Job] | None:
-    """Take a job that is queued, or whose lease ran out, for ``seconds``; None when it is neither."""
+    """Claim a job that is queued, or whose lease ran out, for ``seconds``; else None."""
     moment, token = now(), secrets.token_hex(8)
     taken = {
         "state": JobState.RUNNING,
@@ -73,7 +73,7 @@ def claim(sessions: Sessions, job_id: str, seconds: float) -> tuple[Lease, Job] 
         if job is None:
             return None
         lease = Lease(sessions, job_id, token, job.attempts, seconds)
-        session.add(lease.event("state", {"state": JobState.RUNNING, "error": None}))
+        session.add(state_event(job_id, job.attempts, JobState.RUNNING))
         return lease, job
 
 
@@ -84,14 +84,11 @@ def claimable(moment: datetime) -> ColumnElement[bool]:
 
 
 def next_claimable(sessions: Sessions) -> str | None:
-    """The oldest inspection, since it takes seconds and somebody waits for it; else the oldest
-    compression.
-    """
-    urgent_first = (Job.kind == JobKind.COMPRESSION, Job.created_at)
+    """The oldest inspection, else the oldest compression: inspections take only seconds."""
+    order = (Job.kind == JobKind.COMPRESSION, Job.created_at)
+    query = select(Job.id).where(claimable(now())).order_by(*order).limit(1)
     with sessions() as session:
-        return session.scalars(
-            select(Job.id).where(claimable(now())).order_by(*urgent_first).limit(1)
-        ).first()
+        return session.scalars(query).first()
 
 
 def claimable_inspections(sessions: Sessions) -> Sequence[str]:

@@ -1,8 +1,8 @@
-"""The embedded mode's worker: it takes jobs straight from the table, one at a time.
+"""The embedded mode's worker: it claims jobs from the table, one at a time.
 
     python -m workers.loop [PARENT]
 
-It ends with the process PARENT, by default whatever started it.
+It ends with the process PARENT, by default the process that started it.
 """
 
 import logging
@@ -19,13 +19,11 @@ from workers.supervisor import supervise
 from workers.worker_context import ENGINE, WorkerContext, open_worker_context, refuse_unfit_machine
 
 LOG = logging.getLogger(__name__)
-PAUSE_AFTER_TROUBLE_SECONDS = 5.0
+PAUSE_AFTER_ERROR_SECONDS = 5.0
 
 
 class Stop:
-    """A flag that a signal handler may set: unlike an Event, it takes no lock that the interrupted
-    code might hold.
-    """
+    """A flag for a signal handler: unlike an Event it has no lock, which could be held already."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -38,9 +36,7 @@ class Stop:
 
 
 def work(context: WorkerContext) -> None:
-    """Supervise the next claimable job, again and again, until the worker_context says that it is
-    stopping.
-    """
+    """Supervise the next claimable job, again and again, until the worker is told to stop."""
     pause = threading.Event()
     while not context.stopping():
         try:
@@ -49,20 +45,19 @@ def work(context: WorkerContext) -> None:
                 supervise(job_id, context)
                 continue
         except Exception:
-            # The row keeps its lease, so the job is tried again, and the attempt counts, once that
-            # has run out.
-            LOG.exception("trouble; the loop goes on")
-            pause.wait(PAUSE_AFTER_TROUBLE_SECONDS)
+            # The row keeps its lease: once that has run out, the job is tried again.
+            LOG.exception("the attempt broke off; the loop goes on")
+            pause.wait(PAUSE_AFTER_ERROR_SECONDS)
         pause.wait(context.settings.poll_seconds)
 
 
 def main(command: tuple[str, ...] = ENGINE) -> None:
-    """Work until SIGTERM or the end of the process that started this one, and give a running job
-    back then.
-    """
+    """Work until SIGTERM, or until the parent process ends; then requeue a running job."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
-    # Told rather than asked for: by now the starter may be gone, and another process the parent.
-    stop, parent = Stop(), int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
+    stop, parent = Stop(), os.getppid()
+    if len(sys.argv) > 1:
+        # Given rather than looked up: the process that started this one may have ended by now.
+        parent = int(sys.argv[1])
     signal.signal(signal.SIGTERM, stop.ask)
     signal.signal(signal.SIGINT, stop.ask)
     signal_at_parents_death(signal.SIGTERM)

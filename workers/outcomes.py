@@ -1,12 +1,11 @@
-"""How an attempt can end early, as one tree. Each is raised where it is noticed and settled in the
-supervisor.
+"""How an attempt can end early, as one tree. The supervisor handles each in one place.
 
 Outcome
 ├── LeaseLost   another worker has the job: stop, write nothing
 ├── Cancelled   the user asked for it
-├── Stopping    this worker is told to stop: give the job back, as if it had not been tried
-├── Refused     the job cannot succeed, whoever tries: fail with a typed error
-└── Crashed     the engine broke: try again, up to the cap
+├── Stopping    this worker is told to stop: requeue the job, and do not count the attempt
+├── Refused     the job cannot succeed on any worker: it fails with a typed error
+└── Crashed     the engine crashed: try again, up to the limit of attempts
 """
 
 from service.contract.job import JobError
@@ -40,5 +39,5 @@ class Crashed(Outcome):
         self.error = JobError(
             code="engine_crashed",
             message="The compression engine stopped unexpectedly.",
-            hint=hint or "Submit the job again; if it fails again, the worker's log says more.",
+            hint=hint or "Create the job again; if it fails again, see the worker's log.",
         )

@@ -1,6 +1,4 @@
-"""From the child's progress lines to event rows: a few a second, yet the last of every stage and
-epoch.
-"""
+"""Writes the child's progress as event rows: a few per second, and the last of each epoch."""
 
 import logging
 import time
@@ -12,16 +10,16 @@ from workers.child_messages import Progress
 from workers.lease import Lease
 
 LOG = logging.getLogger(__name__)
+# As often as the event stream looks at the table.
 PAUSE_SECONDS = 0.25
 MOST_EVENTS = 20_000
 
 
 class Relay:
-    """Holds back what comes too fast; a later line replaces the one held back, unless that ended a
-    stage or an epoch.
+    """Holds a message back when it comes too fast; a later one of the same epoch replaces it.
 
-    After MOST_EVENTS of one attempt only the job's row goes on, so that a chatty child cannot fill
-    the database.
+    After MOST_EVENTS of one attempt only the job's row is updated, so that a child that prints too
+    much cannot fill the database.
     """
 
     def __init__(self, lease: Lease):
@@ -30,10 +28,10 @@ class Relay:
         self._written = 0
         self._last = -PAUSE_SECONDS
 
-    def say(self, word: Progress) -> None:
-        if self._held and (self._held.stage, self._held.epoch) != (word.stage, word.epoch):
+    def add(self, message: Progress) -> None:
+        if self._held and (self._held.stage, self._held.epoch) != (message.stage, message.epoch):
             self.flush()
-        self._held = word
+        self._held = message
         self.tick()
 
     def tick(self) -> None:
@@ -45,18 +43,21 @@ class Relay:
         """Write what is held back. Raises LeaseLost."""
         if self._held is None:
             return
-        word, self._last = self._held, time.monotonic()
-        seen = {"stage": word.stage, "progress": word.progress, "eta_seconds": word.eta_seconds}
+        message, self._last = self._held, time.monotonic()
+        seen = {
+            "stage": message.stage,
+            "progress": message.progress,
+            "eta_seconds": message.eta_seconds,
+        }
         try:
             with self.lease.fenced(**seen) as session:
                 if self._written < MOST_EVENTS:
-                    session.add(self._event(word))
+                    session.add(self._event(message))
         except OperationalError as error:
             LOG.warning("%s: progress waits for the database: %s", self.lease.job_id, error)
             return
         self._held, self._written = None, self._written + 1
 
-    def _event(self, word: Progress) -> JobEvent:
-        return self.lease.event(
-            "progress", word.model_dump(mode="json", exclude={"type"}, exclude_none=True)
-        )
+    def _event(self, message: Progress) -> JobEvent:
+        data = message.model_dump(mode="json", exclude={"type"}, exclude_none=True)
+        return self.lease.progress_event(data)

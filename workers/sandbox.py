@@ -1,9 +1,7 @@
-"""What the child that opens a user's model may touch: its own folder, the interpreter, nothing
-else.
+"""The sandbox of the child that opens a user's model: its folder, the interpreter, nothing else.
 
-``start`` runs ``python -m workers.sandbox``, which gives up everything it does not need and becomes
-the child. This module is that launcher too, so it imports nothing but the standard library at the
-top.
+``start`` runs ``python -m workers.sandbox``, which gives up all rights that the child does not need
+and then becomes the child. So this module imports only the standard library at the top.
 """
 
 import ctypes
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from workers import landlock, seccomp
 from workers.compression.parent_death import signal_at_parents_death
+from workers.compression.work_folder import SCRATCH
 
 PACKAGE = Path(__file__).resolve().parent
 CAPABILITY_VERSION_3 = 0x20080522
@@ -30,8 +29,7 @@ SYSTEM = (
     "/sys/devices/system",
 )
 # TensorFlow aborts without /proc/self/cmdline, and a rule on /proc/self would not hold for the
-# child's own children. Memory, environment and files of processes outside stay closed: Landlock
-# forbids to trace them.
+# child's own children. Landlock still denies memory, environment and files of other processes.
 PROC = "/proc"
 GPU_FACTS = ("/sys/bus/pci", "/sys/devices", "/sys/module")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
@@ -41,8 +39,10 @@ MOST_FILES = 4096
 
 @dataclass(frozen=True)
 class Limits:
-    """What one child may use; bytes. ``memory`` counts address space and is not applied beside a
-    GPU, which maps far more of it than there is memory.
+    """What one child may use, in bytes.
+
+    ``memory`` is address space; not applied with a GPU, whose driver maps more than there is
+    memory.
     """
 
     memory: int
@@ -52,7 +52,7 @@ class Limits:
 
 
 def missing() -> str:
-    """What this machine lacks for the sandbox, in words; empty when it has all."""
+    """What this machine lacks for the sandbox, for people; empty when nothing is missing."""
     lacks = []
     if not landlock.abi():
         lacks.append("Landlock (Linux 5.13 or later, with 'landlock' among the LSMs)")
@@ -64,12 +64,11 @@ def missing() -> str:
 def start(command: tuple[str, ...], folder: Path, limits: Limits) -> subprocess.Popen[bytes]:
     """Start ``command FOLDER`` in the sandbox, in a session and process group of its own.
 
-    ``folder`` is all it can write; beside it, ``package`` is made so that it can import
-    ``workers``. It dies when the calling thread ends, so call this from a thread that outlives the
-    child.
+    It can write only below ``folder``; the folder ``package`` beside it lets it import ``workers``.
+    It is killed when the calling thread ends, so that thread must outlive the child.
     """
     folder = folder.resolve()
-    scratch, package = folder / "scratch", folder.parent / "package"
+    scratch, package = folder / SCRATCH, folder.parent / "package"
     for each in (scratch, package):
         each.mkdir(exist_ok=True)
     if not (package / PACKAGE.name).is_symlink():
@@ -98,16 +97,13 @@ def _environment(scratch: Path, package: Path, cuda_visible_devices: str) -> dic
         "PYTHONUNBUFFERED": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
-    return {
-        **environment,
-        **({"CUDA_VISIBLE_DEVICES": cuda_visible_devices} if cuda_visible_devices else {}),
-    }
+    if cuda_visible_devices:
+        environment["CUDA_VISIBLE_DEVICES"] = cuda_visible_devices
+    return environment
 
 
 def main(plan: str, *command: str) -> None:
-    """Give up what the plan does not leave, then become the command. Exits with EX_CONFIG if the
-    sandbox is missing.
-    """
+    """Enter the sandbox, then become the command; exits with EX_CONFIG where it is missing."""
     fields = json.loads(plan)
     folder, parent = Path(fields.pop("folder")), fields.pop("parent")
     limits = Limits(**fields)
@@ -117,7 +113,9 @@ def main(plan: str, *command: str) -> None:
         if limits.required:
             raise SystemExit(os.EX_CONFIG)
     _drop_capabilities()
-    gpus = [] if limits.cuda_visible_devices == "-1" else sorted(Path("/dev").glob("nvidia*"))
+    gpus: list[Path] = []
+    if limits.cuda_visible_devices != "-1":
+        gpus = sorted(Path("/dev").glob("nvidia*"))
     _limit_resources(limits, bool(gpus))
     if landlock.abi():
         landlock.restrict(_readable(folder, gpus), [folder, *map(Path, DEVICES), *gpus])
@@ -133,8 +131,10 @@ def _readable(folder: Path, gpus: list[Path]) -> list[Path]:
         sys.exec_prefix,
         str(Path(sys.executable).resolve().parent.parent),
     }
-    facts = (*SYSTEM, PROC, *(GPU_FACTS if gpus else ()))
-    return [PACKAGE, folder.parent / "package", *map(Path, sorted(interpreter)), *map(Path, facts)]
+    readable = [*sorted(interpreter), *SYSTEM, PROC]
+    if gpus:
+        readable += GPU_FACTS
+    return [PACKAGE, folder.parent / "package", *map(Path, readable)]
 
 
 def _die_with(parent: int) -> None:
@@ -144,9 +144,7 @@ def _die_with(parent: int) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Root, in a container, has capabilities; without new privileges the exec cannot bring them
-    back.
-    """
+    """Root in a container has capabilities; with no_new_privs, exec cannot bring them back."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     if ctypes.CDLL(None, use_errno=True).capset(header, (ctypes.c_uint32 * 6)()):
         raise OSError(ctypes.get_errno(), "capset")
@@ -158,12 +156,14 @@ def _limit_resources(limits: Limits, gpu: bool) -> None:
         resource.RLIMIT_NOFILE: MOST_FILES,
         resource.RLIMIT_NPROC: MOST_THREADS,
         resource.RLIMIT_FSIZE: limits.file_size,
-        **({} if gpu else {resource.RLIMIT_AS: limits.memory}),
     }
-    for kind, most in wanted.items():
+    if not gpu:
+        wanted[resource.RLIMIT_AS] = limits.memory
+    for kind, limit in wanted.items():
         hard = resource.getrlimit(kind)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
+        if hard != resource.RLIM_INFINITY:
+            limit = min(limit, hard)
+        resource.setrlimit(kind, (limit, limit))
 
 
 if __name__ == "__main__":

@@ -71,9 +71,11 @@ KERNEL = (
 )
 DENIED = NETWORK + OTHER_PROCESSES + LEAVING_THE_GROUP + NAMESPACES_AND_MOUNTS + KERNEL
 
+# All CLONE_NEW* flags of clone(2): each would open a new namespace.
 CLONE_NEW = 0x7E020000
 AF_UNIX = 1
 ANY_BUT_SOCK_STREAM = (0b10, 0b100)
+# Types what another process reads from the same terminal.
 TIOCSTI = 0x5412
 UNKNOWN_TO_LIBSECCOMP = -1
 

@@ -1,5 +1,6 @@
-"""One attempt at one job, from the claim to its end. Celery's task and the embedded loop both call
-``supervise``.
+"""One attempt at one job, from the claim to its end.
+
+Celery's task and the embedded loop both call ``supervise``.
 """
 
 import contextlib
@@ -9,14 +10,17 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from service.contract.job import JobError, JobKind, JobState
+from service.contract.deletions import schedule_deletion, work_off_deletions
+from service.contract.job import JobError, JobKind
 from service.contract.records import Job
-from service.contract.storage import attempt_prefix, checkpoint_key, upload_prefix
+from service.contract.storage import attempt_prefix, checkpoint_key
 from workers import delivery, outcome_writes, sandbox
 from workers.child import Child
-from workers.child_messages import Checkpoint, Progress, Refusal, parse_line
+from workers.child_messages import Checkpoint, Message, Progress, Refusal, parse_line
+from workers.compression.work_folder import DONE, REFUSED
 from workers.lease import Lease, claim
 from workers.outcomes import Cancelled, Crashed, LeaseLost, Refused, Stopping
 from workers.relay import Relay
@@ -25,24 +29,40 @@ from workers.worker_context import WorkerContext
 
 LOG = logging.getLogger(__name__)
 TICK_SECONDS = 0.1
+# A child that has closed stdout may still be shutting down.
 LINGER_SECONDS = 10.0
-REFUSED_STATUS = 2
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 TIMED_OUT = JobError(
     code="timed_out",
     message="The job took longer than this service allows.",
-    hint="Choose a lower effort or fewer images, or ask the operator to raise L2C_JOB_TIMEOUT_SECONDS.",
+    hint="Choose a lower effort or fewer images, or ask the operator to raise "
+    "L2C_JOB_TIMEOUT_SECONDS.",
 )
 DISK_FULL = JobError(
     code="disk_full",
     message="The worker's disk is full.",
-    hint="Ask the operator to free space, then submit the job again.",
+    hint="Ask the operator to free space, then create the job again.",
+)
+OUT_OF_MEMORY_HINT = (
+    "It was killed, most likely because memory ran out: use fewer or smaller images, or a worker "
+    "with more memory."
 )
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a job: its lease, its row at the claim, the child's work folder."""
+
+    context: WorkerContext
+    lease: Lease
+    job: Job
+    watch: Watch
+    folder: Path
+
+
 def supervise(job_id: str, context: WorkerContext) -> None:
-    """Do the job unless somebody else does; every way it can end is in its row when this returns."""
+    """Do the job unless another worker does; its row says how it ended when this returns."""
     claimed = claim(context.sessions, job_id, context.settings.lease_seconds)
     if claimed is None:
         LOG.info("%s: finished, or another worker has it", job_id)
@@ -50,163 +70,148 @@ def supervise(job_id: str, context: WorkerContext) -> None:
     lease, job = claimed
     LOG.info("%s: attempt %d", job_id, lease.attempt)
     with contextlib.suppress(LeaseLost), Watch(lease, context.stopping) as watch:
-        _settle(lease, job, watch, context)
+        _try_and_record(context, lease, job, watch)
+    if not context.stopping():
+        work_off_deletions(context.sessions, context.store)
 
 
-def _settle(lease: Lease, job: Job, watch: Watch, context: WorkerContext) -> None:
+def _try_and_record(context: WorkerContext, lease: Lease, job: Job, watch: Watch) -> None:
+    """Make the attempt, and write how it ended."""
     try:
-        _attempt(lease, job, watch, context)
+        if job.cancel_requested:
+            raise Cancelled
+        if lease.attempt > context.settings.max_attempts:
+            raise Refused(Crashed("every attempt ended with its worker").error)
+        with _work_folder(lease, context) as folder:
+            _work(Attempt(context, lease, job, watch, folder))
     except Cancelled:
         outcome_writes.cancel(lease, job)
     except Refused as refusal:
         LOG.info("%s: %s", job.id, refusal)
         outcome_writes.fail(lease, job, refusal.error)
     except Stopping:
-        outcome_writes.requeue(lease, counted=False)
-        context.notify(job.id)
-        return
+        _requeue(context, lease, counted=False)
     except Crashed as crash:
         LOG.error("%s: attempt %d crashed: %s", job.id, lease.attempt, crash)
         if lease.attempt < context.settings.max_attempts:
-            outcome_writes.requeue(lease, counted=True)
-            context.notify(job.id)
-            return
-        outcome_writes.fail(lease, job, crash.error)
+            _requeue(context, lease, counted=True)
+        else:
+            outcome_writes.fail(lease, job, crash.error)
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
         LOG.error("%s: %s", job.id, error)
         outcome_writes.fail(lease, job, DISK_FULL)
-    _tidy_store(lease, job, context)
 
 
-def _attempt(lease: Lease, job: Job, watch: Watch, context: WorkerContext) -> None:
-    if job.cancel_requested:
-        raise Cancelled
-    if lease.attempt > context.settings.max_attempts:
-        raise Refused(Crashed("no worker survived it").error)
-    with _work_folder(lease, context) as box:
-        _work(lease, job, box, watch, context)
+def _requeue(context: WorkerContext, lease: Lease, counted: bool) -> None:
+    outcome_writes.requeue(lease, counted)
+    context.notify(lease.job_id)
 
 
-def _work(lease: Lease, job: Job, box: Path, watch: Watch, context: WorkerContext) -> None:
-    delivery.fetch_inputs(job, context.sessions, context.store, box, watch.check)
-    if delivery.restore_checkpoint(job, context.store, box):
+def _work(attempt: Attempt) -> None:
+    """Fetch the inputs, run the child, publish what it made."""
+    context, lease, job = attempt.context, attempt.lease, attempt.job
+    folder, store = attempt.folder, context.store
+    delivery.fetch_inputs(job, context.sessions, store, folder, attempt.watch.check)
+    if delivery.restore_checkpoint(job, store, folder):
         LOG.info("%s: goes on from %s", job.id, job.checkpoint_key)
-    _run_child(lease, job, box, watch, context)
-    report = delivery.read_report(box)
+    _run_child(attempt)
+    report = delivery.read_report(folder)
     if job.kind != JobKind.COMPRESSION:
-        outcome_writes.describe(lease, job, report)
+        outcome_writes.finish_inspection(lease, job, delivery.checked_description(job, report))
         return
     prefix = attempt_prefix(job.id, lease.attempt)
-    published = delivery.publish(report, box, context.store, prefix)
     try:
-        watch.check()
+        published = delivery.publish(report, folder, store, prefix)
+        attempt.watch.check()
         outcome_writes.succeed(lease, job, published)
     except LeaseLost:
-        context.store.delete(prefix)
+        with context.sessions.begin() as session:
+            schedule_deletion(session, prefix)
         raise
 
 
-def _run_child(lease: Lease, job: Job, box: Path, watch: Watch, context: WorkerContext) -> None:
-    """Until the child has exited with success. Raises every ending."""
-    child = Child(sandbox.start(context.command, box, context.limits))
+def _run_child(attempt: Attempt) -> None:
+    """Return when the child has exited with success; raises every other outcome."""
+    context, job_id = attempt.context, attempt.job.id
+    child = Child(sandbox.start(context.command, attempt.folder, context.limits))
     try:
-        watch.guard(child)
-        refusal = _listen(child, lease, job, box, watch, context)
+        attempt.watch.guard(child)
+        last = _relay_messages(child, attempt)
         status = child.wait(LINGER_SECONDS)
     finally:
         child.end()
-    watch.check()
-    if status == 0:
+    attempt.watch.check()
+    if status == DONE:
         return
-    LOG.warning("%s: the child ended with %d\n%s", job.id, status, child.tail())
-    if status == REFUSED_STATUS and refusal:
-        raise Refused(JobError(code=refusal.code, message=refusal.message, hint=refusal.hint))
-    raise Crashed(f"exit status {status}", _hint(status))
+    LOG.warning("%s: the child ended with %d\n%s", job_id, status, child.tail())
+    if status == REFUSED and isinstance(last, Refusal):
+        raise Refused(JobError(code=last.code, message=last.message, hint=last.hint))
+    hint = ""
+    if status == -signal.SIGKILL:
+        hint = OUT_OF_MEMORY_HINT
+    raise Crashed(f"exit status {status}", hint)
 
 
-def _listen(
-    child: Child, lease: Lease, job: Job, box: Path, watch: Watch, context: WorkerContext
-) -> Refusal | None:
-    """Pass on what the child says until it has no more to say; its refusal, if that came last."""
-    relay, checkpoints = Relay(lease), Checkpoints(lease, job.checkpoint_key, box, context)
-    deadline = time.monotonic() + context.settings.job_timeout_seconds
-    word = None
+def _relay_messages(child: Child, attempt: Attempt) -> Message | None:
+    """Pass on the child's messages until it closes stdout; return the last one."""
+    relay, checkpoints = Relay(attempt.lease), Checkpoints(attempt)
+    deadline = time.monotonic() + attempt.context.settings.job_timeout_seconds
+    last = None
     for line in child.lines(TICK_SECONDS):
-        watch.check()
+        attempt.watch.check()
         if time.monotonic() > deadline:
             raise Refused(TIMED_OUT)
         relay.tick()
-        if line is None or (parsed := parse_line(line)) is None:
+        if line is None or (message := parse_line(line)) is None:
             continue
-        word = parsed
-        if isinstance(word, Progress):
-            relay.say(word)
-        elif isinstance(word, Checkpoint):
-            checkpoints.take(word.epoch)
+        last = message
+        if isinstance(message, Progress):
+            relay.add(message)
+        elif isinstance(message, Checkpoint):
+            checkpoints.store(message.epoch)
     relay.flush()
-    return word if isinstance(word, Refusal) else None
+    return last
 
 
 class Checkpoints:
-    """Keeps the newest checkpoint in the store, and its key in the job's row; the one before it
-    goes.
-    """
+    """Keeps the newest checkpoint in the store and its key in the job's row."""
 
-    def __init__(self, lease: Lease, newest: str | None, box: Path, context: WorkerContext):
-        self.lease, self.newest, self.box, self.context = lease, newest, box, context
+    def __init__(self, attempt: Attempt):
+        self.attempt, self.newest = attempt, attempt.job.checkpoint_key
 
-    def take(self, epoch: int) -> None:
-        """A checkpoint that cannot be stored costs its epoch at the next crash, and nothing now."""
-        key = checkpoint_key(self.lease.job_id, self.lease.attempt, epoch)
+    def store(self, epoch: int) -> None:
+        """Store the checkpoint of an epoch and delete the one before it.
+
+        Where that fails the training goes on: only a crash before the next checkpoint costs more.
+        """
+        lease, store = self.attempt.lease, self.attempt.context.store
+        key = checkpoint_key(lease.job_id, lease.attempt, epoch)
         try:
-            delivery.take_checkpoint(self.box, self.context.store, key)
-            with self.lease.fenced(checkpoint_key=key):
-                old, self.newest = self.newest, key
+            delivery.store_checkpoint(self.attempt.folder, store, key)
+            with lease.fenced(checkpoint_key=key) as session:
+                if self.newest not in (None, key):
+                    schedule_deletion(session, str(self.newest))
+            self.newest = key
         except LeaseLost:
-            self.context.store.delete(key)
+            with lease.sessions.begin() as session:
+                schedule_deletion(session, key)
             raise
         except Exception:
-            LOG.exception("%s: checkpoint of epoch %d not stored", self.lease.job_id, epoch)
-            return
-        if old and old != key:
-            self.context.store.delete(old)
-
-
-def _hint(status: int) -> str:
-    if status == -signal.SIGKILL:
-        return "It was killed, most likely for want of memory: use fewer or smaller images, or a worker with more memory."
-    return ""
+            LOG.exception("%s: checkpoint of epoch %d not stored", lease.job_id, epoch)
 
 
 @contextlib.contextmanager
 def _work_folder(lease: Lease, context: WorkerContext) -> Iterator[Path]:
-    """A folder for this attempt and, in it, the child's box; what an earlier attempt left here goes
-    first.
-    """
-    for leftover in context.settings.work_dir.glob(f"{lease.job_id}.*"):
+    """The child's work folder, in a folder of this attempt; older ones of the job are removed."""
+    work_dir = context.settings.work_dir
+    for leftover in work_dir.glob(f"{lease.job_id}.*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    folder = context.settings.work_dir / f"{lease.job_id}.{lease.token}"
-    box = folder / "box"
-    box.mkdir(parents=True)
+    own = work_dir / f"{lease.job_id}.{lease.token}"
+    folder = own / "child"
+    folder.mkdir(parents=True)
     try:
-        yield box
+        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _tidy_store(lease: Lease, job: Job, context: WorkerContext) -> None:
-    """Once a job is over, only what its row names may stay in the store, and of a rejected upload
-    nothing.
-    """
-    with context.sessions() as session:
-        over = session.get_one(Job, lease.job_id)
-    kept = over.artifacts_prefix
-    attempts = [attempt_prefix(lease.job_id, number) for number in range(1, lease.attempt + 1)]
-    for prefix in (f"jobs/{lease.job_id}/checkpoints/", *attempts):
-        if prefix != kept:
-            context.store.delete(prefix)
-    if job.kind != JobKind.COMPRESSION and over.state != JobState.SUCCEEDED:
-        for upload in delivery.uploads(job, context.sessions).values():
-            context.store.delete(upload_prefix(upload.id))
+        shutil.rmtree(own, ignore_errors=True)

@@ -1,9 +1,9 @@
 """Production's worker: ``celery -A workers.tasks worker --pool prefork --concurrency 1``.
 
-The message is only a notifier with the job's id; the row is the truth. One process per job, since a job
-uses the whole machine; prefork rather than solo, so that the main process goes on answering Redis,
-health checks and SIGTERM while its one pool process supervises. TensorFlow is imported in neither,
-only in the child: a fork of it would hang.
+A message only says that a job waits; the job's row is the truth. One job at a time, since a job
+uses the whole machine. Prefork rather than solo, so that the main process goes on answering Redis,
+health checks and SIGTERM while its one pool process supervises. Neither imports TensorFlow, only
+the child does: a fork of a process that has used it hangs.
 """
 
 import functools
@@ -28,12 +28,11 @@ LOG = logging.getLogger(__name__)
 HOUR = 3600
 
 settings = Settings()
-# Shared with the pool process across the fork, and without a lock, because a signal handler writes
-# it.
+# Shared with the pool process across the fork; without a lock, because a signal handler sets it.
 stop = multiprocessing.RawValue("b", 0)
 
-# Redis gives a message that is not acknowledged in this time to another worker, again and again:
-# longer than any job.
+# A message that is not acknowledged in this time is given to another worker, again and again: so
+# it has to be longer than any job.
 redelivery = {
     "visibility_timeout": max(24 * HOUR, int(settings.job_timeout_seconds) + HOUR),
     "unacked_restore_interval": 10,
@@ -48,10 +47,10 @@ app.conf.update(
     task_ignore_result=True,
     # Acknowledged when done, so that a worker's death leaves the message in Redis ...
     task_acks_late=True,
-    # ... but not handed out again at once when a job kills its worker: the lease and the attempt
-    # cap decide that.
+    # ... but not redelivered at once when a job kills its worker: the lease and the limit of
+    # attempts decide whether the job is tried again.
     task_reject_on_worker_lost=False,
-    # A worker that is busy for hours keeps no second message from an idle one.
+    # A worker that is busy for hours must not hold a second message that an idle one could take.
     worker_prefetch_multiplier=1,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_hijack_root_logger=False,
@@ -60,14 +59,14 @@ app.conf.update(
 
 @app.task(name=RUN_JOB)
 def run_job(job_id: str) -> None:
-    """Inspections first, as in the embedded loop; their own messages will find them done."""
+    """Inspections first, as in the embedded loop; their own messages find them done later."""
     for each in (*claimable_inspections(worker_context().sessions), job_id):
         supervise(each, worker_context())
 
 
 @functools.cache
 def worker_context() -> WorkerContext:
-    """Of this process; opened after the fork, since connections do not survive one."""
+    """The context of this process; opened after the fork, which connections do not survive."""
     return open_worker_context(settings, notify=notify, stopping=lambda: bool(stop.value))
 
 
@@ -76,11 +75,11 @@ def send(job_id: str) -> None:
 
 
 def notify(job_id: str) -> None:
-    """Once a job is back in the queue. When Redis is down the reaper rings later."""
+    """Tell the workers of a job that was requeued."""
     try:
         reaper.notify(worker_context().sessions, send, job_id)
     except OperationalError as error:
-        LOG.warning("%s: the notifier is out of order: %s", job_id, error)
+        LOG.warning("%s: could not notify workers; the reaper will retry: %s", job_id, error)
 
 
 def waiting_messages() -> int:
@@ -88,14 +87,13 @@ def waiting_messages() -> int:
         try:
             return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)
         except ChannelError:
-            return 0  # Redis has no empty lists: the queue comes into being with its first message
+            return 0  # Redis has no empty lists: the queue exists from its first message on
 
 
 @worker_init.connect
 def _refuse_to_start(**_: Any) -> None:
-    """Here, since in the pool or in a thread an exit would only look like a crash, and the message
-    would be lost.
-    """
+    # Here, because in the pool or in a thread an exit would look like a crash and the message would
+    # be lost.
     if not settings.redis_url:
         raise SystemExit("L2C_REDIS_URL is not set; without Redis, run `python -m workers.loop`.")
     refuse_unfit_machine(settings)
@@ -117,18 +115,17 @@ def _start_reaper(**_: Any) -> None:
 
 
 def _reap() -> None:
-    """In the main process of every worker: no beat to run, and several reapers only notify twice."""
+    """Runs in the main process of every worker; several reapers do no harm."""
     own = None
     pause = threading.Event()
     while not stop.value:
         try:
             own = own or open_worker_context(settings)
-            for job_id in reaper.jobs_to_notify(
-                own.sessions, waiting_messages(), settings.reap_seconds
-            ):
-                LOG.info("%s: ringing again", job_id)
+            waiting = waiting_messages()
+            for job_id in reaper.jobs_to_notify(own.sessions, waiting, settings.reap_seconds):
+                LOG.info("%s: notifying again", job_id)
                 reaper.notify(own.sessions, send, job_id)
             reaper.sweep_work_folders(own)
         except Exception:
-            LOG.exception("the reaper could not do its round")
+            LOG.exception("the reaper failed; it tries again")
         pause.wait(settings.reap_seconds)

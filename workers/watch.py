@@ -1,6 +1,4 @@
-"""The heartbeat of one attempt: a thread that keeps the lease and notices when the work has become
-pointless.
-"""
+"""The heartbeat of one attempt: a thread that keeps the lease and notices when to stop."""
 
 import logging
 import threading
@@ -16,15 +14,16 @@ from workers.lease import Lease
 from workers.outcomes import Cancelled, LeaseLost, Outcome, Stopping
 
 LOG = logging.getLogger(__name__)
+# How late a cancelled job's child is ended at most.
 LOOK_SECONDS = 0.25
 
 
 class Watch(threading.Thread):
-    """Looks at the row four times a second and extends the lease three times in its length.
+    """Reads the job's row four times a second and extends the lease at a third of its length.
 
-    On the first ending that it notices it ends the child, wherever the main thread is; ``check``
-    raises it there. When the database does not answer for a whole lease, the lease counts as lost:
-    another worker may hold it.
+    When it notices a reason to stop it ends the child at once; ``check`` raises the reason in the
+    main thread. When the database does not answer for a whole lease, the lease counts as lost,
+    since another worker may hold it.
     """
 
     def __init__(self, lease: Lease, stopping: Callable[[], bool]):
@@ -32,8 +31,8 @@ class Watch(threading.Thread):
         self.lease = lease
         self.stopping = stopping
         self.child: Child | None = None
-        self.ending: Outcome | None = None
-        self._over = threading.Event()
+        self.outcome: Outcome | None = None
+        self._finished = threading.Event()
         self._valid_until = time.monotonic() + lease.seconds
 
     def __enter__(self) -> "Watch":
@@ -41,26 +40,25 @@ class Watch(threading.Thread):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._finished.set()
         self.join()
 
     def check(self) -> None:
-        """Raises the ending that was noticed, if any."""
-        if self.ending:
-            raise self.ending
+        """Raise the outcome that was noticed, if any."""
+        if self.outcome:
+            raise self.outcome
 
     def guard(self, child: Child) -> None:
-        """End this child, too, when an ending comes; at once if it has come."""
+        """End this child when there is a reason to stop; at once if there is one already."""
         self.child = child
-        if self.ending:
+        if self.outcome:
             child.end()
 
     def run(self) -> None:
-        while self.ending is None and not self._over.wait(
-            min(LOOK_SECONDS, self.lease.seconds / 6)
-        ):
-            self.ending = self._look()
-        if self.ending and self.child:
+        pause = min(LOOK_SECONDS, self.lease.seconds / 6)
+        while self.outcome is None and not self._finished.wait(pause):
+            self.outcome = self._look()
+        if self.outcome and self.child:
             self.child.end()
 
     def _look(self) -> Outcome | None:
@@ -73,11 +71,16 @@ class Watch(threading.Thread):
                 self._valid_until = time.monotonic() + self.lease.seconds
             with self.lease.sessions() as session:
                 row = select(Job.cancel_requested).where(Job.id == self.lease.job_id)
-                return Cancelled() if session.scalar(row) else None
+                cancelled = session.scalar(row)
         except LeaseLost as lost:
             return lost
         except SQLAlchemyError as error:
             LOG.warning(
                 "%s: no heartbeat, %.0f s of the lease left: %s", self.lease.job_id, left, error
             )
-            return LeaseLost(self.lease.job_id) if left <= 0 else None
+            if left <= 0:
+                return LeaseLost(self.lease.job_id)
+            return None
+        if cancelled:
+            return Cancelled()
+        return None

@@ -1,4 +1,4 @@
-"""What a worker needs to do its work, wired once at the edge and handed down."""
+"""What a worker needs to do its work; built once where a worker starts, and passed on."""
 
 import sys
 from collections.abc import Callable
@@ -9,8 +9,9 @@ from service.contract.settings import MIB, Settings
 from service.contract.storage import Store, open_store
 from workers import sandbox
 
-ENGINE = (sys.executable, "-m", "workers.compression", "work")
+ENGINE = (sys.executable, "-m", "workers.compression")
 
+# The decoded images of a dataset are one file, and larger than the upload.
 LEAST_FILE_SIZE = 4 * 1024 * MIB
 
 
@@ -19,13 +20,15 @@ def never() -> bool:
 
 
 def notify_nobody(job_id: str) -> None:
-    """The notifier of the embedded mode: the claim loop looks at the table by itself."""
+    """For the embedded mode, where the claim loop reads the table itself."""
 
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """``notify`` tells some worker of a queued job; ``stopping`` says whether this one is to give its
-    job back; ``command`` starts the child, its work folder appended.
+    """Settings, database and store of a worker.
+
+    ``notify`` tells some worker of a queued job; ``stopping`` says whether this worker was told to
+    stop; ``command`` starts the child, its work folder appended.
     """
 
     settings: Settings
@@ -47,7 +50,7 @@ class WorkerContext:
 
 
 def refuse_unfit_machine(settings: Settings) -> None:
-    """Exit with what this machine lacks, where it cannot confine a child that it must."""
+    """Exit, and say what is missing, where a sandbox is required and this machine has none."""
     lacks = sandbox.missing()
     if lacks and settings.require_sandbox:
         raise SystemExit(

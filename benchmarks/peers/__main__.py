@@ -1,24 +1,20 @@
-"""What a user would do without us, beside what we do: CIFAR-10 with a ResNet-32 teacher that others
-trained.
+"""Other tools beside the engine, on CIFAR-10 with a ResNet-32 teacher that others trained.
 
-    python -m benchmarks.peers [--ours DIR ...]        everything that is not there yet, then the
-    table and the plot
+    python -m benchmarks.peers [--ours DIR ...]
+        makes everything that is missing, then the table and the plot
     python -m benchmarks.peers --only teacher scratch-w8d3
-    python -m benchmarks.peers --train 512 --students 8,3,1 --finetune 2 --test 200      the whole
-    way in minutes
+    python -m benchmarks.peers --train 512 --students 8,3,1 --finetune 2 --test 200
+        everything on few images, in minutes
 
 The peers: the teacher through the TFLite converter (teacher-float32, -dynamic, -int8) and through
 ai-edge-quantizer (teacher-aeq-*); tfmot pruning and QAT of the teacher (tfmot-*);
 keras.distillation.Distiller + int8 PTQ (distiller-*); the same students from scratch + int8 PTQ
 (scratch-*); the MLPerf Tiny ResNet-8 (mlperf-resnet8).
 
-Each ends as a .tflite below OUT, in a folder that names its budget; what is there is not made
-again, and an interrupted
-training goes on behind its last epoch. With all images the results go to
-benchmarks/results/peers.json and
-docs/images/peers.{png,svg}, else to OUT. To train the students on a machine with a GPU:
-KERAS_BACKEND=jax and
---train-only; then copy OUT here and run again.
+Each peer becomes a .tflite below OUT, in a folder whose name tells its budget. What is finished is
+not repeated, and an interrupted training is continued. With all images, the results are written to
+benchmarks/results/peers.json and docs/images/peers.{png,svg}, else to OUT. To train the students on
+a machine with a GPU, use KERAS_BACKEND=jax and --train-only, then copy OUT here and run again.
 """
 
 import argparse
@@ -58,7 +54,7 @@ def _peers(budget: Budget, root: Path) -> list[Peer]:
 
 
 def _chosen(peers: list[Peer], only: list[str] | None) -> list[Peer]:
-    """Those whose name is among ``only`` or begins with one of them and a hyphen."""
+    """The peers whose name is in ``only``, or starts with one of these and a hyphen."""
     if only is None:
         return peers
     found = {
@@ -73,7 +69,7 @@ def _chosen(peers: list[Peer], only: list[str] | None) -> list[Peer]:
 
 
 def build(peers: list[Peer], root: Path) -> None:
-    """Make what is not there yet."""
+    """Make the peers that are missing."""
     missing = [peer for peer in peers if not peer.made(root)]
     for number, peer in enumerate(missing, 1):
         print(f"[{number}/{len(missing)}] {peer.name}", flush=True)
@@ -96,7 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         help="finished runs of the engine",
     )
     parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="make these peers, or all whose names begin so"
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="make these peers, or all whose names start like this",
     )
     parser.add_argument(
         "--out",

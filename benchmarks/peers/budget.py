@@ -1,4 +1,4 @@
-"""What a run of the benchmark spends, as its command line says."""
+"""Images and epochs of one run of the benchmark, from its command line."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,9 +7,7 @@ ALL_TRAINING_IMAGES, ALL_TEST_IMAGES = 50_000, 10_000
 
 
 class Student(NamedTuple):
-    """A CIFAR residual network: channels of its first stage, blocks per stage, and epochs of its
-    training.
-    """
+    """A CIFAR residual network: channels of the first stage, blocks per stage, epochs."""
 
     width: int
     depth: int
@@ -22,10 +20,9 @@ class Student(NamedTuple):
 
 @dataclass(frozen=True)
 class Budget:
-    """Images and epochs; ``finetune`` epochs are what the pruned teacher gets.
+    """Images and epochs; the pruned teacher is trained for ``finetune`` epochs.
 
-    The epochs of the students take the Distiller about as many minutes each as the engine takes per
-    student.
+    With the students' epochs the Distiller takes about as many minutes per student as the engine.
     """
 
     train: int = ALL_TRAINING_IMAGES
@@ -42,9 +39,7 @@ class Budget:
         return self.train == ALL_TRAINING_IMAGES and self.test == ALL_TEST_IMAGES
 
     def key(self, name: str, epochs: int) -> str:
-        """The folder of a trained peer, which tells its budget: another budget never meets its
-        files.
-        """
+        """The folder of a trained peer; each budget has a folder of its own."""
         few = f"-{self.train}images" if self.train < ALL_TRAINING_IMAGES else ""
         seed = f"-seed{self.seed}" if self.seed else ""
         return f"{name}-{epochs}epochs{few}{seed}"

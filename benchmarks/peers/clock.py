@@ -1,4 +1,4 @@
-"""Minutes of training that survive an interruption."""
+"""Measures the minutes of a training, also of one that is interrupted."""
 
 import json
 import time
@@ -6,8 +6,9 @@ from pathlib import Path
 
 
 class Clock:
-    """Seconds per finished epoch, kept in a file; give ``begin`` and ``end`` to a LambdaCallback of
-    any Keras.
+    """Seconds per finished epoch, kept in a file.
+
+    Give ``begin`` and ``end`` to a LambdaCallback of any Keras.
     """
 
     def __init__(self, path: Path):

@@ -1,6 +1,4 @@
-"""The TFLite converter as its guide uses it: float32, dynamic range, full int8. Keras 3 and Keras 2
-models alike.
-"""
+"""The TFLite converter as its guide uses it, for models of Keras 3 and Keras 2."""
 
 import tempfile
 from collections.abc import Iterator
@@ -36,7 +34,7 @@ def converted(model: Any, kind: str) -> bytes:
 
 
 def _save(model: Any, folder: str) -> None:
-    """As a SavedModel for one image at a time: an open batch would cost the file up to 2 KB."""
+    """Save for one image at a time; an open batch would add up to 2 KB to the file."""
     if type(model).__module__.startswith("tf_keras"):
         infer = tf.function(lambda image: model(image, training=False))
         tf.saved_model.save(model, folder, signatures=infer.get_concrete_function(IMAGE))

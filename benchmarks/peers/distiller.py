@@ -1,6 +1,4 @@
-"""keras.distillation.Distiller with its own weights and temperature, one student at a time, then
-int8 PTQ.
-"""
+"""keras.distillation.Distiller with its default weights, one student at a time, then int8 PTQ."""
 
 from functools import partial
 from pathlib import Path
@@ -26,20 +24,18 @@ def _make(budget: Budget, student: Student, folder: Path) -> float:
 
 
 def _distiller(student: Any) -> Any:
-    """Half hard labels, half the teacher's logits at temperature 3: the teacher's softmax is taken
-    off for them.
+    """Half hard labels, half the teacher's logits at temperature 3, without its softmax.
 
-    The default loss is the string "kl_divergence", which Keras 3.15 applies to logits as if they
-    were probabilities: it turns negative and nothing is learnt. Given as an object it does what the
-    documentation says.
+    The default loss, the string "kl_divergence", is applied by Keras 3.15 to logits as if they were
+    probabilities: it turns negative and nothing is learnt. As an object the loss works as
+    documented.
     """
     import keras
 
-    knowing = teacher.load()
-    knowing.layers[-1].activation = keras.activations.linear
+    loaded = teacher.load()
+    loaded.layers[-1].activation = keras.activations.linear
     soft = keras.distillation.LogitsDistillation(loss=keras.losses.KLDivergence())
-    distiller = keras.distillation.Distiller(knowing, student, soft)
-    distiller(
-        keras.ops.zeros((1, *student.input_shape[1:]))
-    )  # BackupAndRestore asks for a model that is built
+    distiller = keras.distillation.Distiller(loaded, student, soft)
+    # BackupAndRestore needs a model that is built.
+    distiller(keras.ops.zeros((1, *student.input_shape[1:])))
     return distiller

@@ -1,4 +1,4 @@
-"""Run in the peers' environment: ai-edge-quantizer on a float32 .tflite.
+"""ai-edge-quantizer on a float32 .tflite; runs in the peers' environment.
 
 python -m benchmarks.peers.edge_quantizer RECIPE FLOAT.tflite SAMPLE.npy OUT.tflite
 """
@@ -12,8 +12,9 @@ from ai_edge_quantizer import quantizer, recipe
 
 
 def main(name: str, source: str, sample: str, out: str) -> None:
-    """RECIPE is a function of ``ai_edge_quantizer.recipe``; ranges come from SAMPLE (N, height,
-    width, channels).
+    """Quantize by a function of ``ai_edge_quantizer.recipe``.
+
+    Ranges come from ``sample`` (N, height, width, channels).
     """
     tool = quantizer.Quantizer(source)
     tool.load_quantization_recipe(getattr(recipe, name)())

@@ -1,6 +1,4 @@
-"""The Python environment of the peers that cannot or need not live in the project's own: Keras 2
-and its tools.
-"""
+"""A Python environment for peers that need Keras 2 and its tools."""
 
 import os
 import subprocess
@@ -18,11 +16,10 @@ PACKAGES = (
 
 
 def run(root: Path, module: str, *arguments: object) -> None:
-    """Run a module of this package in the environment below ``root``, which is made where it is
-    missing.
+    """Run a module of this package in the environment below ``root``, which is made if missing.
 
     Raises:
-        subprocess.CalledProcessError: where the module fails.
+        subprocess.CalledProcessError: if the module fails.
     """
     legacy = {
         "TF_USE_LEGACY_KERAS": "1",

@@ -1,4 +1,4 @@
-"""CIFAR-10 as arrays, and the standard augmented batches that every trained peer sees. NumPy only."""
+"""CIFAR-10 as arrays, and the augmented batches that every trained peer gets. NumPy only."""
 
 import runpy
 from collections.abc import Iterator
@@ -14,9 +14,7 @@ SHIFT, BATCH, SAMPLES = 4, 128, 500
 
 @dataclass(frozen=True)
 class Scaling:
-    """How pixels 0..255 become a network's input: (pixel - mean) / deviation, per channel or one
-    for all.
-    """
+    """A network's input from pixels 0..255: (pixel - mean) / deviation, per channel or for all."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
@@ -50,24 +48,23 @@ def load() -> Cifar10:
 
 
 def sample(scaling: Scaling) -> np.ndarray:
-    """Scaled training images (500, 32, 32, 3) by which a converter finds the ranges of tensors."""
+    """500 scaled training images, with which a converter finds the ranges of tensors."""
     data = load()
     chosen = np.random.default_rng(0).choice(len(data.train_images), SAMPLES, replace=False)
     return scaling(data.train_images[chosen])
 
 
 def steps(count: int) -> int:
-    """Batches per epoch over ``count`` images; what does not fill one waits for the next epoch."""
+    """Full batches per epoch over ``count`` images."""
     return max(1, count // BATCH)
 
 
 def batches(count: int, *seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Without end: shuffled (B, 32, 32, 3) of the first ``count`` images, mirrored and shifted by
-    up to 4 px; labels.
+    """Endless batches (B, 32, 32, 3) and labels of the first ``count`` images.
 
-    The edges are filled with zeros after scaling (He et al. 2015, section 4.2). A training that
-    goes on gives its seed and the epochs it has behind it, so that it does not see the first
-    epochs' order again.
+    They are shuffled, mirrored and shifted by up to 4 pixels; edges are filled with zeros after
+    scaling (He et al. 2015, section 4.2). A resumed training gives its seed and the number of its
+    finished epochs, so that it gets a new order.
     """
     data, rng = load(), np.random.default_rng(seed)
     border = ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0))

@@ -1,6 +1,4 @@
-"""Every file measured alike: bytes, gzip bytes, top-1, MACs, and latency with all files taking
-turns in one run.
-"""
+"""Measures all files in the same way; for the latency they take turns in one run."""
 
 import gzip
 from collections.abc import Sequence
@@ -14,16 +12,15 @@ from PIL import Image
 from rich.progress import track
 
 from benchmarks.peers.images import Scaling
-from workers.compression.artifacts import evaluation, file_costs
+from workers.compression.artifacts import accuracy, file_costs
+from workers.compression.artifacts import interpreter as litert
 
 LATENCY_RUNS = 500
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A file to measure; ``scaling`` makes its input of pixels, None where the file takes pixels as
-    they are.
-    """
+    """A file to measure; ``scaling`` is None if the file takes pixels as they are."""
 
     name: str
     path: Path
@@ -35,11 +32,11 @@ class Subject:
 def rows(
     subjects: Sequence[Subject], images: np.ndarray, labels: np.ndarray
 ) -> list[dict[str, Any]]:
-    """One row per file, as peers.json holds it; ``images`` are pixels, uint8 (N, height, width, 3)."""
-    latencies = evaluation.latencies([subject.path for subject in subjects], LATENCY_RUNS)
+    """One row per file for peers.json; ``images`` are uint8 pixels (N, height, width, 3)."""
+    latencies = litert.measure_latencies([subject.path for subject in subjects], LATENCY_RUNS)
     return [
         _row(subject, images, labels)
-        | {"latency_ms": round(latency["p50"], 4), "minutes": subject.minutes}
+        | {"latency_ms": round(latency.p50, 4), "minutes": subject.minutes}
         for subject, latency in zip(subjects, latencies, strict=True)
     ]
 
@@ -52,27 +49,25 @@ def _row(subject: Subject, images: np.ndarray, labels: np.ndarray) -> dict[str, 
         "bytes": len(file),
         "gzip_bytes": len(gzip.compress(file, mtime=0)),
         "top1": top1(subject, images, labels),
-        "macs": file_costs.macs(subject.path),
+        "macs": file_costs.count_macs(subject.path),
     }
 
 
 def top1(subject: Subject, images: np.ndarray, labels: np.ndarray) -> float:
-    """One image at a time, as an app would; tied scores share the place (evaluation.top_k)."""
+    """Top-1 with one image at a time, as in an app; see accuracy.top_k for equal scores."""
     interpreter = Interpreter(str(subject.path), num_threads=1)
     interpreter.allocate_tensors()
     feed, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     scores = []
     for image in track(images, f"{subject.name:24}"):
-        interpreter.set_tensor(feed["index"], prepared(image, subject.scaling, feed)[None])
+        interpreter.set_tensor(feed["index"], prepare(image, subject.scaling, feed)[None])
         interpreter.invoke()
         scores.append(interpreter.get_tensor(output["index"])[0])
-    return evaluation.top_k(np.stack(scores), labels, 1)
+    return accuracy.top_k(np.stack(scores), labels, 1)
 
 
-def prepared(image: np.ndarray, scaling: Scaling | None, feed: dict[str, Any]) -> np.ndarray:
-    """Pixels (height, width, 3) as a file's input tensor ``feed`` wants them: its resolution,
-    scaling and integers.
-    """
+def prepare(image: np.ndarray, scaling: Scaling | None, feed: dict[str, Any]) -> np.ndarray:
+    """Pixels (height, width, 3) at the size, scaling and element type of the input ``feed``."""
     height, width = feed["shape"][1:3]
     if image.shape[:2] != (height, width):
         image = np.asarray(

@@ -1,4 +1,4 @@
-"""The reference that MLPerf Tiny ships for image classification: ResNet-8, int8, trained by others."""
+"""MLPerf Tiny's reference for image classification: an int8 ResNet-8, trained by others."""
 
 import shutil
 from pathlib import Path

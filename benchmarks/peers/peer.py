@@ -1,4 +1,4 @@
-"""One thing that a user would do without us: a name, and how it is made once and kept."""
+"""A row of the table that another tool makes; it is made once and then kept."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,11 @@ MODEL, DONE = "model.tflite", "done.json"
 
 @dataclass(frozen=True)
 class Peer:
-    """A row of the table. ``make`` leaves MODEL in the folder it is given and returns the minutes
-    of training.
+    """A row of the table.
 
-    The minutes are 0 where nothing is trained and None where others trained. ``make`` may be
-    interrupted: it is called again with the same folder. ``key`` names that folder, and two budgets
-    never share one.
+    ``make`` writes MODEL into the folder that it gets and returns the minutes of training: 0 if
+    nothing is trained, None if others did it. After an interruption it is called again with the
+    same folder. ``key`` is the folder's name; each budget has its own.
     """
 
     name: str

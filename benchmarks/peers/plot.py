@@ -1,4 +1,4 @@
-"""Top-1 over bytes, every point of the table."""
+"""The plot of the table: top-1 over bytes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ TOUCHING = 1.1
 
 
 def top1_over_bytes(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
-    """Draw peers.png and peers.svg; ours are joined by a line."""
+    """Draw peers.png and peers.svg; a line connects our own points."""
     figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
     for kind, (marker, label) in KINDS.items():
         _points(
@@ -74,8 +74,9 @@ def _points(
 def _labels(
     rows: list[Mapping[str, Any]], points: list[tuple[int, float]]
 ) -> list[tuple[str, tuple[int, float]]]:
-    """One label per point, without the kind that the legend tells; of points that touch, one below
-    the other.
+    """One label per point, without the kind, which is in the legend.
+
+    The labels of points that touch are written below each other.
     """
     labels: list[tuple[str, tuple[int, float]]] = []
     for row, point in zip(rows, points, strict=True):

@@ -1,10 +1,10 @@
-"""Run in the peers' environment: TensorFlow Model Optimization's guide to PQAT (pruning-preserving
-QAT) on a teacher.
+"""TensorFlow Model Optimization's guide to pruning-preserving QAT (PQAT), on a teacher.
 
-python -m benchmarks.peers.prune_and_quantize TEACHER.h5 FOLDER --pruning EPOCHS --quantizing EPOCHS
+    python -m benchmarks.peers.prune_and_quantize TEACHER.h5 FOLDER
+        --pruning EPOCHS --quantizing EPOCHS
 
-Leaves FOLDER/model.tflite and the seconds of each epoch; interrupted, it goes on behind the last
-finished epoch.
+Runs in the peers' environment. Writes FOLDER/model.tflite and the seconds of each epoch; an
+interrupted training is continued.
 """
 
 import argparse
@@ -24,9 +24,7 @@ from workers.compression.parent_death import signal_at_parents_death
 
 PRUNING_RATE, QUANTIZING_RATE, MOMENTUM = 1e-2, 1e-3, 0.9
 UPDATES = 100
-"""Of the masks, or fewer in a short training; TensorFlow Model Optimization itself suggests one per
-100 steps.
-"""
+"""Of the masks, fewer in a short training; the library suggests one per 100 steps."""
 
 
 def main() -> None:
@@ -42,9 +40,10 @@ def main() -> None:
 
 
 def _accepted(teacher: Any) -> Any:
-    """The same network for TensorFlow Model Optimization, which refuses batch normalization behind
-    anything but a convolution of its own: behind a sum, or a convolution that others read too, it
-    gets a depthwise one of ones.
+    """The same network in a form that TensorFlow Model Optimization accepts.
+
+    It accepts batch normalization only after a convolution that nothing else reads. After anything
+    else, a depthwise convolution with ones is inserted.
     """
     config = teacher.get_config()
     readers = Counter(name for layer in config["layers"] for name in _inputs(layer))
@@ -80,7 +79,7 @@ def _ones(name: str, inbound: list[Any]) -> dict[str, Any]:
 
 
 def _pruned(teacher: Any, args: argparse.Namespace) -> Any:
-    """Cubic schedule over the first two thirds (Zhu & Gupta 2017), the zeros then trained around."""
+    """Prune on a cubic schedule over the first two thirds of the epochs (Zhu & Gupta 2017)."""
     ramp = max(1, args.pruning * images.steps(args.train) * 2 // 3)
     every = min(UPDATES, max(1, ramp // 2))
     end = ramp // every * every  # an end that falls between two updates is never reached

@@ -1,4 +1,4 @@
-"""The same student without a teacher: cross-entropy on the labels, then int8 by the converter."""
+"""The same students without a teacher: cross-entropy on the labels, then int8 PTQ."""
 
 from functools import partial
 from pathlib import Path

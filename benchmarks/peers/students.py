@@ -1,7 +1,6 @@
-"""The small network that a user would write, in plain Keras layers, and how it is trained and
-converted.
+"""Trains and converts a small network in plain Keras layers, as a user would write it.
 
-Training runs on any Keras backend; the conversion needs KERAS_BACKEND=tensorflow.
+The training runs on any Keras backend; the conversion needs KERAS_BACKEND=tensorflow.
 """
 
 import shutil
@@ -26,9 +25,7 @@ Trainer = Callable[[keras.Model], keras.Model]
 
 
 def network(width: int, depth: int) -> keras.Model:
-    """The shape of our own students (He et al. 2015, section 4.2): images (N, 32, 32, 3) to logits
-    (N, 10).
-    """
+    """Images (N, 32, 32, 3) to logits (N, 10), like our students (He et al. 2015, section 4.2)."""
     pixels = keras.Input((32, 32, 3))
     x = keras.layers.ReLU()(_normalized(pixels, width, 3, 1))
     for stage in range(STAGES):
@@ -53,7 +50,7 @@ def _normalized(x: Any, filters: int, size: int, stride: int) -> Any:
 
 
 def make(chosen: Student, trainer: Trainer, budget: Budget, folder: Path) -> float:
-    """Train a student (where that is not done yet) and convert it; return the minutes of training.
+    """Train a student, unless that is done, and convert it; return the minutes of training.
 
     ``trainer`` wraps its network into the uncompiled model whose ``fit`` trains it.
     """

@@ -1,4 +1,4 @@
-"""The table of every file that is there: printed, kept as JSON, drawn."""
+"""The table of all files: printed, written as JSON and plotted."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from benchmarks.peers import images, measure, ours, plot
 from benchmarks.peers.budget import Budget
 from benchmarks.peers.environment import PACKAGES, ROOT
 from benchmarks.peers.peer import Peer
-from workers.compression.artifacts import evaluation
+from workers.compression.artifacts import interpreter
 
 VERSIONS = ("tensorflow", "keras", "ai-edge-litert", "numpy")
 
 
 def publish(peers: Sequence[Peer], budget: Budget, root: Path, runs: Sequence[Path]) -> None:
-    """Measure the peers that are made, and our ``runs``; figures of few images stay in ``root``."""
+    """Measure all finished peers and our ``runs``; results with few images stay in ``root``."""
     there = [peer for peer in peers if peer.made(root)]
     subjects = [
         measure.Subject(peer.name, peer.path(root), peer.scaling, peer.minutes(root))
@@ -48,7 +48,8 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         minutes = "-" if row["minutes"] is None else f"{row['minutes']:.1f}"
         print(
-            f"{'* ' if row['ours'] else '  '}{row['name']:24}{row['bytes']:>11,}{row['gzip_bytes']:>11,}"
+            f"{'* ' if row['ours'] else '  '}{row['name']:24}"
+            f"{row['bytes']:>11,}{row['gzip_bytes']:>11,}"
             f"{row['top1']:>9.2%}{row['macs'] / 1e6:>8.1f}M{row['latency_ms']:>9.3f}{minutes:>9}"
         )
     if any(row["ours"] for row in rows):
@@ -57,7 +58,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
 
 def _about(budget: Budget) -> dict[str, Any]:
     machine = {
-        "cpu": evaluation.cpu(),
+        "cpu": interpreter.cpu_name(),
         "cpus": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "threads": 1,

@@ -1,6 +1,4 @@
-"""The teacher itself, quantized after its training: by the TFLite converter and by
-ai-edge-quantizer.
-"""
+"""The teacher quantized after its training, by the TFLite converter and ai-edge-quantizer."""
 
 from functools import partial
 from pathlib import Path

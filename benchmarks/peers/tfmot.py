@@ -1,6 +1,4 @@
-"""The teacher through TensorFlow Model Optimization: pruned, then quantization-aware trained with
-its zeros kept.
-"""
+"""The teacher pruned, then quantization-aware trained, by TensorFlow Model Optimization."""
 
 from functools import partial
 from pathlib import Path
@@ -20,8 +18,9 @@ def peers(budget: Budget, root: Path) -> list[Peer]:
 
 
 def _make(budget: Budget, root: Path, sparsity: float, folder: Path) -> float:
-    """Half of the epochs prune and half quantize: tfmot finds ranges slowly, by a moving average of
-    decay .999.
+    """Half of the epochs prune and half quantize.
+
+    The library needs many steps to find ranges: its moving averages have a decay of .999.
     """
     quantizing = max(1, budget.finetune // 2)
     pruning = max(1, budget.finetune - quantizing)

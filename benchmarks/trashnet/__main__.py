@@ -1,12 +1,11 @@
-"""TrashNet, 2,527 photos of six kinds of rubbish, end to end: students of family mobilenet, and of
-the teacher itself.
+"""TrashNet, 2,527 photos of six kinds of rubbish: students of families mobilenet and pruned.
 
     python -m benchmarks.trashnet [--effort standard] [--out DIR]
 
-A script trains the teacher (benchmarks.trashnet.teacher), then the engine compresses it once per
-family. What is there is not made again, and an interrupted compression goes on where it stopped.
-Prints a table per family; writes benchmarks/results/trashnet.json and
-docs/images/trashnet.{png,svg}, or all to DIR where other data is given.
+benchmarks.trashnet.teacher trains the teacher, then the engine compresses it once per family. What
+is finished is not repeated, and an interrupted compression is continued. Prints a table per family
+and writes benchmarks/results/trashnet.json and docs/images/trashnet.{png,svg}. With other data, all
+files are written to DIR.
 """
 
 import argparse
@@ -22,7 +21,7 @@ from benchmarks.trashnet import plot
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = real_data.FOLDER / "trashnet_160.tar"
-FAMILIES = ("mobilenet", "teacher")
+FAMILIES = ("mobilenet", "pruned")
 FIGURES = (
     "name",
     "bytes",
@@ -66,13 +65,13 @@ def main() -> None:
 
 
 def compressed(model: Path, data: Path, out: Path, family: str, effort: str) -> dict[str, Any]:
-    """Rows, minutes of training and recipe of one finished compression."""
+    """Rows, minutes, recipe and data of one compression, which is run if it is not finished."""
     folder = out / f"{family}-{effort}"
     path = folder / "report.json"
     if not path.exists():
         print(f"compressing to family {family}", flush=True)
         options = ("--out", folder, "--family", family, "--effort", effort)
-        _run("workers.compression", "compress", model, data, *options)
+        _run("workers.local", "compress", model, data, *options)
     report = json.loads(path.read_text())
     rows = [_row(row) for row in [report["baseline"], *report["variants"]]]
     return {"rows": rows} | {
@@ -91,16 +90,15 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _print(family: str, run: Mapping[str, Any]) -> None:
-    print(
-        f"\nfamily {family}, {run['data']['counts']['test']} test images, {run['minutes']:.1f} minutes of training"
-    )
-    print(
-        f"{'':14}{'bytes':>11}{'gzip':>11}{'MACs':>9}{'top-1':>9}{'float32':>9}{'p50 ms':>9}  smaller, faster, MACs"
-    )
+    images, minutes = run["data"]["counts"]["test"], f"{run['minutes']:.1f}"
+    print(f"\nfamily {family}, {images} test images, {minutes} minutes of training")
+    titles = f"{'bytes':>11}{'gzip':>11}{'MACs':>9}{'top-1':>9}{'float32':>9}{'p50 ms':>9}"
+    print(f"{'':14}{titles}  smaller, faster, MACs")
     for row in run["rows"]:
         times = "  ".join(f"{row[name]:.1f}x" for name in RATIOS if row[name])
         print(
-            f"{row['name']:14}{row['bytes']:>11,}{row['gzip_bytes']:>11,}{row['macs'] / 1e6:>8.1f}M{row['top1']:>9.2%}"
+            f"{row['name']:14}{row['bytes']:>11,}{row['gzip_bytes']:>11,}"
+            f"{row['macs'] / 1e6:>8.1f}M{row['top1']:>9.2%}"
             f"{_percent(row['float32_top1'])}{row['latency_ms']['p50']:>9.3f}  {times}"
         )
 

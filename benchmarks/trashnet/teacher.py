@@ -1,11 +1,10 @@
-"""Train TrashNet's teacher in plain Keras: a residual network of 0.7 M parameters, pixels 0..255
-in, probabilities out.
+"""Trains TrashNet's teacher in plain Keras: a residual network of 0.7 million parameters.
 
     python -m benchmarks.trashnet.teacher DATA TEACHER [--epochs N] [--seed N]
 
-It learns from the training images of the very split that the engine will make of DATA with the same
-seed, so that no test image is known to it; neither is a validation image, whose accuracy is printed
-after every epoch.
+It takes pixels 0..255 and returns probabilities. It is trained on the training images of the split
+that the engine makes of DATA with the same seed, so it sees no test image. The accuracy on the
+validation images is printed after every epoch.
 """
 
 import argparse
@@ -17,6 +16,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from service.contract.job import JobSpec
 from workers.compression.images import splits
 from workers.compression.values import Dataset
 
@@ -43,7 +43,8 @@ def main() -> None:
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
     with tempfile.TemporaryDirectory() as scratch:
-        images = splits.load(args.data, SHAPE, {"seed": args.seed}, Path(scratch), lambda _: None)
+        spec = JobSpec(seed=args.seed).model_dump(mode="json")
+        images = splits.load(args.data, SHAPE, spec, Path(scratch), lambda _: None)
         network = classifier(len(images.classes))
         train(network, images, args.epochs)
     staged = args.teacher.with_suffix(".staged.keras")
@@ -52,9 +53,7 @@ def main() -> None:
 
 
 def classifier(classes: int) -> keras.Model:
-    """CIFAR's residual network (He et al. 2015, section 4.2), twice as wide, behind two strided
-    convolutions.
-    """
+    """CIFAR's residual network (He et al. 2015, section 4.2), twice as wide, for larger images."""
     inputs = keras.Input(SHAPE)
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     for _ in range(2):
@@ -67,20 +66,15 @@ def classifier(classes: int) -> keras.Model:
 
 
 def train(network: keras.Model, images: Dataset, epochs: int) -> None:
-    """Fit ``network`` to augmented training images; the file holds neither augmentation nor
-    optimizer.
-    """
+    """Train ``network`` on augmented images; its file contains no augmentation and no optimizer."""
     trained = keras.Sequential([keras.Input(SHAPE), *_augmentation(), network])
     schedule = keras.optimizers.schedules.CosineDecay(RATE, epochs * -(-len(images.train) // BATCH))
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
     trained.compile(
         keras.optimizers.AdamW(schedule, weight_decay=DECAY), loss, metrics=["accuracy"]
     )
-    x, y, held_out = (
-        images.train.images,
-        _one_hot(images, "train"),
-        (images.val.images, _one_hot(images, "val")),
-    )
+    x, y = images.train.features, _one_hot(images, "train")
+    held_out = images.val.features, _one_hot(images, "val")
     trained.fit(x, y, batch_size=BATCH, epochs=epochs, validation_data=held_out, verbose=2)
 
 

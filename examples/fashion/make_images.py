@@ -1,5 +1,4 @@
-"""Write images.zip: the first 8,000 training and 2,000 test images of Fashion-MNIST as folders of
-PNGs.
+"""Write images.zip: the first 8,000 training and 2,000 test images of Fashion-MNIST as PNG files.
 
     python examples/fashion/make_images.py [SOURCE]
 
@@ -33,7 +32,7 @@ SPLITS = (("train", "train", 8_000), ("test", "t10k", 2_000))
 
 
 def read(path: Path, header: int) -> np.ndarray:
-    """The bytes of an IDX file behind its header."""
+    """The bytes of an IDX file after its header."""
     return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=header)
 
 

@@ -1,5 +1,4 @@
-"""Train teacher.keras, the model that the demo compresses, on images.zip: a plain convolutional
-network in Keras 3.
+"""Train teacher.keras, the model that the demo compresses, on images.zip.
 
 python examples/fashion/train_teacher.py
 """
@@ -28,8 +27,9 @@ def images(split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def network() -> keras.Model:
-    """Six convolutions of 32 to 256 channels, 436,000 parameters: pixels divided by 255 in,
-    probabilities out.
+    """Six convolutions of 32 to 256 channels, 436,000 parameters.
+
+    The input is pixels divided by 255, the output probabilities.
     """
     inputs = x = keras.Input((28, 28, 1))
     for filters, pool in (

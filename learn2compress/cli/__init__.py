@@ -1,7 +1,7 @@
 """The command line, ``l2c``.
 
-Exit codes: 0 ok, 1 unexpected, 2 usage, 3 cannot connect, 4 refused by the server, 5 the job failed,
-6 the job was cancelled, 7 a file does not keep its budget, 130 interrupted.
+Exit codes: 0 ok, 1 unexpected, 2 usage, 3 cannot connect, 4 refused by the server, 5 the job
+failed, 6 the job was cancelled, 7 a file does not keep its budget, 130 interrupted.
 """
 
 from importlib.metadata import entry_points, version
@@ -11,6 +11,7 @@ import typer
 
 from learn2compress.cli import compress, jobs, keys, records, variants
 from learn2compress.cli.console import PoliteGroup
+from learn2compress.cli.kinds import DATASETS, MODELS
 
 SERVER_COMMANDS = "learn2compress.commands"
 """Entry points: commands of the server, which this package must not import itself."""
@@ -23,10 +24,12 @@ app = typer.Typer(
     help="Compress a large trained model into several small .tflite files.",
 )
 app.command()(compress.compress)
-app.add_typer(records.commands("models"), name="models", help="Teachers that you uploaded.")
-app.add_typer(records.commands("datasets"), name="datasets", help="Data that you uploaded.")
+app.add_typer(records.commands(MODELS), name="models", help="Teachers that you uploaded.")
+app.add_typer(records.commands(DATASETS), name="datasets", help="Data that you uploaded.")
 app.add_typer(jobs.app, name="jobs", help="Submit, list, show, watch, cancel, download, delete.")
-app.add_typer(variants.app, name="variants", help="What jobs made: figures and files.")
+app.add_typer(
+    variants.app, name="variants", help="What jobs made: figures and files, found by their figures."
+)
 app.add_typer(keys.app, name="keys", help="The keys that open your account.")
 for entry in entry_points(group=SERVER_COMMANDS):
     command = entry.load()

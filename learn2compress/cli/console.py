@@ -1,9 +1,8 @@
-"""What all commands share: options, exit codes, tables, and errors as code, message and hint
-instead of traces.
-"""
+"""What all commands share: options, exit codes, tables, and how errors are shown."""
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from learn2compress.transport import ClientError, ConnectionFailed, Refused
 from service.contract.client_settings import ClientSettings
 
 ATTEMPTS = 4
+# Columns: rich would cut cells to the terminal's width, and half a figure is a wrong one.
 WIDEST = 1000
 Url = Annotated[str | None, typer.Option("--url", help="Where the service is. (env L2C_URL)")]
 Key = Annotated[
@@ -25,6 +25,11 @@ Key = Annotated[
     typer.Option(
         "--key", help="API key (env L2C_KEY; else the file `key` in a local data folder)."
     ),
+]
+NameOption = Annotated[str | None, typer.Option("--name", help="Name to find it by.")]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="KEY:VALUE", help="Label to find it by; repeat for several."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -68,9 +73,7 @@ class PoliteGroup(TyperGroup):
 
 
 def connect(url: str | None, key: str | None) -> Client:
-    """A client from the options, else from the environment, else of the embedded service of a local
-    data folder.
-    """
+    """A client by the options, else by the environment, else by a local data folder."""
     given = {name: value for name, value in {"url": url, "key": key}.items() if value is not None}
     settings = ClientSettings(**given)  # type: ignore[arg-type]
     return Client(settings.url, settings.bearer, attempts=ATTEMPTS)
@@ -96,7 +99,7 @@ def emit(value: BaseModel | dict[str, Any] | Iterable[BaseModel]) -> None:
 
 
 def show_table(columns: list[str], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:
-    """As wide as it needs to be: half a figure would be a wrong one."""
+    """Print a table as wide as its cells."""
     table = Table(*columns, title=title, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*("-" if cell is None else str(cell) for cell in row))
@@ -104,17 +107,19 @@ def show_table(columns: list[str], rows: Iterable[Iterable[Any]], title: str | N
 
 
 def show_fields(record: BaseModel, *left_out: str) -> None:
-    """One record, a line per field."""
+    """Print one record, a line per field."""
     console = Console(soft_wrap=True, highlight=False)
     for name, value in record.model_dump(mode="json", exclude=set(left_out)).items():
-        text = (
-            json.dumps(value, indent=2)
-            if isinstance(value, (dict, list))
-            else "-"
-            if value is None
-            else str(value)
-        )
+        text = str(value)
+        if value is None:
+            text = "-"
+        elif isinstance(value, dict | list):
+            text = json.dumps(value, indent=2)
         console.print(f"{name + ':':<18} {text}", markup=False)
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def _bad_value(error: ValidationError) -> ClientError:

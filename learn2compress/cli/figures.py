@@ -1,58 +1,91 @@
-"""What a job made as a table: the teacher's own row as baseline, then every file, largest first."""
-
-from typing import Any
+"""What a job made as a table: the teacher's row as baseline, then every file, largest first."""
 
 import typer
 
 from learn2compress.cli.console import show_table
-from service.contract.views import JobView
+from service.contract.report import Baseline, VariantMetrics
+from service.contract.views import JobView, VariantView
 
-RATIOS = {"smaller_x": "smaller", "faster_x": "faster", "fewer_macs_x": "fewer\nMACs"}
-COLUMNS = ["variant", "format", "top-1", "kB", "gzip\nkB", "M\nMACs", "p50\nms", *RATIOS.values()]
+COLUMNS = [
+    *("variant", "format", "top-1", "top-3", "kB", "gzip\nkB", "M\nMACs", "p50\nms"),
+    *("smaller", "faster", "fewer\nMACs"),
+]
 MARK = "*"
 
 
 def show(job: JobView) -> None:
-    """The figures that decide, and what the report warns of; report.json has it all."""
-    rows = [
-        variant.metrics | {"name": variant.name, "bytes": variant.bytes} for variant in job.variants
-    ]
-    rows.sort(key=lambda row: -int(row["bytes"]))
-    show_table(COLUMNS, [_row((job.baseline or {}) | {"name": "teacher"}), *map(_row, rows)])
+    """The figures that decide, and the report's warnings; report.json has all figures."""
+    rows = [_teacher(job.baseline)] if job.baseline else []
+    for variant in sorted(job.variants, key=lambda each: -each.bytes):
+        rows.append(row(variant))
+    show_table(COLUMNS, rows)
     if short_of_budget(job):
         typer.echo(f"{MARK} does not keep its budget")
-    for warning in (job.report or {}).get("warnings") or ():
-        typer.echo(f"warning: {warning}", err=True)
+    if job.report:
+        for warning in job.report.warnings:
+            typer.echo(f"warning: {warning}", err=True)
 
 
 def short_of_budget(job: JobView) -> list[str]:
-    """Names of the variants that do not keep what was asked of them."""
-    return [variant.name for variant in job.variants if _short(variant.metrics)]
+    """Names of the variants that do not keep their budget."""
+    return [variant.name for variant in job.variants if _misses_budget(variant.metrics)]
 
 
-def _short(figures: dict[str, Any]) -> bool:
-    budget = figures.get("budget")
-    return isinstance(budget, dict) and budget.get("kept") is False
-
-
-def _row(figures: dict[str, Any]) -> list[str]:
-    latency = (figures.get("latency_ms") or {}).get("p50")
+def row(variant: VariantView) -> list[str]:
+    """The variant in the columns of COLUMNS."""
+    metrics = variant.metrics
+    mark = ""
+    if _misses_budget(metrics):
+        mark = MARK
+    ratios = (metrics.smaller_x, metrics.faster_x, metrics.fewer_macs_x)
     return [
-        f"{figures['name']}{MARK if _short(figures) else ''}",
-        str(figures.get("quantization") or "-"),
-        _shown(figures.get("top1"), ".1%"),
-        _kilobytes(figures.get("bytes")),
-        _kilobytes(figures.get("gzip_bytes")),
-        _shown(figures.get("macs"), ",.2f", per=1e6),
-        _shown(latency, ".2f"),
-        *(_shown(figures.get(ratio), ".1f", unit="x") for ratio in RATIOS),
+        variant.name + mark,
+        metrics.quantization,
+        _percent(metrics.top1),
+        _percent(metrics.top3),
+        _kilobytes(variant.bytes),
+        _kilobytes(metrics.gzip_bytes),
+        _millions(metrics.macs),
+        f"{metrics.latency_ms.p50:.2f}",
+        *("-" if ratio is None else f"{ratio:.1f}x" for ratio in ratios),
     ]
 
 
-def _kilobytes(value: Any) -> str:
-    """Without a decimal from a megabyte on."""
-    return _shown(value, ",.1f" if isinstance(value, int) and value < 1e6 else ",.0f", per=1e3)
+def _teacher(baseline: Baseline) -> list[str]:
+    latency = "-"
+    if baseline.latency_ms:
+        latency = f"{baseline.latency_ms.p50:.2f}"
+    return [
+        baseline.name,
+        baseline.quantization,
+        _percent(baseline.top1),
+        _percent(baseline.top3),
+        _kilobytes(baseline.bytes),
+        _kilobytes(baseline.gzip_bytes),
+        _millions(baseline.macs),
+        latency,
+        *("-", "-", "-"),
+    ]
 
 
-def _shown(value: Any, form: str, per: float = 1, unit: str = "") -> str:
-    return format(value / per, form) + unit if isinstance(value, (int, float)) else "-"
+def _misses_budget(metrics: VariantMetrics) -> bool:
+    return metrics.budget is not None and not metrics.budget.kept
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return "-"
+    return f"{share:.1%}"
+
+
+def _kilobytes(count: int) -> str:
+    """With a decimal below a megabyte."""
+    if count < 1_000_000:
+        return f"{count / 1e3:,.1f}"
+    return f"{count / 1e3:,.0f}"
+
+
+def _millions(count: int | None) -> str:
+    if count is None:
+        return "-"
+    return f"{count / 1e6:,.2f}"

@@ -1,32 +1,56 @@
 """``l2c jobs``."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from learn2compress.cli import figures, results, specs, uploading, watching
-from learn2compress.cli.console import Json, Key, Url, connect, emit, show_fields, show_table
+from learn2compress.cli import figures, results, uploading, watching
+from learn2compress.cli.console import (
+    Json,
+    Key,
+    LabelOption,
+    NameOption,
+    Url,
+    connect,
+    emit,
+    moment,
+    show_fields,
+    show_table,
+)
+from learn2compress.job_options import with_spec_options
+from service.contract.job import JobSpec, JobState
+from service.contract.views import labels_of
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")
-def browse(url: Url = None, key: Key = None, json: Json = False) -> None:
-    """All of them, newest first."""
+def browse(
+    state: JobState | None = None,
+    name: NameOption = None,
+    label: LabelOption = None,
+    url: Url = None,
+    key: Key = None,
+    json: Json = False,
+) -> None:
+    """List them, newest first."""
     with connect(url, key) as client:
-        jobs = list(client.jobs())
+        jobs = list(client.list_jobs(state=state, name=name, labels=labels_of(label or [])))
     if json:
         return emit(jobs)
-    rows = [
-        [job.id, job.state, job.stage, f"{job.progress:.0%}", f"{job.created_at:%Y-%m-%d %H:%M}"]
-        for job in jobs
-    ]
-    show_table(["id", "state", "stage", "progress", "created"], rows)
+    rows = []
+    for job in jobs:
+        done, created = f"{job.progress:.0%}", moment(job.created_at)
+        rows.append([job.id, job.name, job.state, job.stage, done, created])
+    show_table(["id", "name", "state", "stage", "progress", "created"], rows)
 
 
 @app.command()
 def show(job_id: str, url: Url = None, key: Key = None, json: Json = False) -> None:
-    """One, with its table once it has succeeded."""
+    """Show one, with its table once it has succeeded."""
     with connect(url, key) as client:
-        job = client.job(job_id)
+        job = client.get_job(job_id)
     if json:
         return emit(job)
     show_fields(job, "report", "variants", "baseline")
@@ -35,41 +59,45 @@ def show(job_id: str, url: Url = None, key: Key = None, json: Json = False) -> N
 
 
 @app.command()
+@with_spec_options
 def submit(
+    spec: JobSpec,
     model_id: str,
     dataset_id: str,
-    effort: specs.Effort = "standard",
-    seed: specs.Seed = 0,
-    input_scaling: specs.InputScaling = None,
-    teacher_output: specs.TeacherOutput = None,
-    class_names: specs.ClassNames = None,
-    family: specs.Family = "auto",
-    teacher: specs.Teacher = "fixed",
-    sparsity: specs.Sparsity = 0.0,
-    quantizations: specs.Quantizations = None,
-    variants: specs.Variants = None,
+    name: NameOption = None,
+    label: LabelOption = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until it has ended, and show its table.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="With --wait: a folder for what the job made."),
+    ] = None,
     url: Url = None,
     key: Key = None,
     json: Json = False,
 ) -> None:
-    """Compress a model that was uploaded with data that were; prints the job's id and does not wait
-    for it.
-    """
-    wanted = specs.spec(
-        effort=effort,
-        seed=seed,
-        input_scaling=input_scaling,
-        teacher_output=teacher_output,
-        class_names=class_names,
-        family=family,
-        teacher=teacher,
-        sparsity=sparsity,
-        quantizations=quantizations,
-        variants=variants,
-    )
+    """Compress an uploaded model with uploaded data; prints the job's id."""
+    if out and not wait:
+        raise typer.BadParameter("is of use with --wait only", param_hint="--out")
+    if out:
+        results.make_folder(out)
     with connect(url, key) as client:
-        job = client.submit(model_id, dataset_id, wanted)
-    emit(job) if json else typer.echo(job.id)
+        job = client.create_job(model_id, dataset_id, spec, name, labels_of(label or []))
+        if wait:
+            typer.echo(job.id, err=True)
+            job = watching.watch(client, job.id, quiet=json)
+            results.exit_unless_succeeded(job)
+        if out:
+            with uploading.transfer_bars(quiet=json) as bars:
+                results.fetch(client, job, out, bars)
+    if json:
+        emit(job)
+    elif wait:
+        figures.show(job)
+    else:
+        typer.echo(job.id)
+    results.exit_unless_budgets_kept(job)
 
 
 @app.command()
@@ -79,20 +107,31 @@ def watch(job_id: str, url: Url = None, key: Key = None, json: Json = False) -> 
         job = watching.watch(client, job_id, quiet=json)
     if json:
         emit(job)
-    results.demand_success(job)
+    results.exit_unless_succeeded(job)
     if not json:
         figures.show(job)
-    results.demand_budgets(job)
+    results.exit_unless_budgets_kept(job)
 
 
 @app.command()
 def cancel(job_id: str, url: Url = None, key: Key = None, json: Json = False) -> None:
     """End one early."""
     with connect(url, key) as client:
-        job = client.cancel(job_id)
-    emit(job) if json else typer.echo(
-        f"{job_id} is {job.state}{', ending' if job.state == 'running' else ''}"
-    )
+        job = client.cancel_job(job_id)
+    if json:
+        emit(job)
+    elif job.state == JobState.RUNNING:
+        typer.echo(f"{job_id} is running, ending")
+    else:
+        typer.echo(f"{job_id} is {job.state}")
+
+
+@app.command()
+def delete(job_id: str, url: Url = None, key: Key = None, json: Json = False) -> None:
+    """Delete one that has ended, with everything that it made."""
+    with connect(url, key) as client:
+        client.delete_job(job_id)
+    emit({"deleted": [job_id]}) if json else typer.echo(f"deleted {job_id}")
 
 
 @app.command()
@@ -103,11 +142,9 @@ def download(
     key: Key = None,
     json: Json = False,
 ) -> None:
-    """Fetch everything that one made."""
+    """Download everything that one made."""
     results.make_folder(out)
-    with connect(url, key) as client:
-        client.report(job_id)
-        with uploading.transfer_bars(quiet=json) as bars:
-            files = results.fetch(client, client.job(job_id), out, bars)
+    with connect(url, key) as client, uploading.transfer_bars(quiet=json) as bars:
+        files = results.fetch(client, client.get_job(job_id), out, bars)
     names = [str(file) for file in files]
     emit({"files": names}) if json else typer.echo("\n".join(names))

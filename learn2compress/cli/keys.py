@@ -2,27 +2,25 @@
 
 import typer
 
-from learn2compress.cli.console import Json, Key, Url, connect, emit, show_table
+from learn2compress.cli.console import Json, Key, Url, connect, emit, moment, show_table
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")
 def browse(url: Url = None, key: Key = None, json: Json = False) -> None:
-    """All of them, newest first; the secrets themselves are not kept."""
+    """List them, newest first; the secrets themselves are not kept."""
     with connect(url, key) as client:
-        keys = client.api_keys()
+        keys = list(client.list_keys())
     if json:
         return emit(keys)
-    show_table(
-        ["id", "name", "created"],
-        [[each.id, each.name, f"{each.created_at:%Y-%m-%d %H:%M}"] for each in keys],
-    )
+    rows = [[each.id, each.name, moment(each.created_at)] for each in keys]
+    show_table(["id", "name", "created"], rows)
 
 
 @app.command()
 def create(name: str, url: Url = None, key: Key = None, json: Json = False) -> None:
-    """Create another; it is shown only now."""
+    """Create another; its secret is shown only now."""
     with connect(url, key) as client:
         created = client.create_key(name)
     emit(created) if json else typer.echo(created.secret)

@@ -6,8 +6,21 @@ from typing import Annotated
 import typer
 
 from learn2compress.cli import uploading
-from learn2compress.cli.console import Json, Key, Url, connect, emit, show_fields, show_table
-from learn2compress.client import Kind
+from learn2compress.cli.console import (
+    Json,
+    Key,
+    LabelOption,
+    NameOption,
+    Url,
+    connect,
+    emit,
+    moment,
+    show_fields,
+    show_table,
+)
+from learn2compress.cli.kinds import Kind
+from service.contract.job import FINISHED, InspectionState
+from service.contract.views import labels_of
 
 File = typer.Argument(exists=True, dir_okay=False, readable=True)
 
@@ -17,47 +30,72 @@ def commands(kind: Kind) -> typer.Typer:
     app = typer.Typer(no_args_is_help=True)
 
     @app.command("list")
-    def browse(url: Url = None, key: Key = None, json: Json = False) -> None:
-        """All of them, newest first."""
+    def browse(
+        state: InspectionState | None = None,
+        name: NameOption = None,
+        label: LabelOption = None,
+        url: Url = None,
+        key: Key = None,
+        json: Json = False,
+    ) -> None:
+        """List them, newest first."""
         with connect(url, key) as client:
-            records = list(client.records(kind))
+            labels = labels_of(label or [])
+            records = list(kind.list(client, state=state, name=name, labels=labels))
         if json:
             return emit(records)
-        rows = [
-            [each.id, each.name, each.state, f"{each.created_at:%Y-%m-%d %H:%M}"]
-            for each in records
-        ]
+        rows = [[each.id, each.name, each.state, moment(each.created_at)] for each in records]
         show_table(["id", "name", "state", "created"], rows)
 
     @app.command()
     def show(record_id: str, url: Url = None, key: Key = None, json: Json = False) -> None:
-        """One, with what inspection found."""
+        """Show one, with what inspection found."""
         with connect(url, key) as client:
-            record = client.record(kind, record_id)
+            record = kind.get(client, record_id)
         emit(record) if json else show_fields(record)
 
     @app.command()
     def upload(
         file: Annotated[Path, File],
-        name: Annotated[str | None, typer.Option(help="The file's name when left out.")] = None,
+        name: NameOption = None,
+        label: LabelOption = None,
         wait: Annotated[bool, typer.Option(help="Wait until a worker has inspected it.")] = True,
         url: Url = None,
         key: Key = None,
         json: Json = False,
     ) -> None:
-        """Send a file; a transfer that was cut short goes on where it stopped."""
+        """Send a file; a transfer that was cut short is resumed."""
+        labels = labels_of(label or [])
         with connect(url, key) as client:
             with uploading.transfer_bars(quiet=json) as bars:
-                record = uploading.send(client, kind, file, bars, name)
+                record = uploading.send(client, kind, file, bars, name, labels)
             if wait:
                 record = uploading.wait_until_ready(client, kind, record.id, quiet=json)
         emit(record) if json else show_fields(record)
 
     @app.command()
-    def delete(record_id: str, url: Url = None, key: Key = None, json: Json = False) -> None:
-        """Delete one that no job uses, with its bytes."""
+    def delete(
+        record_id: str,
+        with_jobs: Annotated[
+            bool,
+            typer.Option("--with-jobs", help="Cancel and delete the jobs that use it, first."),
+        ] = False,
+        url: Url = None,
+        key: Key = None,
+        json: Json = False,
+    ) -> None:
+        """Delete one that no job uses, with its upload."""
+        deleted = []
         with connect(url, key) as client:
-            client.delete(kind, record_id)
-        emit({"deleted": record_id}) if json else typer.echo(f"deleted {record_id}")
+            if with_jobs:
+                for job in list(client.list_jobs(**{kind.job_filter: record_id})):
+                    if job.state not in FINISHED:
+                        client.cancel_job(job.id)
+                        client.wait_for_job(job.id)
+                    client.delete_job(job.id)
+                    deleted.append(job.id)
+            kind.delete(client, record_id)
+        deleted.append(record_id)
+        emit({"deleted": deleted}) if json else typer.echo(f"deleted {', '.join(deleted)}")
 
     return app

@@ -1,6 +1,4 @@
-"""What a job made, fetched into a folder; and what becomes of the command where it is not what was
-asked for.
-"""
+"""What a job made, downloaded into a folder; and exit codes for what went wrong."""
 
 import json
 from pathlib import Path
@@ -12,7 +10,7 @@ from rich.progress import Progress
 from learn2compress.cli import figures
 from learn2compress.cli.console import ExitCode, explain
 from learn2compress.client import Client
-from learn2compress.transport import ClientError, Refused
+from learn2compress.transport import ClientError, Refused, address
 from service.contract.job import JobState
 from service.contract.views import JobView
 
@@ -23,9 +21,7 @@ Out = Annotated[
 
 
 def make_folder(folder: Path) -> None:
-    """At once, so that nobody trains for hours for a folder that cannot be made; a usage error when
-    it cannot.
-    """
+    """Make the output folder before the training, not after it; a usage error if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,18 +31,20 @@ def make_folder(folder: Path) -> None:
 
 
 def fetch(client: Client, job: JobView, folder: Path, bars: Progress) -> list[Path]:
-    """Variants, report.json and both plots, in ``folder``, which is there."""
+    """Download the variants, report.json and both plots into the existing ``folder``."""
+    # First, because it is refused for a job that has no results.
+    report = client.transport.json("GET", address("jobs", job.id, "report"))
     files = []
     task = bars.add_task("download", total=sum(variant.bytes for variant in job.variants))
     for variant in job.variants:
-        files.append(client.download(variant, folder / Path(variant.filename).name))
+        files.append(client.download_variant(variant, folder / Path(variant.filename).name))
         bars.advance(task, variant.bytes)
-    report = folder / "report.json"
-    report.write_text(json.dumps(job.report, indent=2) + "\n")
-    return [*files, report, *_plots(client, job, folder)]
+    files.append(folder / "report.json")
+    files[-1].write_text(json.dumps(report, indent=2) + "\n")
+    return files + _plots(client, job, folder)
 
 
-def demand_success(job: JobView) -> None:
+def exit_unless_succeeded(job: JobView) -> None:
     """Exit with the documented code when the job did not succeed."""
     if job.state == JobState.CANCELLED:
         raise explain(
@@ -59,12 +57,12 @@ def demand_success(job: JobView) -> None:
         raise explain(error or ClientError("failed", f"Job {job.id} failed."), ExitCode.JOB_FAILED)
 
 
-def demand_budgets(job: JobView) -> None:
-    """Exit with the documented code when a file that was made does not keep what was asked of it."""
+def exit_unless_budgets_kept(job: JobView) -> None:
+    """Exit with the documented code when a file does not keep its budget."""
     if names := figures.short_of_budget(job):
-        hint = "Every file is there all the same. Ask for less, give it more bytes, or train longer (--effort)."
+        hint = "All files are there. Request less, allow more bytes, or train longer (--effort)."
         error = ClientError(
-            "budget_not_kept", f"Made, but short of the budget: {', '.join(names)}.", hint
+            "budget_not_kept", f"Some files do not keep their budget: {', '.join(names)}.", hint
         )
         raise explain(error, ExitCode.BUDGET_NOT_KEPT)
 
@@ -73,7 +71,7 @@ def _plots(client: Client, job: JobView, folder: Path) -> list[Path]:
     files = []
     for suffix in ("png", "svg"):
         try:
-            content = client.plot(job.id, suffix)
+            content = client.get_plot(job.id, suffix)
         except Refused as refusal:
             if refusal.status != 404:
                 raise

@@ -1,29 +1,31 @@
-"""Files to the service with progress bars; an upload that was cut short is remembered and goes on."""
+"""Files to the service with progress bars; an upload that was cut short is resumed."""
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
-from learn2compress.client import Client, Kind
+from learn2compress.cli.kinds import Kind
+from learn2compress.client import Client
 from learn2compress.transfers import file_sha256
 from learn2compress.transport import Refused
 from service.contract.client_settings import ClientSettings
 from service.contract.job import InspectionState
-from service.contract.views import DatasetView, ModelView
 
 
 class Memory:
-    """Which upload a file went into, by its SHA-256 and the server: one small file per upload."""
+    """Remembers which upload a file went into, by its SHA-256 and the server, in a small file."""
 
     def __init__(self, url: str, sha256: str):
         name = hashlib.sha256(f"{url} {sha256}".encode()).hexdigest()
@@ -49,20 +51,64 @@ def transfer_bars(quiet: bool) -> Progress:
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
+        TimeRemainingColumn(),
     )
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet)
+    return Progress(*columns, console=Console(stderr=True), disable=quiet)
 
 
 def send(
-    client: Client, kind: Kind, path: Path, bars: Progress, name: str | None = None
-) -> ModelView | DatasetView:
-    """Upload the file, going on where an earlier try stopped, and make a record of it."""
-    size = path.stat().st_size
-    task = bars.add_task(f"hash {path.name}", total=size)
-    sha256 = file_sha256(path, lambda count: bars.advance(task, count))
+    client: Client,
+    kind: Kind,
+    path: Path,
+    bars: Progress,
+    name: str | None = None,
+    labels: dict[str, str] | None = None,
+) -> Any:
+    """Upload the file, resuming an earlier try, and create a record of it."""
+    task, sha256 = _hash(path, bars)
+    return _send(client, kind, path, sha256, task, bars, name, labels)
+
+
+def find_or_send(client: Client, kind: Kind, path: Path, bars: Progress) -> Any:
+    """The newest usable record of a file with these bytes, else ``send``."""
+    task, sha256 = _hash(path, bars)
+    for record in kind.list(client, sha256=sha256):
+        if record.state != InspectionState.REJECTED:
+            bars.reset(task, description=f"found {path.name}: {record.id}", total=record.bytes)
+            bars.advance(task, record.bytes)
+            return record
+    return _send(client, kind, path, sha256, task, bars, None, None)
+
+
+def wait_until_ready(client: Client, kind: Kind, record_id: str, quiet: bool) -> Any:
+    """The record once it is ready; raises Refused with the inspection's error if it is rejected."""
+    with Console(stderr=True, quiet=quiet).status(f"the {kind.noun} is being inspected"):
+        record = kind.wait_for(client, record_id)
+    if record.state == InspectionState.REJECTED and record.error:
+        error = record.error
+        message = f"the {kind.noun} was rejected: {error.message}"
+        raise Refused(422, error.code, message, error.hint)
+    return record
+
+
+def _hash(path: Path, bars: Progress) -> tuple[TaskID, str]:
+    task = bars.add_task(f"hash {path.name}", total=path.stat().st_size)
+    return task, file_sha256(path, lambda count: bars.advance(task, count))
+
+
+def _send(
+    client: Client,
+    kind: Kind,
+    path: Path,
+    sha256: str,
+    task: TaskID,
+    bars: Progress,
+    name: str | None,
+    labels: dict[str, str] | None,
+) -> Any:
     memory = Memory(client.transport.url, sha256)
-    bars.reset(task, description=f"send {path.name}", total=size)
-    upload = client.upload(
+    bars.reset(task, description=f"send {path.name}", total=path.stat().st_size)
+    upload = client.upload_file(
         path,
         sha256=sha256,
         resume=memory.recall(),
@@ -70,27 +116,12 @@ def send(
         sent=lambda count: bars.advance(task, count),
     )
     try:
-        record = client.create(kind, upload.id, name)
+        record = kind.create(client, upload.id, name, labels)
     except Refused as refusal:
         if refusal.status != 409:
             raise
         # The remembered upload became a record earlier: send the file once more.
-        memory.forget()
-        return client.create(kind, client.upload(path, sha256=sha256).id, name)
+        upload = client.upload_file(path, sha256=sha256)
+        record = kind.create(client, upload.id, name, labels)
     memory.forget()
-    return record
-
-
-def wait_until_ready(
-    client: Client, kind: Kind, record_id: str, quiet: bool
-) -> ModelView | DatasetView:
-    """The record once it is ready; raises Refused with the inspection's own words when it was
-    rejected.
-    """
-    console = Console(stderr=True, quiet=quiet)
-    with console.status(f"the {kind[:-1]} is being inspected"):
-        record = client.inspected(kind, record_id)
-    if record.state == InspectionState.REJECTED and record.error:
-        error = record.error
-        raise Refused(422, error.code, f"the {kind[:-1]} was rejected: {error.message}", error.hint)
     return record

@@ -8,12 +8,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from learn2compress.cli.console import ExitCode
 from learn2compress.client import Client
-from service.contract.views import EventView, JobView
+from service.contract.views import JobView, ProgressData, StateEventView
 
 
 def watch(client: Client, job_id: str, quiet: bool) -> JobView:
-    """Follow the job until it has ended. Ctrl-C asks whether to cancel it; without a terminal it
-    goes on.
+    """Follow the job until it has ended.
+
+    Ctrl-C asks whether to cancel the job; without a terminal the job goes on.
     """
     try:
         return _follow(client, job_id, quiet)
@@ -23,8 +24,8 @@ def watch(client: Client, job_id: str, quiet: bool) -> JobView:
         ):
             typer.echo(f"Job {job_id} goes on. `l2c jobs watch {job_id}` shows it.", err=True)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-    client.cancel(job_id)
-    return client.wait(job_id)
+    client.cancel_job(job_id)
+    return client.wait_for_job(job_id)
 
 
 def _confirmed(question: str) -> bool:
@@ -44,22 +45,23 @@ def _follow(client: Client, job_id: str, quiet: bool) -> JobView:
     )
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
         task = bars.add_task("queued", total=1.0, note="")
-        for event in client.events(job_id):
-            if event.type == "progress":
-                done, stage = event.data.get("progress", 0.0), event.data.get("stage", "")
-                bars.update(task, completed=done, description=stage, note=_note(event))
+        for event in client.watch_job(job_id):
+            if isinstance(event, StateEventView):
+                bars.update(task, description=event.data.state, note="")
             else:
-                bars.update(task, description=str(event.data.get("state", "")), note="")
-    return client.job(job_id, patient=True)
+                done, stage = event.data.progress, event.data.stage
+                bars.update(task, completed=done, description=stage, note=_note(event.data))
+    return client.get_job(job_id, patient=True)
 
 
-def _note(event: EventView) -> str:
+def _note(data: ProgressData) -> str:
     """E.g. ``epoch 3/20  large_top1 0.812  1:33 left``."""
-    data, parts = event.data, []
-    if data.get("epoch") is not None:
-        parts.append(f"epoch {data['epoch']}/{data.get('epochs') or '?'}")
-    parts += [f"{name} {value:.3f}" for name, value in (data.get("metrics") or {}).items()]
-    if data.get("eta_seconds") is not None:
-        minutes, seconds = divmod(round(data["eta_seconds"]), 60)
+    parts = []
+    if data.epoch is not None:
+        parts.append(f"epoch {data.epoch}/{data.epochs or '?'}")
+    for name, value in data.metrics.items():
+        parts.append(f"{name} {value:.3f}")
+    if data.eta_seconds is not None:
+        minutes, seconds = divmod(round(data.eta_seconds), 60)
         parts.append(f"{minutes}:{seconds:02d} left")
     return "  ".join(parts)

@@ -1,4 +1,4 @@
-"""Who may come in. An account owns rows; a key opens one account and is stored only as its SHA-256."""
+"""Accounts and API keys. A key opens one account; only its SHA-256 is stored."""
 
 import hashlib
 import secrets
@@ -7,8 +7,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.contract.errors import NotFound, Unauthorized
+from service import paging
+from service.contract.errors import Unauthorized
 from service.contract.records import Account, ApiKey, Sessions
+from service.ownership import owned
 
 KEY_PREFIX = "l2c_"
 
@@ -23,33 +25,28 @@ def account_of(sessions: Sessions, key: str) -> str:
 
 
 def create_key(sessions: Sessions, account_id: str, name: str) -> tuple[ApiKey, str]:
-    """A new key and its secret, which can be read only now."""
+    """A new key and its secret, which is not stored and cannot be shown again."""
     with sessions.begin() as session:
         return _add_key(session, account_id, name)
 
 
-def keys_of(sessions: Sessions, account_id: str) -> list[ApiKey]:
-    """Newest first."""
+def keys_of(
+    sessions: Sessions, account_id: str, wanted: paging.PageRequest, name: str | None
+) -> paging.Page[ApiKey]:
+    filters = paging.Filters(name=name)
+    query = select(ApiKey).where(ApiKey.account_id == account_id, *filters.conditions(ApiKey))
     with sessions() as session:
-        mine = select(ApiKey).where(ApiKey.account_id == account_id)
-        return list(session.scalars(mine.order_by(ApiKey.created_at.desc(), ApiKey.id)))
+        return paging.page(session, query, ApiKey, wanted)
 
 
 def delete_key(sessions: Sessions, account_id: str, key_id: str) -> None:
     with sessions.begin() as session:
-        mine = (
-            delete(ApiKey)
-            .where(ApiKey.id == key_id, ApiKey.account_id == account_id)
-            .returning(ApiKey.id)
-        )
-        if session.scalar(mine) is None:
-            raise NotFound(f"There is no key {key_id}.")
+        owned(session, ApiKey, account_id, key_id)
+        session.execute(delete(ApiKey).where(ApiKey.id == key_id))
 
 
 def open_account(sessions: Sessions, name: str, key_name: str = "first key") -> str | None:
-    """Create the account with its first key and return the secret; None when the account was there
-    already.
-    """
+    """Create the account with its first key and return the secret; None if the account exists."""
     try:
         with sessions.begin() as session:
             if session.scalar(select(Account.id).where(Account.name == name)) is not None:
@@ -58,12 +55,12 @@ def open_account(sessions: Sessions, name: str, key_name: str = "first key") -> 
             session.add(account)
             session.flush()
             return _add_key(session, account.id, key_name)[1]
-    except IntegrityError:
+    except IntegrityError:  # another process has just created it
         return None
 
 
 def another_key(sessions: Sessions, account_name: str, key_name: str) -> str:
-    """One more secret for an account that is there."""
+    """The secret of another key for an existing account."""
     with sessions.begin() as session:
         account_id = session.scalars(select(Account.id).where(Account.name == account_name)).one()
         return _add_key(session, account_id, key_name)[1]

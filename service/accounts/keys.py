@@ -1,6 +1,4 @@
-"""Keys made straight in the database, for whoever runs the service: the first one, and those after
-a lock-out.
-"""
+"""Keys made straight in the database: the first one, and those that an operator creates."""
 
 import os
 from collections.abc import Iterator
@@ -17,11 +15,10 @@ ACCOUNT = "default"
 
 
 def first_key(settings: Settings) -> str:
-    """The account's key, made and written to ``data_dir/key`` at the first start; empty when it is
-    not to be read.
+    """The key of the default account, created at the first start and written to ``data_dir/key``.
 
-    Embedded, a key file that is lost or whose key was revoked gets a new key: whoever can write the
-    folder owns everything in it anyway.
+    Empty where the account has a key but the file is missing. In the embedded mode a new key is
+    written then: whoever can write that folder can read the database, too.
     """
     file = settings.data_dir / "key"
     with _database(settings) as factory:
@@ -32,20 +29,20 @@ def first_key(settings: Settings) -> str:
             made = accounts.another_key(factory, ACCOUNT, "after the first key was lost")
     if made is None:
         return ""
+    # Readable for the owner only from its first byte on.
     with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as written:
         written.write(made + "\n")
     return made
 
 
 def new_key(settings: Settings, name: str, account: str | None = None) -> str:
-    """The secret of a new key of the account, which is made where there is none of this name."""
+    """The secret of a new key of the account; the account is created if it does not exist."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database_version.prepare(settings)
     with _database(settings) as factory:
         account = account or ACCOUNT
-        return accounts.open_account(factory, account, name) or accounts.another_key(
-            factory, account, name
-        )
+        secret = accounts.open_account(factory, account, name)
+        return secret or accounts.another_key(factory, account, name)
 
 
 @contextmanager

@@ -16,27 +16,33 @@ from service.contract.errors import (
     TooLarge,
     UploadIncomplete,
 )
-from service.contract.views import NewRecord, Page, RecordView
+from service.contract.job import InspectionState
+from service.contract.views import Name, NewRecord, Page, RecordSummary, Sha256
 from service.dependencies import (
     AccountId,
     AppContext,
     ContentLength,
     ContentSha256,
+    LabelWords,
+    NameFilter,
     RawBody,
     RowId,
     WantedPage,
 )
 from service.jobs import inspections
 from service.jobs.inspections import Kind
+from service.paging import Filters
 from service.uploads import whole_file
 
 Filename = Annotated[
     str,
     Query(min_length=1, max_length=1000, description="Its suffix may help; its content decides."),
 ]
+RecordName = Annotated[Name | None, Query(description="The file name when left out.")]
+UploadSha256 = Annotated[Sha256 | None, Query(description="Made of a file with this hash.")]
 
 
-def routes(kind: Kind[Any], view: type[RecordView]) -> APIRouter:
+def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
     noun = kind.noun
     router = APIRouter(prefix=f"/{noun}s", tags=[f"{noun}s"])
 
@@ -58,7 +64,8 @@ def routes(kind: Kind[Any], view: type[RecordView]) -> APIRouter:
         "/upload",
         status_code=201,
         summary=f"Upload a {noun} in one request",
-        description=f"The raw body is the file: `curl -T FILE -X POST .../v1/{noun}s/upload?filename=FILE`.",
+        description="The raw body is the file: "
+        f"`curl -T FILE -X POST .../v1/{noun}s/upload?filename=FILE`.",
         response_model=view,
         responses=responses(HashMismatch, Malformed, BodyIncomplete, TooLarge, StorageFull),
         openapi_extra=RAW,
@@ -69,22 +76,35 @@ def routes(kind: Kind[Any], view: type[RecordView]) -> APIRouter:
         filename: Filename,
         length: ContentLength,
         sha256: ContentSha256,
+        labels: LabelWords,
         body: RawBody,
         response: Response,
+        name: RecordName = None,
     ) -> Any:
         upload_id = await whole_file.receive(context, account_id, filename, body, length, sha256)
-        record = await inspections.create_soon(
-            context, kind, account_id, NewRecord(upload_id=upload_id)
-        )
+        wanted = NewRecord(upload_id=upload_id, name=name, labels=labels)
+        record = await inspections.create_on_event_loop(context, kind, account_id, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
         return record
 
-    @router.get("", summary=f"Your {noun}s, newest first", response_model=Page[view])  # type: ignore[valid-type]
-    def browse(context: AppContext, account_id: AccountId, page: WantedPage) -> Any:
-        return inspections.browse(context, kind, account_id, page)
+    @router.get("", summary=f"List your {noun}s, newest first", response_model=Page[RecordSummary])
+    def browse(
+        context: AppContext,
+        account_id: AccountId,
+        page: WantedPage,
+        labels: LabelWords,
+        state: InspectionState | None = None,
+        name: NameFilter = None,
+        sha256: UploadSha256 = None,
+    ) -> Any:
+        filters = Filters(state, name, labels)
+        return inspections.browse(context, kind, account_id, page, filters, sha256)
 
     @router.get(
-        "/{record_id}", summary=f"One {noun}", response_model=view, responses=responses(NotFound)
+        "/{record_id}",
+        summary=f"Get a {noun} with what inspection found",
+        response_model=view,
+        responses=responses(NotFound),
     )
     def read(context: AppContext, account_id: AccountId, record_id: RowId) -> Any:
         return inspections.read(context, kind, account_id, record_id)
@@ -92,10 +112,10 @@ def routes(kind: Kind[Any], view: type[RecordView]) -> APIRouter:
     @router.delete(
         "/{record_id}",
         status_code=204,
-        summary=f"Delete a {noun} that no job uses, with its bytes",
+        summary=f"Delete a {noun} that no job uses, with its upload",
         responses=responses(NotFound, Conflict),
     )
-    def remove(context: AppContext, account_id: AccountId, record_id: RowId) -> None:
+    def delete(context: AppContext, account_id: AccountId, record_id: RowId) -> None:
         inspections.remove(context, kind, account_id, record_id)
 
     return router

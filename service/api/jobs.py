@@ -1,4 +1,4 @@
-"""/v1/jobs: compressions, what they say while they run, and what they found."""
+"""/v1/jobs: compressions, their events while they run, and their results."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
@@ -8,40 +8,83 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from service.api.problems import responses
-from service.contract.errors import IllegalMove, NotFound, NotReady
+from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
+from service.contract.job import JobState
 from service.contract.records import Job
-from service.contract.views import JobSummary, JobView, NewJob, Page, VariantView
-from service.dependencies import AccountId, AppContext, RowId, Tailer, WantedPage, WatchedJob
+from service.contract.report import Report
+from service.contract.views import EVENT, Id, JobSummary, JobView, NewJob, Page, VariantView
+from service.dependencies import (
+    AccountId,
+    AppContext,
+    LabelWords,
+    NameFilter,
+    RowId,
+    Tailer,
+    WantedPage,
+    WatchedJob,
+)
 from service.jobs import jobs
+from service.jobs.jobs import Users
+from service.paging import Filters
 from service.paging import Page as PageOf
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+# An SVG may hold scripts; a browser that opens it must not run them.
 INERT = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
 }
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events; `data` of each is the `data` of this schema.",
+        "content": {"text/event-stream": {"itemSchema": {"$ref": "#/components/schemas/JobEvent"}}},
+    }
+}
 
 
 @router.post(
-    "", status_code=201, summary="Compress a model", responses=responses(NotFound, NotReady)
+    "",
+    status_code=201,
+    summary="Compress a model",
+    responses=responses(NotFound, NotReady, Rejected),
 )
-def submit(
+def create(
     context: AppContext, account_id: AccountId, wanted: NewJob, response: Response
 ) -> JobView:
-    found = jobs.submit(context, account_id, wanted)
+    found = jobs.create(context, account_id, wanted)
     response.headers["Location"] = f"/v1/jobs/{found.job.id}"
     return view(found)
 
 
-@router.get("", summary="Your jobs, newest first", response_model=Page[JobSummary])
-def browse(context: AppContext, account_id: AccountId, page: WantedPage) -> PageOf[Job]:
-    return jobs.browse(context, account_id, page)
+@router.get("", summary="List your jobs, newest first", response_model=Page[JobSummary])
+def browse(
+    context: AppContext,
+    account_id: AccountId,
+    page: WantedPage,
+    labels: LabelWords,
+    state: JobState | None = None,
+    name: NameFilter = None,
+    model_id: Id | None = None,
+    dataset_id: Id | None = None,
+) -> PageOf[Job]:
+    filters, users = Filters(state, name, labels), Users(model_id, dataset_id)
+    return jobs.browse(context, account_id, page, filters, users)
 
 
-@router.get("/{job_id}", summary="One job", responses=responses(NotFound))
+@router.get("/{job_id}", summary="Get a job with its results", responses=responses(NotFound))
 def read(context: AppContext, account_id: AccountId, job_id: RowId) -> JobView:
     return view(jobs.read(context, account_id, job_id))
+
+
+@router.delete(
+    "/{job_id}",
+    status_code=204,
+    summary="Delete an ended job with its variants, events, report and files",
+    responses=responses(NotFound, IllegalMove),
+)
+def delete(context: AppContext, account_id: AccountId, job_id: RowId) -> None:
+    jobs.remove(context, account_id, job_id)
 
 
 @router.post(
@@ -53,11 +96,11 @@ def cancel(context: AppContext, account_id: AccountId, job_id: RowId) -> JobView
 
 @router.get(
     "/{job_id}/events",
-    summary="What a job says, as it happens (server-sent events)",
-    description="Events `progress` and `state`; the stream ends after the state that ends the job. Send the id of the "
-    "last event that you have as Last-Event-ID to go on behind it.",
+    summary="Watch a job (server-sent events)",
+    description="Events `progress` and `state`; the stream ends after the state that ends the job. "
+    "Send the id of the last event that you have as Last-Event-ID to get those after it.",
     response_class=EventSourceResponse,
-    responses=responses(NotFound),
+    responses=EVENT_STREAM | responses(NotFound),
 )
 async def events(
     tailer: Tailer,
@@ -66,17 +109,18 @@ async def events(
 ) -> AsyncIterator[ServerSentEvent]:
     async for event in tailer.watch(job_id, last_event_id):
         data = {**event.data, "attempt": event.attempt, "at": event.created_at}
-        yield ServerSentEvent(id=str(event.id), event=event.type, data=data)
+        typed = EVENT.validate_python({"id": event.id, "type": event.type, "data": data})
+        yield ServerSentEvent(id=str(typed.id), event=typed.type, data=typed.data)
 
 
-@router.get("/{job_id}/report", summary="report.json", responses=responses(NotFound, NotReady))
-def report(context: AppContext, account_id: AccountId, job_id: RowId) -> dict[str, Any]:
-    return jobs.finished(context, account_id, job_id).report or {}
+@router.get("/{job_id}/report", summary="Get report.json", responses=responses(NotFound, NotReady))
+def report(context: AppContext, account_id: AccountId, job_id: RowId) -> Report:
+    return Report.model_validate(jobs.finished(context, account_id, job_id).report)
 
 
 @router.get(
     "/{job_id}/plot",
-    summary="Accuracy over bytes, drawn",
+    summary="Get the plot of accuracy over bytes",
     response_class=StreamingResponse,
     responses={
         200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}},
@@ -94,9 +138,18 @@ def plot(
 
 
 def view(found: jobs.JobWithVariants) -> JobView:
-    summary = JobSummary.model_validate(found.job).model_dump()
-    report = found.job.report
-    variants = [VariantView.model_validate(variant) for variant in found.variants]
-    return JobView(
-        **summary, baseline=(report or {}).get("baseline"), report=report, variants=variants
+    """The job; each figure of its report stands in it once."""
+    job = found.job
+    baseline = rest = None
+    if job.report:
+        rest = {name: job.report[name] for name in job.report.keys() - {"baseline", "variants"}}
+        baseline = job.report["baseline"]
+    return JobView.model_validate(
+        {
+            **JobSummary.model_validate(job).model_dump(),
+            "spec": job.spec,
+            "baseline": baseline,
+            "report": rest,
+            "variants": [VariantView.model_validate(variant) for variant in found.variants],
+        }
     )

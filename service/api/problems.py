@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem+json: one handler for all of them, and what OpenAPI says about them."""
+"""Errors as RFC 9457 problem+json: one handler for all of them, and their OpenAPI."""
 
 import errno
 import logging
@@ -26,7 +26,7 @@ from service.contract.errors import (
     Unauthorized,
     Unavailable,
 )
-from service.contract.views import Problem
+from service.contract.views import InputProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 
 def install(app: FastAPI) -> None:
+    # Starlette re-raises what only the handler of Exception catches, so each kind is registered.
     for kind in (*EXPECTED, Exception):
         app.add_exception_handler(kind, answer)
 
@@ -60,6 +61,7 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
         detail=known.message,
         code=known.code,
         hint=known.hint,
+        cause_code=known.cause_code,
         errors=places(error) if isinstance(error, RequestValidationError) else None,
     )
     headers = dict(getattr(error, "headers", None) or {})
@@ -73,9 +75,7 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
 
 
 def translate(error: Exception) -> Learn2CompressError:
-    """Every exception as one of ours; what nobody expected becomes an ``internal`` that tells
-    nothing.
-    """
+    """Any exception as one of ours; an unexpected one becomes ``internal``, without details."""
     match error:
         case Learn2CompressError():
             return error
@@ -85,11 +85,8 @@ def translate(error: Exception) -> Learn2CompressError:
                 "Send Content-Type: application/json; curl --json does.",
             )
         case RequestValidationError():
-            told = "; ".join(f"{place['loc']}: {place['msg']}" for place in places(error)[:5])
-            return Malformed(
-                told or "The request is malformed.",
-                "The OpenAPI description at /docs has the types.",
-            )
+            told = "; ".join(f"{place.loc}: {place.msg}" for place in places(error)[:5])
+            return Malformed(told or "The request is malformed.")
         case HTTPException():
             return _of_status(error)
         case OSError() if error.errno in NO_SPACE:
@@ -104,17 +101,16 @@ def translate(error: Exception) -> Learn2CompressError:
         case BotoCoreError() | Boto3Error() | ClientError():
             log.warning("the object store does not answer as it should: %s", error)
             return Unavailable("The object store does not answer.")
-    return Learn2CompressError(
-        "Something went wrong that nobody expected.", "The server's log has the details."
-    )
+    return Learn2CompressError("Unexpected server error.")
 
 
-def places(error: RequestValidationError) -> list[dict[str, str]]:
+def places(error: RequestValidationError) -> list[InputProblem]:
     """Where the input is wrong and why, without the input itself."""
-    return [
-        {"loc": ".".join(map(str, each["loc"])), "msg": each["msg"].removeprefix("Value error, ")}
-        for each in error.errors()
-    ]
+    found = []
+    for each in error.errors():
+        place = ".".join(map(str, each["loc"]))
+        found.append(InputProblem(loc=place, msg=each["msg"].removeprefix("Value error, ")))
+    return found
 
 
 def responses(*kinds: type[Learn2CompressError]) -> dict[int | str, dict[str, Any]]:
@@ -135,37 +131,36 @@ def title(code: str) -> str:
 
 
 def _example(kind: type[Learn2CompressError]) -> dict[str, Any]:
-    shown = {
+    return {
         "type": f"urn:l2c:problem:{kind.code}",
         "title": title(kind.code),
         "status": kind.status,
-    }
-    return {
-        **shown,
-        "detail": "What happened to this very request.",
+        "detail": "What is wrong with this request.",
         "code": kind.code,
         "hint": kind.hint,
     }
 
 
 def _methods(request: Request) -> set[str]:
-    """Of all routes at this address; the exception knows those of the first one only."""
-    described = request.app.openapi()["paths"].items()
-    here = [methods for path, methods in described if compile_path(path)[0].match(request.url.path)]
-    return {method.upper() for methods in here for method in methods}
+    """Of all routes at this path; the exception knows those of the first one only."""
+    found: set[str] = set()
+    for path, methods in request.app.openapi()["paths"].items():
+        if compile_path(path)[0].match(request.url.path):
+            found.update(method.upper() for method in methods)
+    return found
 
 
 def _of_status(error: HTTPException) -> Learn2CompressError:
     if error.status_code == 404:
         return NotFound(
-            "There is nothing at this address.", "The API lives under /v1; /docs lists its routes."
+            "There is nothing at this path.", "The API lives under /v1; /docs lists its routes."
         )
     if error.status_code == 405:
-        return MethodNotAllowed(
-            "This address does not know this method.", "The Allow header lists those it knows."
-        )
+        return MethodNotAllowed("This path does not support this method.")
     if error.status_code == 413:
         return BodyTooLarge()
     known = Malformed(str(error.detail))
-    known.status = Malformed.status if error.status_code == 400 else error.status_code
+    # FastAPI answers 400 to a body that it cannot parse; here that is 422 as for other bad input.
+    if error.status_code != 400:
+        known.status = error.status_code
     return known

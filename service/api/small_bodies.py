@@ -1,6 +1,4 @@
-"""JSON bodies are read into memory, and before the key is checked: so they have to be small. Files
-stream past this.
-"""
+"""A limit for bodies that are read into memory, which JSON is, even before the key is checked."""
 
 import re
 
@@ -17,9 +15,7 @@ FILES = re.compile(r"/v1/(models/upload|datasets/upload|uploads/[^/]+/parts/[^/]
 
 
 class SmallBodies:
-    """Refuses a body of more than ``MOST_BYTES``, announced or not, on every path but those that
-    take files.
-    """
+    """Refuses bodies of more than ``MOST_BYTES``, except on paths that take files."""
 
     def __init__(self, app: ASGIApp):
         self._app = app

@@ -1,8 +1,8 @@
 """/v1/uploads: large files in parts, resumable."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from service.api.problems import responses
 from service.contract.errors import (
@@ -16,9 +16,26 @@ from service.contract.errors import (
     TooLarge,
     UploadIncomplete,
 )
-from service.contract.records import UploadPart
-from service.contract.views import Completion, NewUpload, PartView, UploadView
-from service.dependencies import AccountId, AppContext, ContentSha256, RawBody, RowId
+from service.contract.records import Upload, UploadPart
+from service.contract.views import (
+    Completion,
+    Name,
+    NewUpload,
+    Page,
+    PartView,
+    UploadState,
+    UploadSummary,
+    UploadView,
+)
+from service.dependencies import (
+    AccountId,
+    AppContext,
+    ContentSha256,
+    RawBody,
+    RowId,
+    WantedPage,
+)
+from service.paging import Page as PageOf
 from service.uploads import parts, uploads
 from service.uploads.uploads import UploadWithParts
 
@@ -42,7 +59,18 @@ def create(
     return view(found)
 
 
-@router.get("/{upload_id}", summary="Which parts are there", responses=responses(NotFound))
+@router.get("", summary="List your uploads, newest first", response_model=Page[UploadSummary])
+def browse(
+    context: AppContext,
+    account_id: AccountId,
+    page: WantedPage,
+    state: UploadState | None = None,
+    name: Annotated[Name | None, Query(description="Exactly this file name.")] = None,
+) -> PageOf[Upload]:
+    return uploads.browse(context, account_id, page, state, name)
+
+
+@router.get("/{upload_id}", summary="List the received parts", responses=responses(NotFound))
 def read(context: AppContext, account_id: AccountId, upload_id: RowId) -> UploadView:
     return view(uploads.read(context, account_id, upload_id))
 
@@ -50,8 +78,8 @@ def read(context: AppContext, account_id: AccountId, upload_id: RowId) -> Upload
 @router.put(
     "/{upload_id}/parts/{number}",
     summary="Send one part",
-    description="The raw bytes of part `number`: exactly part_size of them, the last part what is left. Parts may come "
-    "in any order, several at once, and again; sending one again replaces it.",
+    description="The raw bytes of part `number`: exactly part_bytes of them, the last part what is "
+    "left. Parts may be sent in any order, in parallel and again; a part sent again is replaced.",
     response_model=PartView,
     responses=responses(
         NotFound, Conflict, HashMismatch, Malformed, BodyIncomplete, PartTooLong, StorageFull
@@ -86,7 +114,7 @@ def complete(
 @router.delete(
     "/{upload_id}",
     status_code=204,
-    summary="Give up an upload",
+    summary="Abort the upload and delete its parts",
     responses=responses(NotFound, Conflict),
 )
 def delete(context: AppContext, account_id: AccountId, upload_id: RowId) -> None:
@@ -94,8 +122,6 @@ def delete(context: AppContext, account_id: AccountId, upload_id: RowId) -> None
 
 
 def view(found: UploadWithParts) -> UploadView:
-    fields: dict[str, Any] = {
-        name: getattr(found.upload, name, None) for name in UploadView.model_fields
-    }
-    shown = [PartView.model_validate(part) for part in found.parts]
-    return UploadView(**{**fields, "parts": shown, "part_count": uploads.part_count(found.upload)})
+    summary = UploadSummary.model_validate(found.upload).model_dump()
+    parts = [PartView.model_validate(part) for part in found.parts]
+    return UploadView(**summary, parts=parts)

@@ -1,4 +1,4 @@
-"""/v1/variants: figures and files of what a job made."""
+"""/v1/variants: figures and files of what jobs made."""
 
 from typing import Annotated
 
@@ -9,25 +9,45 @@ from service.api.problems import responses
 from service.contract.errors import NotFound, RangeNotSatisfiable
 from service.contract.records import Variant
 from service.contract.storage import attachment
-from service.contract.views import VariantView
-from service.dependencies import AccountId, AppContext, RowId
+from service.contract.views import Page, VariantView
+from service.dependencies import AccountId, AppContext, RowId, WantedPage, WantedVariants
 from service.jobs import variants
+from service.paging import NEWEST_FIRST
+from service.paging import Page as PageOf
 
 router = APIRouter(prefix="/variants", tags=["variants"])
 TFLITE = "application/octet-stream"
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILE_RESPONSES = {
     200: {"description": "The whole file", "content": {TFLITE: BINARY}},
-    206: {"description": "The range that was asked for", "content": {TFLITE: BINARY}},
+    206: {"description": "The requested range", "content": {TFLITE: BINARY}},
     304: {"description": "The client has this file already"},
-    307: {"description": "To a link of the object store that works for an hour"},
+    307: {"description": "A link of the object store that works for an hour"},
     **responses(NotFound, RangeNotSatisfiable),
 }
+Sort = Annotated[variants.Sort, Query(description="A minus before it: descending.")]
+
+
+@router.get(
+    "",
+    summary="List your variants by their figures",
+    description="E.g. the most accurate of at most 100 kB that has the label `app:camera`: "
+    "`?max_bytes=100000&label=app:camera&sort=-top1&limit=1`.",
+    response_model=Page[VariantView],
+)
+def browse(
+    context: AppContext,
+    account_id: AccountId,
+    page: WantedPage,
+    filters: WantedVariants,
+    sort: Sort = NEWEST_FIRST,
+) -> PageOf[Variant]:
+    return variants.browse(context, account_id, page, filters, sort)
 
 
 @router.get(
     "/{variant_id}",
-    summary="One variant's figures",
+    summary="Get a variant's figures",
     response_model=VariantView,
     responses=responses(NotFound),
 )
@@ -35,11 +55,17 @@ def read(context: AppContext, account_id: AccountId, variant_id: RowId) -> Varia
     return variants.read(context, account_id, variant_id)
 
 
-@router.head("/{variant_id}/file", include_in_schema=False)
+@router.head(
+    "/{variant_id}/file",
+    name="file_headers",
+    summary="Get the headers of the .tflite",
+    responses=FILE_RESPONSES,  # type: ignore[arg-type]
+)
 @router.get(
     "/{variant_id}/file",
     summary="Download the .tflite",
-    description="ETag is the file's SHA-256; If-None-Match, Range (one range) and If-Range work as usual.",
+    description="ETag is the file's SHA-256; If-None-Match, Range (one range) and If-Range work "
+    "as usual.",
     response_class=StreamingResponse,
     responses=FILE_RESPONSES,  # type: ignore[arg-type]
 )
@@ -48,7 +74,7 @@ def file(
     account_id: AccountId,
     variant_id: RowId,
     redirect: Annotated[
-        bool, Query(description="Go to the object store, where there is one.")
+        bool, Query(description="Answer with a link of the object store, if it has any.")
     ] = False,
     range: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
@@ -58,12 +84,13 @@ def file(
     tag = f'"{variant.sha256}"'
     if redirect and (url := context.store.url(variant.key, variant.filename)):
         return RedirectResponse(url, 307)
-    if any(
-        each.strip().removeprefix("W/") in (tag, "*") for each in (if_none_match or "").split(",")
-    ):
+    if _matches(if_none_match, tag):
         return Response(status_code=304, headers={"ETag": tag})
-    wanted = variants.wanted_slice(range if if_range in (None, tag) else None, variant.bytes)
+    if if_range not in (None, tag):
+        range = None
+    wanted = variants.wanted_slice(range, variant.bytes)
     content = variants.content(context, variant, wanted)
+    status = 200
     headers = {
         "ETag": tag,
         "Accept-Ranges": "bytes",
@@ -71,5 +98,12 @@ def file(
         "Content-Disposition": attachment(variant.filename),
     }
     if wanted.partial:
+        status = 206
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.end - 1}/{wanted.total}"
-    return StreamingResponse(content, 206 if wanted.partial else 200, headers, TFLITE)
+    return StreamingResponse(content, status, headers, TFLITE)
+
+
+def _matches(if_none_match: str | None, tag: str) -> bool:
+    """Whether the header lists the tag, weak or strong, or is a star (RFC 9110, 13.1.2)."""
+    listed = (if_none_match or "").split(",")
+    return any(each.strip().removeprefix("W/") in (tag, "*") for each in listed)

@@ -20,7 +20,7 @@ def serve(
         Path | None, typer.Option(help="Folder for everything that is kept. (env L2C_DATA_DIR)")
     ] = None,
 ) -> None:
-    """Run the service. Without L2C_REDIS_URL it has its own worker, database and store in --data."""
+    """Run the service; without L2C_REDIS_URL with its own worker, database and store in --data."""
     options = {"host": host, "port": port, "data_dir": data}
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings(**given)  # type: ignore[arg-type]

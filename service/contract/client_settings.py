@@ -1,4 +1,4 @@
-"""Settings of the command line and the Python client, read from the environment (prefix ``L2C_``)."""
+"""Settings of the command line and the Python client, from the environment (``L2C_``)."""
 
 from pathlib import Path
 
@@ -7,9 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ClientSettings(BaseSettings):
-    """What the command line knows about the service that it talks to; options given to a command
-    come first.
-    """
+    """Where the service is and which key opens it; options of a command come first."""
 
     model_config = SettingsConfigDict(env_prefix="L2C_", frozen=True)
 
@@ -20,8 +18,8 @@ class ClientSettings(BaseSettings):
 
     @property
     def bearer(self) -> str:
-        """The key that was set, else the one that an embedded service wrote into a local data
-        folder, else nothing.
-        """
+        """The key that was set, else the one in a local data folder, else an empty string."""
         file = self.data_dir / "key"
-        return self.key.get_secret_value() or (file.read_text().strip() if file.is_file() else "")
+        if self.key.get_secret_value() or not file.is_file():
+            return self.key.get_secret_value()
+        return file.read_text().strip()

@@ -1,6 +1,6 @@
 """What can go wrong, as one tree; every leaf has a stable code that docs/api.md explains.
 
-Learn2CompressError
+Learn2CompressError       500 internal
 ├── Unauthorized          401 unauthorized
 ├── NotFound              404 not_found
 ├── MethodNotAllowed      405 method_not_allowed
@@ -14,6 +14,7 @@ Learn2CompressError
 ├── Conflict              409 conflict
 │   ├── UploadIncomplete  409 upload_incomplete
 │   ├── NotReady          409 not_ready
+│   ├── Rejected          409 rejected
 │   └── IllegalMove       409 illegal_move
 ├── StorageFull           507 storage_full
 └── Unavailable           503 unavailable
@@ -21,45 +22,53 @@ Learn2CompressError
 
 
 class Learn2CompressError(Exception):
-    """Base of every expected error: a message for people, an HTTP status, a stable code, a hint on
-    what to do next.
+    """Base of every expected error.
+
+    It has a message for people, an HTTP status, a stable code and a hint on what to do next.
     """
 
     status = 500
     code = "internal"
-    hint = ""
+    hint = "The server's log has the details."
+    cause_code: str | None = None
 
-    def __init__(self, message: str, hint: str | None = None):
+    def __init__(self, message: str, hint: str = ""):
         super().__init__(message)
         self.message = message
-        self.hint = self.hint if hint is None else hint
+        self.hint = hint or self.hint
 
 
 class Unauthorized(Learn2CompressError):
     status, code = 401, "unauthorized"
-    hint = "Send 'Authorization: Bearer KEY'; `l2c serve` prints the key and `l2c keys create` makes another."
+    hint = (
+        "Send 'Authorization: Bearer KEY'; `l2c serve` prints the first key, `l2c keys create` "
+        "makes another."
+    )
 
 
 class NotFound(Learn2CompressError):
     status, code = 404, "not_found"
+    hint = "Check the id: the lists, such as GET /v1/jobs, show what this account has."
 
 
 class MethodNotAllowed(Learn2CompressError):
     status, code = 405, "method_not_allowed"
+    hint = "The Allow header lists the methods that this path supports."
 
 
 class RangeNotSatisfiable(Learn2CompressError):
     status, code = 416, "range_not_satisfiable"
-    hint = "Ask for a range that starts inside the file, or leave the Range header out."
+    hint = "Request a range that starts inside the file, or leave the Range header out."
 
 
 class Malformed(Learn2CompressError):
     status, code = 422, "malformed"
+    hint = "The OpenAPI description at /docs has the types and bounds."
 
 
 class HashMismatch(Malformed):
     code = "sha256_mismatch"
-    hint = "The bytes that arrived differ from the bytes that were announced: send the part, or the file, again."
+    hint = "The bytes that arrived are not the announced ones: send the part, or the file, again."
 
 
 class BodyIncomplete(Malformed):
@@ -74,32 +83,46 @@ class TooLarge(Learn2CompressError):
 
 class PartTooLong(TooLarge):
     code = "part_too_long"
-    hint = "Cut the file into parts of exactly part_size bytes; only the last one may be shorter."
+    hint = "Cut the file into parts of exactly part_bytes bytes; only the last one may be shorter."
 
 
 class BodyTooLarge(TooLarge):
     code = "body_too_large"
-    hint = "Only models, datasets and parts of uploads may be large; anything else is a few lines of JSON."
+    hint = "Only models, datasets and parts of uploads may be large; other bodies are short JSON."
 
-    def __init__(self, message: str = "The body is too large for this address."):
+    def __init__(self, message: str = "The body is too large for this path."):
         super().__init__(message)
 
 
 class Conflict(Learn2CompressError):
     status, code = 409, "conflict"
+    hint = "GET it to see its present state, then try again."
 
 
 class UploadIncomplete(Conflict):
     code = "upload_incomplete"
-    hint = "GET the upload to see which parts are there, PUT the missing ones, then complete it."
+    hint = "GET the upload to see which parts have arrived, PUT the others, then complete it."
 
 
 class NotReady(Conflict):
     code = "not_ready"
+    hint = "GET it until its state is ready, then try again."
+
+
+class Rejected(Conflict):
+    """``cause_code`` is the code of the inspection's error."""
+
+    code = "rejected"
+    hint = "Upload another file."
+
+    def __init__(self, message: str, hint: str, cause_code: str):
+        super().__init__(message, hint)
+        self.cause_code = cause_code
 
 
 class IllegalMove(Conflict):
     code = "illegal_move"
+    hint = "GET the job to see its present state."
 
 
 class StorageFull(Learn2CompressError):

@@ -1,8 +1,11 @@
-"""A job as both ends know it: what is asked for, which states it goes through, and the names on the
-wire.
+"""A job as service, workers and clients know it: its spec, its states, names that both ends use.
+
+This module alone judges a spec and holds its defaults: the engine gets every field filled in.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -24,7 +27,7 @@ ClassName = Annotated[
 
 
 class JobKind(StrEnum):
-    """What the child does: compress a model, or look at an upload before anything trusts it."""
+    """What the child process does: compress a model, or inspect an upload before it is used."""
 
     COMPRESSION = "compression"
     MODEL_INSPECTION = "model_inspection"
@@ -41,6 +44,7 @@ class JobState(StrEnum):
 
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+    # Back to queued: the worker was lost or stopped, and another goes on from the checkpoint.
     JobState.RUNNING: frozenset(
         {JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
     ),
@@ -57,37 +61,29 @@ def states_before(target: JobState) -> list[JobState]:
 
 
 class InspectionState(StrEnum):
-    """Of an uploaded model or dataset: usable only once a worker has inspected it."""
+    """Of an uploaded model or dataset, which can be used only once a worker has inspected it."""
 
     VALIDATING = "validating"
     READY = "ready"
     REJECTED = "rejected"
 
 
+Effort = Literal["draft", "standard", "thorough"]
 InputScaling = Literal["raw", "unit", "symmetric", "imagenet", "caffe", "standardized"]
 TeacherOutput = Literal["logits", "softmax", "sigmoid"]
-Family = Literal["auto", "resnet", "mobilenet", "nasnet", "teacher"]
+StudentFamily = Literal["resnet", "mobilenet", "nasnet", "pruned"]
+Family = Literal["auto", StudentFamily]
 TeacherTraining = Literal["fixed", "joint"]
 Quantization = Literal["int8", "int8_dynamic", "float16", "float32", "int4"]
 TEACHER_ROWS = ("teacher", "teacher-int8")
-BUDGETS = ("max_bytes", "max_macs", "max_latency_ms", "min_top1")
+"""Names of rows in every report, which no variant may have."""
 
 
-class VariantBudget(BaseModel):
-    """One student: the largest whose files all keep every ``max_``, or the smallest that reaches
-    ``min_top1``.
-    """
+class BudgetLimits(BaseModel):
+    """What each file of a variant has to keep; at least one limit is given."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={"examples": [{"name": "small", "max_bytes": 98_304, "min_top1": 0.88}]},
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(
-        pattern=r"^[a-z][a-z0-9_-]{0,31}$",
-        description="Of the files: a lower-case letter, then at most 31 of a-z, 0-9, _ and -.",
-    )
     max_bytes: int | None = Field(None, ge=1, le=2**53, description="Of each .tflite file.")
     max_macs: int | None = Field(
         None, ge=1, le=2**53, description="Multiply-accumulates for one image."
@@ -96,11 +92,33 @@ class VariantBudget(BaseModel):
         None, gt=0, le=1e6, description="Median for one image, one thread, on the worker's CPU."
     )
     min_top1: float | None = Field(
-        None, gt=0, le=1, description="Share of the test images that must be right."
+        None, gt=0, le=1, description="Share of the test images whose class must come first."
+    )
+    min_top3: float | None = Field(
+        None, gt=0, le=1, description="Share of the test images whose class must be in the top 3."
+    )
+    min_top5: float | None = Field(
+        None, gt=0, le=1, description="Share of the test images whose class must be in the top 5."
+    )
+
+
+BUDGETS = tuple(BudgetLimits.model_fields)
+
+
+class VariantBudget(BudgetLimits):
+    """One student: the largest within each ``max_``, or the smallest that reaches each ``min_``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "small", "max_bytes": 98_304, "min_top1": 0.88}]},
+    )
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,31}$",
+        description="Of the files: a lower-case letter, then at most 31 of a-z, 0-9, _ and -.",
     )
 
     @model_validator(mode="after")
-    def _asks_for_something(self) -> Self:
+    def _has_a_limit(self) -> Self:
         if all(getattr(self, budget) is None for budget in BUDGETS):
             raise ValueError(
                 f"{self.name} has no budget: give at least one of {', '.join(BUDGETS)}"
@@ -109,8 +127,9 @@ class VariantBudget(BaseModel):
 
 
 class JobSpec(BaseModel):
-    """What the user asks for. ``effort`` is the one dial; what is left out is found out and stands
-    in the report.
+    """What the user asks for; ``effort`` is the main setting.
+
+    What is left out is derived, and shown in the report.
     """
 
     model_config = ConfigDict(
@@ -134,35 +153,40 @@ class JobSpec(BaseModel):
         },
     )
 
-    effort: Literal["draft", "standard", "thorough"] = Field(
-        "standard", description="How long to train."
-    )
+    effort: Effort = Field("standard", description="How long to train.")
     seed: int = Field(
         0, ge=0, le=2**31 - 1, description="Seed of the split, the weights and the batches."
     )
     input_scaling: InputScaling | None = Field(
         None,
-        description="What the teacher expects: raw 0..255, unit x/255, symmetric x/127.5-1, imagenet mean/std, caffe "
-        "BGR means, standardized with the data's mean/std. Found by trying when left out.",
+        description="How the teacher's input is scaled: raw 0..255, unit x/255, symmetric "
+        "x/127.5-1, imagenet mean/std, caffe BGR means, standardized with the data's mean/std. "
+        "Detected when left out.",
     )
     teacher_output: TeacherOutput | None = Field(
-        None, description="What the teacher returns. Found from its values when left out."
+        None, description="What the teacher returns. Detected when left out."
     )
     class_names: tuple[ClassName, ...] | None = Field(
         None,
         min_length=2,
         max_length=10_000,
-        description="Folder names in the order of the teacher's outputs; sorted folder names when left out.",
+        description="Folder names in the order of the teacher's outputs; sorted folder names when "
+        "left out.",
     )
     family: Family = Field(
         "auto",
-        description="What students are built of; teacher: its own layers, with channels removed.",
+        description="What students are built of; pruned: the teacher's own layers, with channels "
+        "removed.",
     )
-    teacher: TeacherTraining = Field(
+    teacher_training: TeacherTraining = Field(
         "fixed", description="joint: the teacher is trained along with its students."
     )
     sparsity: float = Field(
-        0.0, ge=0, le=0.95, description="Share of weights that magnitude pruning sets to zero."
+        0.0,
+        ge=0,
+        le=0.95,
+        description="Share of weights that magnitude pruning sets to zero: the file compresses "
+        "better, but is not faster.",
     )
     quantizations: tuple[Quantization, ...] = Field(
         ("int8",),
@@ -173,7 +197,7 @@ class JobSpec(BaseModel):
     variants: tuple[VariantBudget, ...] | None = Field(
         None,
         max_length=8,
-        description="What to make; three students over the useful range when left out.",
+        description="The students to make; three sizes when left out.",
         json_schema_extra={"minItems": 1},
     )
 
@@ -188,35 +212,39 @@ class JobSpec(BaseModel):
     @field_validator("class_names", "quantizations")
     @classmethod
     def _each_once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if twice := _repeated(names or ()):
-            raise ValueError(f"{twice} stands twice")
+        if repeated := _first_repeated(names or ()):
+            raise ValueError(f"{repeated!r} is listed twice")
         return names
 
     @field_validator("variants")
     @classmethod
-    def _each_file_has_its_own_name(
+    def _rows_have_different_names(
         cls, variants: tuple[VariantBudget, ...] | None, info: ValidationInfo
     ) -> tuple[VariantBudget, ...] | None:
-        suffixes = (
-            "",
-            *(f"-{quantization}" for quantization in info.data.get("quantizations", ())[1:]),
-        )
-        names = (variant.name + suffix for variant in variants or () for suffix in suffixes)
-        if twice := _repeated((*TEACHER_ROWS, *names)):
+        names = list(TEACHER_ROWS)
+        for variant in variants or ():
+            names.append(variant.name)
+            for quantization in info.data.get("quantizations", ())[1:]:
+                names.append(f"{variant.name}-{quantization}")
+        if repeated := _first_repeated(names):
             raise ValueError(
-                f"two rows of the report would be called {twice}: give the variants other names"
+                f"two rows of the report would be called {repeated!r}: give the variants other "
+                "names"
             )
         return variants
 
 
-def _repeated(names: tuple[str, ...]) -> str | None:
-    """The first name in the alphabet that stands more than once."""
+def _first_repeated(names: Sequence[str]) -> str | None:
+    """The first name, in order of the alphabet, that is listed more than once."""
     ordered = sorted(names)
-    return next((name for place, name in enumerate(ordered[1:]) if name == ordered[place]), None)
+    for name, following in pairwise(ordered):
+        if name == following:
+            return name
+    return None
 
 
 class ProgressEvent(BaseModel):
-    """One line of a job's event stream, as the child prints it and as the SSE stream relays it."""
+    """How far a job is, as the child process prints it and as the event stream relays it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -236,4 +264,4 @@ class JobError(BaseModel):
 
     code: str
     message: str
-    hint: str = ""
+    hint: str = Field(description="What to do next.")

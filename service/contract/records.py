@@ -1,4 +1,4 @@
-"""The tables. A job's row is the truth about it; everything else is a notifier or a cache."""
+"""The tables, the engine and the session factory. A job's row is the truth about the job."""
 
 import uuid
 from datetime import UTC, datetime
@@ -17,12 +17,20 @@ from sqlalchemy import (
     create_engine,
     event,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    declared_attr,
+    mapped_column,
+    relationship,
+    sessionmaker,
+)
 
 from service.contract.job import InspectionState, JobKind, JobState
 
 Sessions = sessionmaker[Session]
-# A network that goes silent is noticed within half a minute, well before TCP itself gives up.
+# A connection that hangs is noticed within half a minute, long before TCP gives it up.
 PATIENCE = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
@@ -47,14 +55,21 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return value.astimezone(UTC) if value else None
+        return value and value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)) if value else None
+        if value is None or value.tzinfo:
+            return value
+        return value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
-    type_annotation_map: ClassVar = {dict[str, Any]: JSON, datetime: UtcDateTime, str: String(255)}
+    type_annotation_map: ClassVar = {
+        dict[str, Any]: JSON,
+        dict[str, str]: JSON,
+        datetime: UtcDateTime,
+        str: String(255),
+    }
 
 
 class Account(Base):
@@ -65,7 +80,7 @@ class Account(Base):
 
 
 class ApiKey(Base):
-    """Only the SHA-256 of a key is stored: keys are 256 random bits, so a slow hash adds nothing."""
+    """Only a key's SHA-256 is stored: keys are 256 random bits, so a slow hash adds nothing."""
 
     __tablename__ = "api_keys"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("key"))
@@ -76,19 +91,28 @@ class ApiKey(Base):
 
 
 class Upload(Base):
-    """A file on its way in. It stays in parts, ``storage.part_key``, and nothing ever joins them in
-    the store.
-    """
+    """An uploaded file. It stays in parts (``storage.part_key``): the store never joins them."""
 
     __tablename__ = "uploads"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("upl"))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     filename: Mapped[str]
-    size: Mapped[int] = mapped_column(BigInteger)
-    part_size: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    part_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str | None]
     completed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def state(self) -> str:
+        """``receiving`` parts, or ``completed``."""
+        if self.completed_at is None:
+            return "receiving"
+        return "completed"
+
+    @property
+    def part_count(self) -> int:
+        return -(-self.bytes // self.part_bytes)
 
 
 class UploadPart(Base):
@@ -97,40 +121,47 @@ class UploadPart(Base):
         ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True
     )
     number: Mapped[int] = mapped_column(primary_key=True)
-    size: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
 
 
-class ModelRecord(Base):
-    """An uploaded teacher; ``description`` is what inspection found (format, signature, parameters,
-    MACs, size).
-    """
+class UploadedRecord:
+    """Columns of models and datasets; ``description`` is what inspection found in the upload."""
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id"), unique=True)
+    name: Mapped[str]
+    labels: Mapped[dict[str, str]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(default=InspectionState.VALIDATING)
+    error: Mapped[dict[str, Any] | None]
+    description: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @declared_attr
+    def upload(cls) -> Mapped[Upload]:
+        return relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def bytes(self) -> int:
+        return self.upload.bytes
+
+    @property
+    def sha256(self) -> str | None:
+        return self.upload.sha256
+
+
+class ModelRecord(UploadedRecord, Base):
+    """An uploaded teacher."""
 
     __tablename__ = "models"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("mod"))
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
-    upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id"), unique=True)
-    name: Mapped[str]
-    state: Mapped[str] = mapped_column(default=InspectionState.VALIDATING)
-    error: Mapped[dict[str, Any] | None]
-    description: Mapped[dict[str, Any] | None]
-    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class DatasetRecord(Base):
-    """An uploaded archive of class folders; ``description`` is what inspection found (classes,
-    counts, sizes).
-    """
+class DatasetRecord(UploadedRecord, Base):
+    """An uploaded archive of class folders."""
 
     __tablename__ = "datasets"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("dat"))
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
-    upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id"), unique=True)
-    name: Mapped[str]
-    state: Mapped[str] = mapped_column(default=InspectionState.VALIDATING)
-    error: Mapped[dict[str, Any] | None]
-    description: Mapped[dict[str, Any] | None]
-    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Job(Base):
@@ -146,6 +177,8 @@ class Job(Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("job"))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     kind: Mapped[str] = mapped_column(default=JobKind.COMPRESSION)
+    name: Mapped[str] = mapped_column(default="")
+    labels: Mapped[dict[str, str]] = mapped_column(default=dict)
     model_id: Mapped[str | None] = mapped_column(ForeignKey("models.id"), index=True)
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id"), index=True)
     spec: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -168,7 +201,7 @@ class Job(Base):
 
 
 class JobEvent(Base):
-    """What a job said, in order; ``id`` is the SSE event id. ``type`` is ``progress`` or ``state``."""
+    """An event of a job; ``id`` is the id of the server-sent event."""
 
     __tablename__ = "job_events"
     id: Mapped[int] = mapped_column(
@@ -182,7 +215,10 @@ class JobEvent(Base):
 
 
 class Variant(Base):
-    """One published .tflite; ``metrics`` is its row of report.json, measured on this very file."""
+    """One published .tflite; ``metrics`` is its row of report.json, measured on this very file.
+
+    The figures that lists are filtered and sorted by are columns, too.
+    """
 
     __tablename__ = "variants"
     __table_args__ = (Index("ux_variants_job_name", "job_id", "name", unique=True),)
@@ -194,12 +230,29 @@ class Variant(Base):
     key: Mapped[str]
     sha256: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)
+    quantization: Mapped[str]
+    macs: Mapped[int] = mapped_column(BigInteger)
+    latency_ms: Mapped[float]
+    top1: Mapped[float]
+    top3: Mapped[float | None]
+    top5: Mapped[float]
     metrics: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class Deletion(Base):
+    """Objects that are to be deleted from the store: every key that starts with ``prefix``."""
+
+    __tablename__ = "deletions"
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    prefix: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 def connect(url: str) -> Engine:
-    """An engine for PostgreSQL or SQLite; SQLite in WAL mode, with foreign keys and a patient lock."""
+    """An engine for PostgreSQL or SQLite (WAL, foreign keys, waits up to 30 s for a lock)."""
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, connect_args=PATIENCE)
     engine = create_engine(url, connect_args={"timeout": 30})

@@ -1,6 +1,4 @@
-"""Every setting of the service and of the workers; the only reader of the environment (prefix
-``L2C_``).
-"""
+"""Settings of service and workers; the only reader of the environment (prefix ``L2C_``)."""
 
 import os
 from pathlib import Path
@@ -12,11 +10,10 @@ MIB = 1024 * 1024
 
 
 class Settings(BaseSettings):
-    """Defaults are the embedded mode: SQLite, a directory store and the claim loop, all below
-    ``data_dir``.
+    """Defaults are the embedded mode: SQLite, a directory store and the claim loop.
 
     Production sets ``database_url`` (PostgreSQL), ``s3_bucket`` (object store) and ``redis_url``
-    (Celery as the notifier). Sizes are in bytes, durations in seconds.
+    (notifications by Celery). Sizes are in bytes, durations in seconds.
     """
 
     model_config = SettingsConfigDict(env_prefix="L2C_", frozen=True)
@@ -36,13 +33,15 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
 
     max_upload_bytes: PositiveInt = 16 * 1024 * MIB
-    part_size: int = Field(16 * MIB, ge=64 * 1024, le=512 * MIB)
+    part_bytes: int = Field(16 * MIB, ge=64 * 1024, le=512 * MIB)
 
+    # A third of a lease passes between heartbeats, so two may be lost.
     lease_seconds: PositiveFloat = 30.0
     poll_seconds: PositiveFloat = 0.2
     reap_seconds: PositiveFloat = 10.0
     max_attempts: PositiveInt = 3
     job_timeout_seconds: PositiveFloat = 24 * 3600.0
+    # With less than 4 GiB of address space TensorFlow does not start.
     child_memory_bytes: int = Field(16 * 1024 * MIB, ge=4 * 1024 * MIB)
     require_sandbox: bool = True
     cuda_visible_devices: str = ""
@@ -54,9 +53,7 @@ class Settings(BaseSettings):
 
     @property
     def work_dir(self) -> Path:
-        """Where workers keep one folder per running job and the API spools the part that it is
-        receiving.
-        """
+        """The folder of the workers' work folders and of parts that the API is receiving."""
         return self.data_dir / "work"
 
     def environment(self) -> dict[str, str]:

@@ -25,9 +25,7 @@ def upload_prefix(upload_id: str) -> str:
 
 
 def part_key(upload_id: str, number: int, sha256: str) -> str:
-    """Parts count from 1. Other bytes have another key, so nothing is ever replaced while someone
-    reads it.
-    """
+    """Parts count from 1. Each content has its own key, so nothing is replaced while it is read."""
     return f"{upload_prefix(upload_id)}{number:06d}-{sha256}"
 
 
@@ -40,8 +38,12 @@ def attempt_prefix(job_id: str, attempt: int) -> str:
     return f"{job_prefix(job_id)}attempt-{attempt}/"
 
 
+def checkpoints_prefix(job_id: str) -> str:
+    return f"{job_prefix(job_id)}checkpoints/"
+
+
 def checkpoint_key(job_id: str, attempt: int, epoch: int) -> str:
-    return f"{job_prefix(job_id)}checkpoints/{attempt}-{epoch}.npz"
+    return f"{checkpoints_prefix(job_id)}{attempt}-{epoch}.npz"
 
 
 def attachment(filename: str) -> str:
@@ -53,28 +55,22 @@ def attachment(filename: str) -> str:
 
 class Store(Protocol):
     def put(self, key: str, path: Path) -> None:
-        """Move the local file to ``key``; the file is gone afterwards, and the key appears whole or
-        not at all.
-        """
+        """Move the local file to ``key``, which appears complete or not at all."""
 
     def get(self, key: str, path: Path) -> None:
         """Copy ``key`` to the local file ``path``."""
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes [start, end) of ``key`` in chunks; raises before the first chunk when the key
-        is missing.
-        """
+        """The bytes [start, end) of ``key`` in chunks; raises at once if the key is missing."""
 
     def size(self, key: str) -> int:
         """Bytes at ``key``."""
 
     def check(self) -> None:
-        """Raises when nothing could be put, because the bucket or the folder is gone or does not
-        answer.
-        """
+        """Raise if nothing could be put: the bucket or folder is missing or does not answer."""
 
     def delete(self, prefix: str) -> None:
-        """Delete every key that starts with ``prefix``; none is no error."""
+        """Delete every key that starts with ``prefix``; none is no error, a key that is left is."""
 
     def url(self, key: str, filename: str) -> str | None:
         """A link that works without the service for an hour, or None where the store has none."""
@@ -87,6 +83,7 @@ class DirectoryStore:
         self.root = root.resolve()
 
     def _path(self, key: str) -> Path:
+        # Resolved, so that neither ".." nor a link can lead out of the folder.
         path = (self.root / key).resolve()
         if not path.is_relative_to(self.root):
             raise ValueError(f"key {key!r} leaves the store")
@@ -95,6 +92,7 @@ class DirectoryStore:
     def put(self, key: str, path: Path) -> None:
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
+        # Staged beside the target: a rename within a folder is atomic, a move between disks not.
         staged = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(6).hex()}")
         try:
             shutil.move(path, staged)
@@ -119,7 +117,10 @@ class DirectoryStore:
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)
         if prefix.endswith("/"):
-            shutil.rmtree(path, ignore_errors=True)
+            while path.exists():
+                # Another process may delete the same files; what cannot be deleted is an error.
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.rmtree(path)
             return
         for file in path.parent.glob(f"{path.name}*"):
             file.unlink(missing_ok=True)
@@ -178,6 +179,7 @@ class S3Store:
             with _missing(key):
                 body = self.client.get_object(Bucket=self.bucket, Key=key, **wanted)["Body"]
         except ClientError as error:
+            # S3 refuses a range that starts after the end; a slice of bytes would be empty.
             if error.response["Error"]["Code"] != "InvalidRange":
                 raise
             return iter(())
@@ -198,6 +200,7 @@ class S3Store:
                 done = self.client.delete_objects(
                     Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True}
                 )
+                # delete_objects answers 200 even where it deleted nothing.
                 for failure in done.get("Errors", ()):
                     raise ClientError({"Error": failure}, "DeleteObjects")
 
@@ -213,6 +216,7 @@ class S3Store:
 
 
 def _s3_client(settings: Settings, endpoint: str) -> Any:
+    # botocore's own timeouts are a minute each, which would hold a request's thread that long.
     patience = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 5}}
     return boto3.client(
         "s3",
@@ -235,8 +239,9 @@ def _missing(key: str) -> Iterator[None]:
 
 
 def open_store(settings: Settings) -> Store:
-    """The S3 store when a bucket is named, else the folder ``store`` in the data folder; made where
-    it is missing.
+    """The S3 store if a bucket is set, else the folder ``store`` in the data folder.
+
+    A missing bucket or folder is created.
     """
     if not settings.s3_bucket:
         root = settings.data_dir / "store"

@@ -1,25 +1,61 @@
 """What goes over the wire, for the API that writes it and the client that reads it."""
 
+import re
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
-from service.contract.job import InspectionState, JobError, JobSpec, JobState
+from service.contract import examples
+from service.contract.job import InspectionState, JobError, JobSpec, JobState, ProgressEvent
+from service.contract.report import (
+    Baseline,
+    DatasetDescription,
+    ModelDescription,
+    ReportSummary,
+    VariantMetrics,
+)
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
+LABEL_KEY = r"[a-z0-9][a-z0-9._-]{0,62}"
+LabelText = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{LABEL_KEY}:[^\x00-\x1f\x7f]{{1,200}}$"),
+    Field(examples=["app:camera"]),
+]
+"""A label as one word, ``key:value``: the form of query parameters and of the command line."""
+
+
+def _check_keys(labels: dict[str, str]) -> dict[str, str]:
+    for key in labels:
+        if not re.fullmatch(LABEL_KEY, key):
+            raise ValueError(f"{key[:100]!r} is not a label's key, which is {LABEL_KEY}")
+    return labels
+
+
+# Not keys of a constrained type: OpenAPI would have them as patterns, which generated clients lack.
+Labels = Annotated[dict[str, Name], AfterValidator(_check_keys), Field(max_length=32)]
 Item = TypeVar("Item")
 
-MOMENT = "2026-11-20T10:00:00Z"
-HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+def answer(example: dict[str, Any]) -> ConfigDict:
+    """The configuration of a view, with an example for the OpenAPI description."""
+    return ConfigDict(from_attributes=True, frozen=True, json_schema_extra={"examples": [example]})
 
 
-def example(**values: Any) -> ConfigDict:
-    return ConfigDict(from_attributes=True, frozen=True, json_schema_extra={"examples": [values]})
+def request(example: dict[str, Any]) -> ConfigDict:
+    """The configuration of a request body: unknown fields are refused."""
+    return ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [example]})
+
+
+def labels_of(words: list[str] | tuple[str, ...]) -> dict[str, str]:
+    """``key:value`` words as a mapping; a later one replaces an earlier one of the same key."""
+    pairs = (TypeAdapter(LabelText).validate_python(word).partition(":") for word in words)
+    return {key: value for key, _, value in pairs}
 
 
 class Page(BaseModel, Generic[Item]):
@@ -31,178 +67,113 @@ class Page(BaseModel, Generic[Item]):
 
 
 class NewUpload(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={
-            "examples": [{"filename": "resnet.keras", "size": 104857600, "sha256": HASH}]
-        },
-    )
+    model_config = request(examples.NEW_UPLOAD)
     filename: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-    size: int = Field(ge=1, le=2**53, description="Bytes.")
+    bytes: int = Field(ge=1, le=2**53)
     sha256: Sha256 | None = Field(
         default=None, description="Of the whole file; checked on completion."
     )
 
 
 class Completion(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", json_schema_extra={"examples": [{"sha256": HASH}]}
-    )
+    model_config = request(examples.COMPLETION)
     sha256: Sha256 | None = Field(
         default=None, description="Of the whole file, when it was not known at creation."
     )
 
 
-PART = {"number": 1, "size": 16777216, "sha256": HASH}
-
-
 class PartView(BaseModel):
-    model_config = example(**PART)
+    model_config = answer(examples.PART)
     number: int = Field(description="Counts from 1.")
-    size: int
+    bytes: int
     sha256: str
 
 
-UPLOAD = {
-    "id": "upl_0f",
-    "filename": "resnet.keras",
-    "size": 104857600,
-    "part_size": 16777216,
-    "part_count": 7,
-}
+UploadState = Literal["receiving", "completed"]
 
 
-class UploadView(BaseModel):
-    model_config = example(
-        **UPLOAD, parts=[PART], sha256=None, completed_at=None, created_at=MOMENT
-    )
+class UploadSummary(BaseModel):
+    model_config = answer(examples.UPLOAD)
     id: str
     filename: str
-    size: int
-    part_size: int = Field(description="Bytes in every part but the last.")
+    state: UploadState
+    bytes: int
+    part_bytes: int = Field(description="Bytes in every part but the last.")
     part_count: int
-    parts: list[PartView] = Field(description="The parts that are there already.")
     sha256: str | None
     completed_at: datetime | None
     created_at: datetime
 
 
+class UploadView(UploadSummary):
+    model_config = answer({**examples.UPLOAD, "parts": [examples.PART]})
+    parts: list[PartView] = Field(description="The parts that have arrived.")
+
+
 class NewRecord(BaseModel):
     """A model or a dataset made of a completed upload."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={"examples": [{"upload_id": "upl_0f", "name": "ResNet-32"}]},
-    )
+    model_config = request(examples.NEW_RECORD)
     upload_id: Id
     name: Name | None = Field(default=None, description="The upload's file name when left out.")
+    labels: Labels = Field(default_factory=dict, description="Free words to find it by.")
 
 
-class RecordView(BaseModel):
+class RecordSummary(BaseModel):
+    """A model or a dataset, as in lists."""
+
+    model_config = answer({**examples.RECORD, "id": "mod_1a", "name": "resnet.keras"})
     id: str
     upload_id: str
     name: str
+    labels: Labels
     state: InspectionState
     error: JobError | None = Field(description="Why it was rejected.")
-    description: dict[str, Any] | None = Field(
-        description="What inspection found; null until then."
-    )
+    bytes: int = Field(description="Of the uploaded file.")
+    sha256: str | None = Field(description="Of the uploaded file.")
     created_at: datetime
 
 
-RECORD = {"upload_id": "upl_0f", "state": "ready", "error": None, "created_at": MOMENT}
+class ModelView(RecordSummary):
+    model_config = answer(examples.MODEL)
+    description: ModelDescription | None = Field(description="Null until it is ready.")
 
 
-class ModelView(RecordView):
-    model_config = example(
-        id="mod_1a",
-        name="resnet.keras",
-        **RECORD,
-        description={"format": "keras", "parameters": 467946, "bytes": 1996240},
-    )
-
-
-class DatasetView(RecordView):
-    model_config = example(
-        id="dat_2b",
-        name="photos.zip",
-        **RECORD,
-        description={"classes": ["cat", "dog"], "unreadable": []},
-    )
+class DatasetView(RecordSummary):
+    model_config = answer(examples.DATASET)
+    description: DatasetDescription | None = Field(description="Null until it is ready.")
 
 
 class NewJob(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {"model_id": "mod_1a", "dataset_id": "dat_2b", "spec": {"effort": "draft"}}
-            ]
-        },
-    )
+    model_config = request(examples.NEW_JOB)
     model_id: Id
     dataset_id: Id
-    spec: JobSpec = Field(default_factory=lambda: JobSpec.model_validate({}))
-
-
-VARIANT = {
-    "id": "var_4d",
-    "job_id": "job_3c",
-    "name": "small",
-    "filename": "small-int8.tflite",
-    "bytes": 31496,
-}
-
-
-METRICS = {
-    "student": "small",
-    "quantization": "int8",
-    "gzip_bytes": 25102,
-    "top1": 0.842,
-    "smaller_x": 58.1,
-    "budget": {"asked": {"max_bytes": 32768}, "kept": True},
-}
+    spec: JobSpec = Field(default_factory=JobSpec)
+    name: Name | None = Field(default=None, description="The model's name when left out.")
+    labels: Labels = Field(default_factory=dict, description="Free words to find it by.")
 
 
 class VariantView(BaseModel):
-    model_config = example(**VARIANT, sha256=HASH, metrics=METRICS, created_at=MOMENT)
+    model_config = answer(examples.VARIANT)
     id: str
     job_id: str
     name: str
     filename: str
     bytes: int
     sha256: str
-    metrics: dict[str, Any] = Field(description="The variant's row of report.json.")
+    metrics: VariantMetrics
     created_at: datetime
 
 
-JOB = {
-    "id": "job_3c",
-    "model_id": "mod_1a",
-    "dataset_id": "dat_2b",
-    "spec": {"effort": "draft", "seed": 0},
-    "state": "running",
-    "stage": "train",
-    "progress": 0.41,
-    "eta_seconds": 93.0,
-    "cancel_requested": False,
-    "attempts": 1,
-    "error": None,
-    "created_at": MOMENT,
-    "started_at": MOMENT,
-    "finished_at": None,
-}
-
-
 class JobSummary(BaseModel):
-    model_config = example(**JOB)
+    """A job, as in lists."""
+
+    model_config = answer(examples.JOB)
     id: str
-    model_id: str
-    dataset_id: str
-    spec: dict[str, Any]
+    name: str
+    labels: Labels
+    model_id: str | None = Field(description="Null once the model was deleted.")
+    dataset_id: str | None = Field(description="Null once the dataset was deleted.")
     state: JobState
     stage: str
     progress: float = Field(description="0..1 of the whole job.")
@@ -216,48 +187,77 @@ class JobSummary(BaseModel):
 
 
 class JobView(JobSummary):
-    model_config = example(**JOB, baseline=None, report=None, variants=[])
-    baseline: dict[str, Any] | None = Field(description="The teacher's own row, from the report.")
-    report: dict[str, Any] | None = Field(
-        description="report.json; null until the job has succeeded."
+    """A job with its results; each figure stands here once. GET /report has all of report.json."""
+
+    model_config = answer({**examples.JOB, "spec": {"effort": "draft"}, "variants": []})
+    spec: JobSpec
+    baseline: Baseline | None = Field(description="The teacher's row; null until it succeeded.")
+    report: ReportSummary | None = Field(
+        description="The report without its rows; null until the job has succeeded."
     )
     variants: list[VariantView]
 
 
-class EventView(BaseModel):
-    """One event of a job: ``type`` is ``progress`` or ``state``."""
+class ProgressData(ProgressEvent):
+    attempt: int
+    at: datetime
+
+
+class StateData(BaseModel):
+    state: JobState
+    error: JobError | None = None
+    attempt: int
+    at: datetime
+
+
+class ProgressEventView(BaseModel):
+    """How far the job is."""
 
     model_config = ConfigDict(frozen=True)
     id: int
-    type: str
-    data: dict[str, Any]
+    type: Literal["progress"]
+    data: ProgressData
+
+
+class StateEventView(BaseModel):
+    """The job's state changed."""
+
+    model_config = ConfigDict(frozen=True)
+    id: int
+    type: Literal["state"]
+    data: StateData
+
+
+EventView = Annotated[ProgressEventView | StateEventView, Field(discriminator="type")]
+EVENT: TypeAdapter[ProgressEventView | StateEventView] = TypeAdapter(EventView)
 
 
 class NewKey(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", json_schema_extra={"examples": [{"name": "laptop"}]}
-    )
+    model_config = request({"name": "laptop"})
     name: Name
 
 
 class KeyView(BaseModel):
-    model_config = example(id="key_5e", name="laptop", created_at=MOMENT)
+    model_config = answer(examples.KEY)
     id: str
     name: str
     created_at: datetime
 
 
 class CreatedKey(KeyView):
-    model_config = example(id="key_5e", name="laptop", created_at=MOMENT, secret="l2c_...")
+    model_config = answer({**examples.KEY, "secret": "l2c_..."})
     secret: str = Field(description="The key itself; it cannot be read again.")
 
 
 class Health(BaseModel):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"status": "ok", "version": "0.1.0"}]}
-    )
+    model_config = answer({"status": "ok", "version": "0.1.0"})
     status: str
     version: str
+
+
+class InputProblem(BaseModel):
+    loc: str = Field(description="The place in the input, e.g. ``body.spec.seed``.")
+    msg: str = Field(description="What is wrong there.")
 
 
 class Problem(BaseModel):
@@ -269,6 +269,9 @@ class Problem(BaseModel):
     detail: str
     code: str
     hint: str
-    errors: list[dict[str, Any]] | None = Field(
-        default=None, description="Malformed input: where, and what is wrong there."
+    cause_code: str | None = Field(
+        default=None, description="With code ``rejected``: the code of the inspection's error."
+    )
+    errors: list[InputProblem] | None = Field(
+        default=None, description="With code ``malformed``: every place that is wrong."
     )

@@ -1,6 +1,4 @@
-"""Models and datasets: records of uploads, usable once a worker has inspected them. One story for
-both kinds.
-"""
+"""Models and datasets: records of uploads, usable once a worker has inspected them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,22 +6,24 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from service import paging
 from service.app_context import AppContext
+from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, NotFound, UploadIncomplete
 from service.contract.job import FINISHED, JobKind, JobState
 from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Upload
 from service.contract.storage import upload_prefix
 from service.contract.views import NewRecord
+from service.ownership import owned
 
 Record = TypeVar("Record", ModelRecord, DatasetRecord)
 
 
 @dataclass(frozen=True)
 class Kind(Generic[Record]):
-    """What tells the twins apart."""
+    """What differs between models and datasets."""
 
     noun: str
     table: type[Record]
@@ -31,19 +31,25 @@ class Kind(Generic[Record]):
     job_column: str
 
     def jobs(self, record_id: str) -> Any:
+        """The condition that a job uses the record."""
         return getattr(Job, self.job_column) == record_id
 
 
 MODELS = Kind("model", ModelRecord, JobKind.MODEL_INSPECTION, "model_id")
 DATASETS = Kind("dataset", DatasetRecord, JobKind.DATASET_INSPECTION, "dataset_id")
+RELEASED = (JobState.CANCELLED, JobState.FAILED)
+"""A job in one of these states has no results, so what it used may be deleted."""
 
 
 def create(context: AppContext, kind: Kind[Record], account_id: str, wanted: NewRecord) -> Record:
-    """A record in state validating, and the job that inspects it, in one transaction."""
+    """Create a record in state validating and, in the same transaction, the job to inspect it."""
     with context.sessions.begin() as session:
         upload = _claim(session, account_id, wanted.upload_id)
         record = kind.table(
-            account_id=account_id, upload_id=upload.id, name=wanted.name or upload.filename
+            account_id=account_id,
+            upload=upload,
+            name=wanted.name or upload.filename,
+            labels=wanted.labels,
         )
         session.add(record)
         session.flush()
@@ -53,51 +59,60 @@ def create(context: AppContext, kind: Kind[Record], account_id: str, wanted: New
     return record
 
 
-async def create_soon(
+async def create_on_event_loop(
     context: AppContext, kind: Kind[Record], account_id: str, wanted: NewRecord
 ) -> Record:
-    """``create`` for callers on an event loop."""
+    """``create``, in a thread."""
     return await asyncio.to_thread(create, context, kind, account_id, wanted)
 
 
 def read(context: AppContext, kind: Kind[Record], account_id: str, record_id: str) -> Record:
     with context.sessions() as session:
-        return owned(session, kind, account_id, record_id)
+        return owned(session, kind.table, account_id, record_id)
 
 
 def browse(
-    context: AppContext, kind: Kind[Record], account_id: str, wanted: paging.Wanted
+    context: AppContext,
+    kind: Kind[Record],
+    account_id: str,
+    wanted: paging.PageRequest,
+    filters: paging.Filters,
+    sha256: str | None,
 ) -> paging.Page[Record]:
+    """``sha256`` is that of the uploaded file."""
+    table = kind.table
+    query = select(table).where(table.account_id == account_id, *filters.conditions(table))
+    if sha256 is not None:
+        query = query.where(table.upload_id.in_(select(Upload.id).where(Upload.sha256 == sha256)))
     with context.sessions() as session:
-        mine = select(kind.table).where(kind.table.account_id == account_id)
-        return paging.page(session, mine, kind.table, wanted)
+        query = query.options(defer(table.description, raiseload=True))
+        return paging.page(session, query, table, wanted)
 
 
 def remove(context: AppContext, kind: Kind[Record], account_id: str, record_id: str) -> None:
-    """Delete a record that no job uses, its inspection, its upload; the bytes go after the commit."""
+    """Delete a record, its inspection and its upload. Raises Conflict while a job uses it.
+
+    Jobs without results, which were cancelled or failed, do not count: they forget the record.
+    """
     try:
         with context.sessions.begin() as session:
-            record = owned(session, kind, account_id, record_id)
+            record = owned(session, kind.table, account_id, record_id)
             _end_inspection(session, kind, record_id)
+            released = (kind.jobs(record_id), Job.state.in_(RELEASED))
+            session.execute(update(Job).where(*released).values({kind.job_column: None}))
             session.execute(delete(kind.table).where(kind.table.id == record_id))
             session.execute(delete(Upload).where(Upload.id == record.upload_id))
+            schedule_deletion(session, upload_prefix(record.upload_id))
     except IntegrityError as error:
-        raise Conflict(
-            f"A job uses {kind.noun} {record_id}.", "Its results refer to it, so it stays."
-        ) from error
-    context.store.delete(upload_prefix(record.upload_id))
-
-
-def owned(session: Session, kind: Kind[Record], account_id: str, record_id: str) -> Record:
-    record = session.get(kind.table, record_id)
-    if record is None or record.account_id != account_id:
-        raise NotFound(f"There is no {kind.noun} {record_id}.")
-    return record
+        hint = f"Delete the jobs that use it first: GET /v1/jobs?{kind.job_column}={record_id}"
+        raise Conflict(f"A job uses {kind.noun} {record_id}.", hint) from error
+    context.delete_soon()
 
 
 def _claim(session: Session, account_id: str, upload_id: str) -> Upload:
-    """The upload, its row locked by an update that changes nothing, so that two requests cannot
-    both use it.
+    """The completed upload that nothing was made of.
+
+    An update that changes nothing locks its row, so that two requests cannot both use it.
     """
     mine = (Upload.id == upload_id, Upload.account_id == account_id)
     session.execute(update(Upload).where(*mine).values(filename=Upload.filename))
@@ -106,24 +121,21 @@ def _claim(session: Session, account_id: str, upload_id: str) -> Upload:
         raise NotFound(f"There is no upload {upload_id}.")
     if upload.completed_at is None:
         raise UploadIncomplete(f"Upload {upload_id} is not complete.")
-    users = [
-        select(func.count()).where(each.table.upload_id == upload_id) for each in (MODELS, DATASETS)
-    ]
-    if any(session.scalar(query) for query in users):
-        raise Conflict(
-            f"Upload {upload_id} was used already.", "Upload the file again to use it twice."
-        )
+    for kind in (MODELS, DATASETS):
+        users = select(func.count()).where(kind.table.upload_id == upload_id)
+        if session.scalar(users):
+            hint = "Upload the file again to use it twice."
+            raise Conflict(f"Upload {upload_id} was used already.", hint)
     return upload
 
 
 def _end_inspection(session: Session, kind: Kind[Record], record_id: str) -> None:
+    """Delete the record's inspection, unless a worker is at it."""
     inspections = (kind.jobs(record_id), Job.kind == kind.inspection)
     idle = or_(Job.state == JobState.QUEUED, Job.state.in_(FINISHED))
-    session.execute(
-        delete(JobEvent).where(JobEvent.job_id.in_(select(Job.id).where(*inspections, idle)))
-    )
+    jobs = select(Job.id).where(*inspections, idle)
+    session.execute(delete(JobEvent).where(JobEvent.job_id.in_(jobs)))
     session.execute(delete(Job).where(*inspections, idle))
     if session.scalar(select(func.count()).where(*inspections)):
-        raise Conflict(
-            f"The {kind.noun} is being inspected.", "Delete it once its state is ready or rejected."
-        )
+        hint = "Delete it once its state is ready or rejected."
+        raise Conflict(f"The {kind.noun} is being inspected.", hint)

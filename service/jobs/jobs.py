@@ -1,22 +1,22 @@
-"""Compression jobs: submitted, watched, cancelled. The row is the truth; every move is
-compare-and-set.
-"""
+"""Compression jobs: created, read, cancelled, deleted. Every change of state is compare-and-set."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from service import paging
 from service.app_context import AppContext
-from service.contract.errors import IllegalMove, NotFound, NotReady
+from service.contract.deletions import schedule_deletion
+from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
 from service.contract.job import FINISHED, InspectionState, JobKind, JobState, states_before
-from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Variant, now
+from service.contract.job_end import end_job, state_event
+from service.contract.records import DatasetRecord, Job, ModelRecord, Variant
 from service.contract.storage import job_prefix
 from service.contract.views import NewJob
-from service.jobs.inspections import DATASETS, MODELS, owned
+from service.ownership import owned
 
 PLOT = "accuracy_over_bytes"
 
@@ -29,10 +29,16 @@ class JobWithVariants:
     variants: list[Variant]
 
 
-def submit(context: AppContext, account_id: str, wanted: NewJob) -> JobWithVariants:
-    """Queue a compression; raises NotReady while the model or the dataset is being inspected or was
-    rejected.
-    """
+@dataclass(frozen=True)
+class Users:
+    """Which jobs: those over this model, over this dataset."""
+
+    model_id: str | None = None
+    dataset_id: str | None = None
+
+
+def create(context: AppContext, account_id: str, wanted: NewJob) -> JobWithVariants:
+    """Queue a compression. Raises NotReady or Rejected unless model and dataset are ready."""
     try:
         with context.sessions.begin() as session:
             job = _queue(session, account_id, wanted)
@@ -44,29 +50,49 @@ def submit(context: AppContext, account_id: str, wanted: NewJob) -> JobWithVaria
 
 def read(context: AppContext, account_id: str, job_id: str) -> JobWithVariants:
     with context.sessions() as session:
-        job = _owned(session, account_id, job_id)
-        return JobWithVariants(
-            job, list(session.scalars(select(Variant).where(Variant.job_id == job_id)))
-        )
+        job = owned(session, Job, account_id, job_id)
+        variants = session.scalars(select(Variant).where(Variant.job_id == job_id))
+        return JobWithVariants(job, list(variants))
 
 
-def browse(context: AppContext, account_id: str, wanted: paging.Wanted) -> paging.Page[Job]:
+def browse(
+    context: AppContext,
+    account_id: str,
+    wanted: paging.PageRequest,
+    filters: paging.Filters,
+    users: Users,
+) -> paging.Page[Job]:
+    mine = (Job.account_id == account_id, Job.kind == JobKind.COMPRESSION)
+    query = select(Job).where(*mine, *filters.conditions(Job))
+    if users.model_id is not None:
+        query = query.where(Job.model_id == users.model_id)
+    if users.dataset_id is not None:
+        query = query.where(Job.dataset_id == users.dataset_id)
+    large = (defer(Job.report, raiseload=True), defer(Job.spec, raiseload=True))
     with context.sessions() as session:
-        mine = select(Job).where(Job.account_id == account_id, Job.kind == JobKind.COMPRESSION)
-        return paging.page(session, mine.options(defer(Job.report, raiseload=True)), Job, wanted)
+        return paging.page(session, query.options(*large), Job, wanted)
 
 
 def cancel(context: AppContext, account_id: str, job_id: str) -> JobWithVariants:
-    """A queued job ends here; a running one is ended by its supervisor, which looks several times a
-    second.
-    """
+    """End a queued job; ask the supervisor of a running one, which looks every 0.25 s."""
     with context.sessions.begin() as session:
-        if _owned(session, account_id, job_id).state != JobState.CANCELLED:
+        if owned(session, Job, account_id, job_id).state != JobState.CANCELLED:
             _request_cancel(session, job_id)
-    found = read(context, account_id, job_id)
-    if found.job.state == JobState.CANCELLED:
-        context.store.delete(job_prefix(job_id))
-    return found
+    context.delete_soon()
+    return read(context, account_id, job_id)
+
+
+def remove(context: AppContext, account_id: str, job_id: str) -> None:
+    """Delete an ended job with its variants, events, report and files."""
+    with context.sessions.begin() as session:
+        owned(session, Job, account_id, job_id)
+        session.execute(delete(Variant).where(Variant.job_id == job_id))
+        ended = (Job.id == job_id, Job.state.in_(FINISHED))
+        if session.scalar(delete(Job).where(*ended).returning(Job.id)) is None:
+            hint = "Cancel it, wait until it has ended, then delete it."
+            raise IllegalMove(f"Job {job_id} has not ended.", hint)
+        schedule_deletion(session, job_prefix(job_id))
+    context.delete_soon()
 
 
 def plot(context: AppContext, account_id: str, job_id: str, suffix: str) -> Iterator[bytes]:
@@ -79,88 +105,55 @@ def plot(context: AppContext, account_id: str, job_id: str, suffix: str) -> Iter
 
 
 def finished(context: AppContext, account_id: str, job_id: str) -> Job:
-    """The job once it has succeeded; raises NotReady before, and for ever when it failed or was
-    cancelled.
-    """
+    """The job if it has succeeded; raises NotReady in every other state."""
     with context.sessions() as session:
-        job = _owned(session, account_id, job_id)
-    if job.state in FINISHED - {JobState.SUCCEEDED}:
-        raise NotReady(
-            f"Job {job_id} is {job.state}, so it has no results.",
-            "GET the job to see why it ended.",
-        )
-    if job.state != JobState.SUCCEEDED:
-        raise NotReady(
-            f"Job {job_id} is {job.state}.", "Watch its events and ask again when it has succeeded."
-        )
-    return job
+        job = owned(session, Job, account_id, job_id)
+    if job.state == JobState.SUCCEEDED:
+        return job
+    if job.state in FINISHED:
+        hint = "GET the job to see why it ended."
+        raise NotReady(f"Job {job_id} is {job.state}, so it has no results.", hint)
+    hint = "Watch its events and ask again when it has succeeded."
+    raise NotReady(f"Job {job_id} is {job.state}.", hint)
 
 
 def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
-    _check_ready(owned(session, MODELS, account_id, wanted.model_id), MODELS.noun)
-    _check_ready(owned(session, DATASETS, account_id, wanted.dataset_id), DATASETS.noun)
+    model = owned(session, ModelRecord, account_id, wanted.model_id)
+    dataset = owned(session, DatasetRecord, account_id, wanted.dataset_id)
+    _check_ready(model, "model")
+    _check_ready(dataset, "dataset")
     job = Job(
         account_id=account_id,
+        name=wanted.name or model.name,
+        labels=wanted.labels,
         model_id=wanted.model_id,
         dataset_id=wanted.dataset_id,
         spec=wanted.spec.model_dump(mode="json"),
     )
     session.add(job)
     session.flush()
-    session.add(_state_event(job.id, JobState.QUEUED))
+    session.add(state_event(job.id, 0, JobState.QUEUED))
     return job
 
 
 def _request_cancel(session: Session, job_id: str) -> None:
     this = Job.id == job_id
     alive = Job.state.in_(states_before(JobState.CANCELLED))
-    if (
-        session.scalar(
-            update(Job).where(this, alive).values(cancel_requested=True).returning(Job.id)
-        )
-        is None
-    ):
-        raise IllegalMove(
-            f"Job {job_id} has ended already.", "Only queued and running jobs can be cancelled."
-        )
-    ended = {
-        "state": JobState.CANCELLED,
-        "stage": JobState.CANCELLED,
-        "eta_seconds": None,
-        "finished_at": now(),
-    }
-    ended |= {"checkpoint_key": None}
-    queued = (
-        update(Job)
-        .where(this, Job.state == JobState.QUEUED)
-        .values(**ended)
-        .returning(Job.attempts)
-    )
-    if (attempts := session.scalar(queued)) is not None:
-        session.add(_state_event(job_id, JobState.CANCELLED, attempts))
+    asked = update(Job).where(this, alive).values(cancel_requested=True)
+    if session.scalar(asked.returning(Job.id)) is None:
+        hint = "Only queued and running jobs can be cancelled."
+        raise IllegalMove(f"Job {job_id} has ended already.", hint)
+    if end_job(session, (this, Job.state == JobState.QUEUED), JobState.CANCELLED):
+        # An earlier attempt may have left a checkpoint.
+        schedule_deletion(session, job_prefix(job_id))
 
 
 def _check_ready(record: ModelRecord | DatasetRecord, noun: str) -> None:
     if record.state == InspectionState.REJECTED:
         error = record.error or {}
-        why = f"{error.get('code', 'rejected')}: {error.get('message', '')}"
-        raise NotReady(
-            f"The {noun} {record.id} was rejected ({why})",
-            error.get("hint") or f"Upload another {noun}.",
-        )
+        code = error.get("code", "rejected")
+        message = f"The {noun} {record.id} was rejected ({code}): {error.get('message', '')}"
+        raise Rejected(message, error.get("hint", ""), code)
     if record.state != InspectionState.READY:
-        raise NotReady(
-            f"The {noun} {record.id} is still being inspected.",
-            "Submit again when its state is ready.",
-        )
-
-
-def _state_event(job_id: str, state: JobState, attempt: int = 0) -> JobEvent:
-    return JobEvent(job_id=job_id, attempt=attempt, type="state", data={"state": state})
-
-
-def _owned(session: Session, account_id: str, job_id: str) -> Job:
-    job = session.get(Job, job_id)
-    if job is None or job.account_id != account_id or job.kind != JobKind.COMPRESSION:
-        raise NotFound(f"There is no job {job_id}.")
-    return job
+        hint = "Create the job again when its state is ready."
+        raise NotReady(f"The {noun} {record.id} is still being inspected.", hint)

@@ -1,14 +1,69 @@
-"""What a job made: each variant's figures, and its .tflite, whole or in ranges."""
+"""What jobs made: each variant's figures, and its .tflite, whole or in ranges."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from sqlalchemy import select
+
+from service import paging
 from service.app_context import AppContext
 from service.contract.errors import NotFound, RangeNotSatisfiable
-from service.contract.records import Variant
+from service.contract.job import Quantization
+from service.contract.records import Job, Variant
+from service.ownership import owned
 
 SINGLE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+Sort = Literal[
+    "created_at",
+    "bytes",
+    "macs",
+    "latency_ms",
+    "top1",
+    "top5",
+    "-created_at",
+    "-bytes",
+    "-macs",
+    "-latency_ms",
+    "-top1",
+    "-top5",
+]
+"""Columns of a variant that are never null, with a minus before them for descending order."""
+
+
+@dataclass(frozen=True)
+class VariantFilters:
+    """Which variants: at most so large and slow, at least so accurate, of this job or label."""
+
+    max_bytes: int | None = None
+    max_macs: int | None = None
+    max_latency_ms: float | None = None
+    min_top1: float | None = None
+    min_top3: float | None = None
+    min_top5: float | None = None
+    quantization: Quantization | None = None
+    name: str | None = None
+    job_id: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def conditions(self) -> list[Any]:
+        limits = (
+            (self.max_bytes, Variant.bytes.__le__),
+            (self.max_macs, Variant.macs.__le__),
+            (self.max_latency_ms, Variant.latency_ms.__le__),
+            (self.min_top1, Variant.top1.__ge__),
+            (self.min_top3, Variant.top3.__ge__),
+            (self.min_top5, Variant.top5.__ge__),
+            (self.quantization, Variant.quantization.__eq__),
+            (self.name, Variant.name.__eq__),
+            (self.job_id, Variant.job_id.__eq__),
+        )
+        found = [compare(value) for value, compare in limits if value is not None]
+        if self.labels:
+            labelled = select(Job.id).where(*paging.has_labels(Job, self.labels))
+            found.append(Variant.job_id.in_(labelled))
+        return found
 
 
 @dataclass(frozen=True)
@@ -32,31 +87,46 @@ class OutsideTheFile(RangeNotSatisfiable):
         self.headers = {"Content-Range": f"bytes */{total}"}
 
 
+def browse(
+    context: AppContext,
+    account_id: str,
+    wanted: paging.PageRequest,
+    filters: VariantFilters,
+    sort: str,
+) -> paging.Page[Variant]:
+    query = select(Variant).where(Variant.account_id == account_id, *filters.conditions())
+    with context.sessions() as session:
+        return paging.page(session, query, Variant, wanted, sort)
+
+
 def read(context: AppContext, account_id: str, variant_id: str) -> Variant:
     with context.sessions() as session:
-        variant = session.get(Variant, variant_id)
-    if variant is None or variant.account_id != account_id:
-        raise NotFound(f"There is no variant {variant_id}.")
-    return variant
+        return owned(session, Variant, account_id, variant_id)
 
 
 def content(context: AppContext, variant: Variant, wanted: Slice) -> Iterator[bytes]:
     try:
         return context.store.read(variant.key, wanted.start, wanted.end)
     except FileNotFoundError as error:
-        raise NotFound(f"The file of variant {variant.id} is not in the store any more.") from error
+        hint = "Create the job again."
+        message = f"The file of variant {variant.id} is not in the store any more."
+        raise NotFound(message, hint) from error
 
 
 def wanted_slice(header: str | None, total: int) -> Slice:
-    """What a Range header asks for (RFC 9110, 14.2): one range; anything else means the whole file."""
+    """What a Range header requests (RFC 9110, 14.2): one range, or else the whole file."""
     match = SINGLE_RANGE.fullmatch((header or "").replace(" ", ""))
     if match is None or match[0] == "bytes=-":
         return Slice(0, total, total)
     first, last = match[1], match[2]
-    if first and last and int(last) < int(first):
+    if not first:  # the last bytes of the file
+        start, end = max(0, total - int(last)), total
+    elif not last:
+        start, end = int(first), total
+    elif int(last) < int(first):
         return Slice(0, total, total)
-    start = int(first) if first else max(0, total - int(last))
-    end = min(total, int(last) + 1) if first and last else total
+    else:
+        start, end = int(first), min(total, int(last) + 1)
     if start >= end:
         raise OutsideTheFile(total)
     return Slice(start, end, total)

@@ -6,9 +6,7 @@ LONGEST_BYTES = 200
 
 
 def safe(name: str) -> str:
-    """The last component without control characters, at most 200 bytes of UTF-8; the end, with the
-    suffix, is kept.
-    """
+    """The last component without control characters, cut to the last 200 bytes of UTF-8."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     printable = "".join(
         character for character in base if unicodedata.category(character)[0] != "C"

@@ -1,4 +1,4 @@
-"""Parts of uploads: all of one size but the last, sent in any order, several at once, and again."""
+"""Parts of uploads: of one size but the last, sent in any order, in parallel and repeatedly."""
 
 import asyncio
 from typing import Any
@@ -8,12 +8,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from service.app_context import AppContext
+from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, HashMismatch, Malformed, NotFound, PartTooLong
 from service.contract.records import Upload, UploadPart
 from service.contract.storage import part_key, upload_prefix
+from service.ownership import owned
 from service.uploads.receiving import Body, Spooled, spool
-from service.uploads.uploads import owned, part_count
 
+# "Insert or ignore" is written differently by the two databases.
 INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -25,9 +27,7 @@ async def put(
     body: Body,
     sha256: str | None,
 ) -> UploadPart:
-    """Receive one part. Sending the same part again replaces it; a part that does not fit leaves
-    nothing behind.
-    """
+    """Receive one part; sending it again replaces it, and a part that is refused is not kept."""
     expected = await asyncio.to_thread(_expected_size, context, account_id, upload_id, number)
     spooled = await spool(body, context.settings.work_dir, expected)
     try:
@@ -45,15 +45,18 @@ async def put(
 
 
 def keep(context: AppContext, upload_id: str, number: int, spooled: Spooled) -> UploadPart:
-    """Bytes first, under a key of their own, then the row: no transaction waits for the store to
-    take them.
+    """Store a part's bytes under a key of their own, then write its row.
+
+    In this order no transaction waits for the store.
     """
-    part = UploadPart(upload_id=upload_id, number=number, size=spooled.size, sha256=spooled.sha256)
+    part = UploadPart(upload_id=upload_id, number=number, bytes=spooled.size, sha256=spooled.sha256)
     context.store.put(_key(part), spooled.path)
     try:
         replaced = _enter(context, part)
     except NotFound:
-        context.store.delete(upload_prefix(upload_id))
+        with context.sessions.begin() as session:
+            schedule_deletion(session, upload_prefix(upload_id))
+        context.delete_soon()
         raise
     except Conflict:
         _drop_bytes(context, part, part.sha256)
@@ -65,13 +68,15 @@ def keep(context: AppContext, upload_id: str, number: int, spooled: Spooled) -> 
 
 def _expected_size(context: AppContext, account_id: str, upload_id: str, number: int) -> int:
     with context.sessions() as session:
-        upload = owned(session, account_id, upload_id)
+        upload = owned(session, Upload, account_id, upload_id)
     if upload.completed_at:
         raise Conflict(f"Upload {upload_id} is complete; its parts cannot change any more.")
-    count = part_count(upload)
+    count = upload.part_count
     if not 1 <= number <= count:
         raise Malformed(f"Upload {upload_id} has parts 1 to {count}, not {number}.")
-    return upload.part_size if number < count else upload.size - (count - 1) * upload.part_size
+    if number < count:
+        return upload.part_bytes
+    return upload.bytes - (count - 1) * upload.part_bytes
 
 
 def _key(part: UploadPart) -> str:
@@ -81,13 +86,13 @@ def _key(part: UploadPart) -> str:
 def _enter(context: AppContext, part: UploadPart) -> str | None:
     """Write the part's row and return the SHA-256 that it replaces, if any.
 
-    The row's lock keeps ``complete`` from trusting bytes that change, and others from dropping
-    these bytes meanwhile.
+    The row stays locked until the end of the transaction: ``complete`` cannot read a hash that is
+    about to change, and no other request can delete these bytes.
     """
     with context.sessions.begin() as session:
         insert = INSERT[session.get_bind().dialect.name](UploadPart)
         new = insert.values(
-            upload_id=part.upload_id, number=part.number, size=part.size, sha256=part.sha256
+            upload_id=part.upload_id, number=part.number, bytes=part.bytes, sha256=part.sha256
         )
         try:
             added = session.scalar(new.on_conflict_do_nothing().returning(UploadPart.number))
@@ -111,20 +116,22 @@ def _replace(context: AppContext, row: UploadPart, part: UploadPart) -> str:
         raise Conflict(
             f"Part {part.number} was sent several times at once.", "Send it again."
         ) from error
-    replaced, row.size, row.sha256 = row.sha256, part.size, part.sha256
+    replaced, row.bytes, row.sha256 = row.sha256, part.bytes, part.sha256
     return replaced
 
 
 def _drop_bytes(context: AppContext, part: UploadPart, sha256: str) -> None:
-    """Delete what was sent as this part, unless its row names it: the row is locked by an update of
-    nothing.
+    """Delete the bytes that were sent as this part, unless its row names them.
+
+    Not scheduled like other deletions: the same bytes have the same key, and only while the row is
+    locked no request can store them again.
     """
     this = (UploadPart.upload_id == part.upload_id, UploadPart.number == part.number)
     with context.sessions.begin() as session:
         locked = (
             update(UploadPart)
             .where(*this)
-            .values(size=UploadPart.size)
+            .values(bytes=UploadPart.bytes)
             .returning(UploadPart.sha256)
         )
         if session.scalar(locked) != sha256:

@@ -1,6 +1,4 @@
-"""Bytes from the network into a spool file, in bounded memory: receiving overlaps with hashing and
-writing.
-"""
+"""From the network into a spool file, in bounded memory, hashing and writing meanwhile."""
 
 import asyncio
 import hashlib
@@ -11,10 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from starlette.requests import ClientDisconnect
+
+from service.contract.errors import BodyIncomplete
 from service.contract.settings import MIB
 
 PIECE = MIB
 SPOOL_PREFIX = "receiving-"
+# Enough for the parts that a client has under way; a client that sends on is cut off.
+MOST_BYTES_DRAINED = 64 * MIB
+MOST_SECONDS_DRAINING = 2.0
 
 
 class Body:
@@ -25,8 +29,9 @@ class Body:
         self._rest = b""
 
     async def read(self, most: int) -> bytes:
-        """``most`` bytes, fewer only at the end, none after it; raises BodyIncomplete for a body
-        that is cut off.
+        """The next ``most`` bytes; fewer at the end, none after it.
+
+        Raises BodyIncomplete for a body that is cut off.
         """
         gathered, have = [self._rest], len(self._rest)
         while have < most and (chunk := await anext(self._chunks, None)) is not None:
@@ -43,7 +48,7 @@ class Hash(Protocol):
 
 @dataclass(frozen=True)
 class Spooled:
-    """A file that was received; whoever has it moves it away or deletes it."""
+    """A received file; its owner moves or deletes it."""
 
     path: Path
     size: int
@@ -51,10 +56,9 @@ class Spooled:
 
 
 async def spool(body: Body, folder: Path, most: int, also: Hash | None = None) -> Spooled:
-    """At most ``most`` bytes of the body in a new file of ``folder``, which is gone again when this
-    raises.
+    """Write at most ``most`` bytes of the body to a new file in ``folder``.
 
-    ``also`` is a hash over several files, updated in passing.
+    When this raises, the file is deleted. ``also`` is a hash over several files.
     """
     digest = hashlib.sha256()
     digests: list[Hash] = [digest, also] if also else [digest]
@@ -70,6 +74,7 @@ async def spool(body: Body, folder: Path, most: int, also: Hash | None = None) -
 
 async def _copy(body: Body, file: Any, most: int, digests: list[Hash]) -> int:
     size = 0
+    # One piece is hashed and written in a thread while the next one is received.
     writing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     writing.set_result(None)
     try:
@@ -89,3 +94,23 @@ def _keep(piece: bytes, file: BinaryIO, digests: list[Hash]) -> None:
     file.write(piece)
     for digest in digests:
         digest.update(piece)
+
+
+async def until_cut_off(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks of a request's body; raises BodyIncomplete when the connection closes early."""
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except ClientDisconnect as error:
+        raise BodyIncomplete("The body ended before all of it had arrived.") from error
+
+
+async def drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read and drop more of a body, for at most two seconds."""
+    dropped = 0
+    with suppress(ClientDisconnect, TimeoutError):
+        async with asyncio.timeout(MOST_SECONDS_DRAINING):
+            async for chunk in chunks:
+                dropped += len(chunk)
+                if dropped > MOST_BYTES_DRAINED:
+                    return

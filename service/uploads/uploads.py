@@ -1,17 +1,21 @@
-"""A file's way in: announced, sent in parts, completed once its hash is right, used once."""
+"""Uploads: announced, sent in parts, completed once the file's hash is right, used once."""
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service import paging
 from service.app_context import AppContext
+from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, HashMismatch, NotFound, TooLarge, UploadIncomplete
-from service.contract.records import Upload, UploadPart, now
+from service.contract.records import Sessions, Upload, UploadPart, now
 from service.contract.storage import part_key, upload_prefix
-from service.contract.views import NewUpload
+from service.contract.views import NewUpload, UploadState
+from service.ownership import owned
 from service.uploads import filenames
 
 
@@ -24,12 +28,12 @@ class UploadWithParts:
 
 
 def create(context: AppContext, account_id: str, wanted: NewUpload) -> UploadWithParts:
-    check_size(context, wanted.size)
+    check_size(context, wanted.bytes)
     upload = Upload(
         account_id=account_id,
         filename=filenames.safe(wanted.filename),
-        size=wanted.size,
-        part_size=context.settings.part_size,
+        bytes=wanted.bytes,
+        part_bytes=context.settings.part_bytes,
         sha256=wanted.sha256,
     )
     with context.sessions.begin() as session:
@@ -38,38 +42,57 @@ def create(context: AppContext, account_id: str, wanted: NewUpload) -> UploadWit
 
 
 def check_size(context: AppContext, size: int) -> None:
-    if size > (most := context.settings.max_upload_bytes):
-        raise TooLarge(f"{size:,} bytes are more than the {most:,} bytes that this server takes.")
+    limit = context.settings.max_upload_bytes
+    if size > limit:
+        raise TooLarge(f"{size:,} bytes are more than the {limit:,} bytes that this server takes.")
 
 
 def read(context: AppContext, account_id: str, upload_id: str) -> UploadWithParts:
     with context.sessions() as session:
-        upload = owned(session, account_id, upload_id)
+        upload = owned(session, Upload, account_id, upload_id)
         return UploadWithParts(upload, _parts(session, upload_id))
+
+
+def browse(
+    context: AppContext,
+    account_id: str,
+    wanted: paging.PageRequest,
+    state: UploadState | None,
+    filename: str | None,
+) -> paging.Page[Upload]:
+    conditions: list[Any] = [Upload.account_id == account_id]
+    if filename is not None:
+        conditions.append(Upload.filename == filename)
+    if state == "completed":
+        conditions.append(Upload.completed_at.is_not(None))
+    elif state == "receiving":
+        conditions.append(Upload.completed_at.is_(None))
+    with context.sessions() as session:
+        return paging.page(session, select(Upload).where(*conditions), Upload, wanted)
 
 
 def complete(
     context: AppContext, account_id: str, upload_id: str, sha256: str | None
 ) -> UploadWithParts:
-    """Check that every part is there and that the whole file has the announced hash. Doing it twice
-    is harmless.
+    """Check that every part is there and that the whole file has the announced hash.
+
+    Completing an upload again changes nothing.
     """
     found = read(context, account_id, upload_id)
-    announced = {each for each in (found.upload.sha256, sha256) if each}
+    announced = {found.upload.sha256, sha256} - {None}
     if len(announced) > 1:
         raise HashMismatch("The upload was created with another SHA-256.")
     if found.upload.completed_at:
         return found
-    missing = part_count(found.upload) - len(found.parts)
+    missing = found.upload.part_count - len(found.parts)
     if missing:
-        raise UploadIncomplete(f"{missing} of {part_count(found.upload)} parts are missing.")
+        raise UploadIncomplete(f"{missing} of {found.upload.part_count} parts are missing.")
     try:
         actual = _whole_sha256(context, found)
     except FileNotFoundError as error:
         read(context, account_id, upload_id)
-        raise Conflict(
-            "A part is not in the store any more.", "Send the parts again, then complete."
-        ) from error
+        hint = "Send the parts again, then complete."
+        raise Conflict("A part is not in the store any more.", hint) from error
     if announced - {actual}:
         raise HashMismatch(f"The file that arrived has SHA-256 {actual}.")
     with context.sessions.begin() as session:
@@ -78,26 +101,25 @@ def complete(
 
 def delete_upload(context: AppContext, account_id: str, upload_id: str) -> None:
     with context.sessions() as session:
-        owned(session, account_id, upload_id)
-    if not discard(context, upload_id):
-        raise Conflict(
-            f"Upload {upload_id} is in use.", "Delete the model or dataset that was made of it."
-        )
+        owned(session, Upload, account_id, upload_id)
+    if not discard(context.sessions, upload_id):
+        hint = "Delete the model or dataset that was made of it."
+        raise Conflict(f"Upload {upload_id} is in use.", hint)
+    context.delete_soon()
 
 
-def discard(context: AppContext, upload_id: str) -> bool:
-    """Forget the upload and its bytes, unless a model or dataset was made of it."""
+def discard(sessions: Sessions, upload_id: str) -> bool:
+    """Delete the upload and schedule the deletion of its parts.
+
+    False when a model or dataset was made of it, and then nothing is deleted.
+    """
     try:
-        with context.sessions.begin() as session:
+        with sessions.begin() as session:
             session.execute(delete(Upload).where(Upload.id == upload_id))
+            schedule_deletion(session, upload_prefix(upload_id))
     except IntegrityError:
         return False
-    context.store.delete(upload_prefix(upload_id))
     return True
-
-
-def part_count(upload: Upload) -> int:
-    return -(-upload.size // upload.part_size)
 
 
 def _whole_sha256(context: AppContext, found: UploadWithParts) -> str:
@@ -112,24 +134,18 @@ def _finish(session: Session, found: UploadWithParts, sha256: str) -> UploadWith
     upload_id = found.upload.id
     unfinished = update(Upload).where(Upload.id == upload_id, Upload.completed_at.is_(None))
     session.execute(unfinished.values(completed_at=now(), sha256=sha256))
-    parts = _parts(session, upload_id, lock=True)
-    if [part.sha256 for part in parts] != [part.sha256 for part in found.parts]:
-        raise Conflict(
-            "Parts changed while the file's hash was being checked.", "Complete the upload again."
-        )
     upload = session.get(Upload, upload_id)
     if upload is None:
         raise NotFound(f"Upload {upload_id} was deleted meanwhile.")
+    parts = _parts(session, upload_id, lock=True)
+    if [part.sha256 for part in parts] != [part.sha256 for part in found.parts]:
+        hint = "Complete the upload again."
+        raise Conflict("Parts changed while the file's hash was being checked.", hint)
     return UploadWithParts(upload, parts)
 
 
 def _parts(session: Session, upload_id: str, lock: bool = False) -> list[UploadPart]:
     query = select(UploadPart).where(UploadPart.upload_id == upload_id).order_by(UploadPart.number)
-    return list(session.scalars(query.with_for_update() if lock else query))
-
-
-def owned(session: Session, account_id: str, upload_id: str) -> Upload:
-    upload = session.get(Upload, upload_id)
-    if upload is None or upload.account_id != account_id:
-        raise NotFound(f"There is no upload {upload_id}.")
-    return upload
+    if lock:
+        query = query.with_for_update()
+    return list(session.scalars(query))

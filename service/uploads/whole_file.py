@@ -1,4 +1,4 @@
-"""One request, one file: a raw body of any length becomes a completed upload. The sugar for curl."""
+"""Single-request upload, for curl: a raw body of any length becomes a completed upload."""
 
 import asyncio
 import hashlib
@@ -22,8 +22,9 @@ async def receive(
     announced_size: int | None,
     sha256: str | None,
 ) -> str:
-    """Cut the body into parts as it streams in and return the completed upload's id; a failure
-    leaves nothing.
+    """Cut the body into parts as it arrives and return the completed upload's id.
+
+    A failure leaves no upload.
 
     Raises TooLarge as soon as the limit is passed, Malformed for an empty body, HashMismatch for
     other bytes than those of ``sha256``, BodyIncomplete for a body that is cut off.
@@ -36,14 +37,15 @@ async def receive(
         if sha256 not in (None, whole.hexdigest()):
             raise HashMismatch(f"The file that arrived has SHA-256 {whole.hexdigest()}.")
         await asyncio.to_thread(_finish, context, upload_id, size, whole.hexdigest())
-    except BaseException:
-        await asyncio.to_thread(discard, context, upload_id)
+    except BaseException:  # also when the client goes away, which cancels this coroutine
+        await asyncio.to_thread(discard, context.sessions, upload_id)
+        context.delete_soon()
         raise
     return upload_id
 
 
 async def _cut(context: AppContext, upload_id: str, body: Body, whole: Any) -> int:
-    """Store up to two parts while the next one is being received; the size of all of them in bytes."""
+    """Store up to two parts while the next one is being received; the size of all, in bytes."""
     size, number, limit = 0, 0, context.settings.max_upload_bytes
     storing: list[asyncio.Task[None]] = []
     try:
@@ -56,6 +58,7 @@ async def _cut(context: AppContext, upload_id: str, body: Body, whole: Any) -> i
                 raise TooLarge(
                     f"The file is longer than the {limit:,} bytes that this server takes."
                 )
+            # Two parts on their way to the store keep it busy; more would only take disk space.
             if len(storing) > 2:
                 await storing.pop(0)
         part.path.unlink()
@@ -72,7 +75,7 @@ async def _cut(context: AppContext, upload_id: str, body: Body, whole: Any) -> i
 
 def _most(context: AppContext, received: int) -> int:
     """One byte beyond the limit is enough to know that it is passed."""
-    return min(context.settings.part_size, context.settings.max_upload_bytes + 1 - received)
+    return min(context.settings.part_bytes, context.settings.max_upload_bytes + 1 - received)
 
 
 async def _store(context: AppContext, upload_id: str, number: int, part: Spooled) -> None:
@@ -84,7 +87,7 @@ async def _store(context: AppContext, upload_id: str, number: int, part: Spooled
 
 def _announce(context: AppContext, account_id: str, filename: str) -> str:
     upload = Upload(
-        account_id=account_id, filename=filename, size=0, part_size=context.settings.part_size
+        account_id=account_id, filename=filename, bytes=0, part_bytes=context.settings.part_bytes
     )
     with context.sessions.begin() as session:
         session.add(upload)
@@ -94,4 +97,4 @@ def _announce(context: AppContext, account_id: str, filename: str) -> str:
 def _finish(context: AppContext, upload_id: str, size: int, sha256: str) -> None:
     with context.sessions.begin() as session:
         finished = update(Upload).where(Upload.id == upload_id)
-        session.execute(finished.values(size=size, sha256=sha256, completed_at=now()))
+        session.execute(finished.values(bytes=size, sha256=sha256, completed_at=now()))

@@ -39,8 +39,8 @@ def test_a_spec_needs_nothing_and_survives_the_database() -> None:
         "effort": "draft",
         "seed": 7,
         "class_names": ["cat", "dog"],
-        "family": "teacher",
-        "teacher": "joint",
+        "family": "pruned",
+        "teacher_training": "joint",
     }
     asked = {
         "quantizations": ["float16", "int8"],
@@ -84,8 +84,8 @@ def test_a_spec_that_means_nothing_is_refused(spec: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"class_names": ["cat", "dog", "cat"]}, "cat stands twice"),
-        ({"quantizations": ["int8", "float16", "int8"]}, "int8 stands twice"),
+        ({"class_names": ["cat", "dog", "cat"]}, "'cat' is listed twice"),
+        ({"quantizations": ["int8", "float16", "int8"]}, "'int8' is listed twice"),
         ({"quantizations": []}, "at least one"),
         ({"variants": []}, "at least one"),
         ({"variants": [small()]}, "small has no budget: give at least one of max_bytes, max_macs"),

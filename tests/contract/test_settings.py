@@ -32,7 +32,7 @@ def test_the_environment_comes_before_the_defaults(monkeypatch: pytest.MonkeyPat
         ("PORT", "70000"),
         ("LEASE_SECONDS", "0"),
         ("MAX_ATTEMPTS", "0"),
-        ("PART_SIZE", "1"),
+        ("PART_BYTES", "1"),
         ("CHILD_MEMORY_BYTES", "1"),
     ],
 )

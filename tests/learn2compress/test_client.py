@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from learn2compress.client import Client, ConnectionFailed, Refused
+from learn2compress import Client, ConnectionFailed, Refused
 from service.contract.job import JobSpec, JobState
 from service.contract.settings import Settings
+from service.contract.views import ProgressEventView, StateEventView
 from tests.service import stand_in
 from tests.service.client_of import serving
 
@@ -79,23 +80,23 @@ def through(live: Any, *cuts: int | bytes, attempts: int = 6) -> Client:
 def test_the_whole_way_of_a_user(sdk: Client, live: Any, file: Path, tmp_path: Path) -> None:
     told: list[int] = []
     records = [
-        sdk.create("models", sdk.upload(file, sent=told.append).id),
-        sdk.create("datasets", sdk.upload(file).id),
+        sdk.create_model(sdk.upload_file(file, sent=told.append).id),
+        sdk.create_dataset(sdk.upload_file(file).id),
     ]
     assert sum(told) == len(CONTENT)
     for record in records:
         stand_in.inspected(live.context, record.id)
-    assert sdk.inspected("models", records[0].id).state == "ready"
-    job = sdk.submit(records[0].id, records[1].id, JobSpec(effort="draft", seed=3))
+    assert sdk.wait_for_model(records[0].id).state == "ready"
+    job = sdk.create_job(records[0].id, records[1].id, JobSpec(effort="draft", seed=3))
     stand_in.move(live.context, job.id, JobState.RUNNING)
     ids = stand_in.succeed(live.context, job.id, tmp_path)
-    assert sdk.wait(job.id).state == "succeeded"
-    assert [each.id for each in sdk.jobs()] == [job.id]
-    target = sdk.download(sdk.variant(ids["small"]), tmp_path / "out" / "small.tflite")
+    assert sdk.wait_for_job(job.id).state == "succeeded"
+    assert [each.id for each in sdk.list_jobs()] == [job.id]
+    target = sdk.download_variant(sdk.get_variant(ids["small"]), tmp_path / "out" / "small.tflite")
     assert target.read_bytes() == stand_in.FILES["small"]
-    assert sdk.report(job.id)["baseline"] == stand_in.BASELINE
-    assert sdk.plot(job.id, "svg") == b"a plot as svg"
-    assert sdk.health()["status"] == "ok"
+    assert sdk.get_report(job.id).baseline.model_dump() == stand_in.BASELINE
+    assert sdk.get_plot(job.id, "svg") == b"a plot as svg"
+    assert sdk.get_health().status == "ok"
 
 
 def test_an_upload_goes_on_where_it_stopped(sdk: Client, live: Any, file: Path) -> None:
@@ -109,26 +110,26 @@ def test_an_upload_goes_on_where_it_stopped(sdk: Client, live: Any, file: Path) 
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        sdk.upload(file, created=ids.append, sent=stop)
-    there = {part.number for part in sdk.upload_state(ids[0]).parts}
+        sdk.upload_file(file, created=ids.append, sent=stop)
+    there = {part.number for part in sdk.get_upload(ids[0]).parts}
     assert there
     told: list[int] = []
-    assert sdk.upload(file, resume=ids[0], created=ids.append, sent=told.append).completed_at
+    assert sdk.upload_file(file, resume=ids[0], created=ids.append, sent=told.append).completed_at
     assert ids[0] == ids[1] and sum(told) == len(CONTENT)
     assert told[0] == sum(min(65536, len(CONTENT) - (number - 1) * 65536) for number in there)
-    assert sdk.upload(file, resume=ids[0]).id == ids[0]
+    assert sdk.upload_file(file, resume=ids[0]).id == ids[0]
 
 
 def test_another_file_does_not_go_on_with_an_old_upload(sdk: Client, file: Path) -> None:
-    first = sdk.upload(file)
+    first = sdk.upload_file(file)
     file.write_bytes(CONTENT[::-1])
-    assert sdk.upload(file, resume=first.id).id != first.id
-    assert sdk.upload(file, resume="upl_0").completed_at
+    assert sdk.upload_file(file, resume=first.id).id != first.id
+    assert sdk.upload_file(file, resume="upl_0").completed_at
 
 
 def test_a_line_that_breaks_while_uploading_is_survived(live: Any, file: Path) -> None:
     with through(live, 10, 700, 20, 0, 30) as client:
-        assert client.upload(file).completed_at
+        assert client.upload_file(file).completed_at
 
 
 def test_events_are_told_once_each_over_a_line_that_breaks(live: Any, tmp_path: Path) -> None:
@@ -137,11 +138,10 @@ def test_events_are_told_once_each_over_a_line_that_breaks(live: Any, tmp_path: 
         stand_in.progress(live.context, job["id"], step / 20)
     stand_in.succeed(live.context, job["id"], tmp_path)
     with through(live, 600, 5, 900, 0, 1500) as client:
-        events = list(client.events(job["id"]))
-    assert [event.data.get("progress") for event in events[1:-1]] == [
-        step / 20 for step in range(20)
-    ]
-    assert events[-1].data["state"] == "succeeded"
+        events = list(client.watch_job(job["id"]))
+    told = [event.data.progress for event in events if isinstance(event, ProgressEventView)]
+    assert told == [step / 20 for step in range(20)]
+    assert isinstance(events[-1], StateEventView) and events[-1].data.state == "succeeded"
 
 
 def test_waiting_outlasts_a_service_that_is_down_for_longer_than_all_retries(
@@ -151,26 +151,28 @@ def test_waiting_outlasts_a_service_that_is_down_for_longer_than_all_retries(
     stand_in.succeed(live.context, job["id"], tmp_path)
     down = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with through(live, 600, 0, down, 0, attempts=2) as client:
-        assert client.wait(job["id"]).state == "succeeded"
+        assert client.wait_for_job(job["id"]).state == "succeeded"
     with (
         through(live, down, down, attempts=2) as client,
         pytest.raises(ConnectionFailed, match="503"),
     ):
-        client.wait(job["id"])
+        client.wait_for_job(job["id"])
 
 
 def test_events_of_a_job_that_ended_long_ago_end(sdk: Client, live: Any, tmp_path: Path) -> None:
     job = stand_in.submit(live, live.context)
     stand_in.succeed(live.context, job["id"], tmp_path)
-    last = list(sdk.events(job["id"]))[-1].id
-    assert list(sdk.events(job["id"], after=last)) == []
+    last = list(sdk.watch_job(job["id"]))[-1].id
+    assert list(sdk.watch_job(job["id"], after=last)) == []
 
 
 def test_a_download_goes_on_where_the_line_broke(live: Any, tmp_path: Path) -> None:
     ids = stand_in.succeed(live.context, stand_in.submit(live, live.context)["id"], tmp_path)
     size = len(stand_in.FILES["large"])
     with through(live, 10_000, 400 + size // 2, 100, 400 + size // 4) as client:
-        target = client.download(client.variant(ids["large"]), tmp_path / "large.tflite")
+        target = client.download_variant(
+            client.get_variant(ids["large"]), tmp_path / "large.tflite"
+        )
     assert target.read_bytes() == stand_in.FILES["large"]
     assert not list(tmp_path.glob("*.part"))
 
@@ -179,27 +181,27 @@ def test_a_download_that_arrived_damaged_is_refused_and_not_kept(
     sdk: Client, live: Any, tmp_path: Path
 ) -> None:
     ids = stand_in.succeed(live.context, stand_in.submit(live, live.context)["id"], tmp_path)
-    variant = sdk.variant(ids["large"])
+    variant = sdk.get_variant(ids["large"])
     (tmp_path / "large.tflite.part").write_bytes(b"\xff" * (variant.bytes - 10))
     with pytest.raises(Refused) as refusal:
-        sdk.download(variant, tmp_path / "large.tflite")
+        sdk.download_variant(variant, tmp_path / "large.tflite")
     assert refusal.value.code == "sha256_mismatch"
     assert not list(tmp_path.glob("large.tflite*"))
 
 
 def test_refusals_carry_what_the_problem_says(sdk: Client, live: Any) -> None:
     with pytest.raises(Refused) as refusal:
-        sdk.job("job_0")
+        sdk.get_job("job_0")
     assert (refusal.value.status, refusal.value.code) == (404, "not_found")
     with Client(str(live.base_url), "wrong") as client, pytest.raises(Refused) as refusal:
-        client.api_keys()
+        list(client.list_keys())
     assert refusal.value.code == "unauthorized" and "l2c keys create" in refusal.value.hint
 
 
 @pytest.mark.parametrize("job_id", ["", "../keys", "job_0?x=1", "job 0", "jöb"])
 def test_an_id_stays_one_part_of_the_address(sdk: Client, job_id: str) -> None:
     with pytest.raises(Refused) as refusal:
-        sdk.job(job_id)
+        sdk.get_job(job_id)
     assert refusal.value.code in ("malformed", "not_found")
 
 
@@ -208,7 +210,7 @@ def test_where_nobody_answers_the_client_says_so() -> None:
         Client("http://127.0.0.1:1", "key", attempts=2) as client,
         pytest.raises(ConnectionFailed) as failure,
     ):
-        client.health()
+        client.get_health()
     assert "http://127.0.0.1:1 does not answer" in failure.value.message
 
 
@@ -218,11 +220,11 @@ def test_records_and_keys_are_listed_and_deleted(embedded: Settings, file: Path)
         Client(str(live.base_url), live.headers["Authorization"][7:]) as sdk,
     ):
         made = [
-            sdk.create("models", sdk.upload(file).id, f"net {number}").id for number in range(3)
+            sdk.create_model(sdk.upload_file(file).id, f"net {number}").id for number in range(3)
         ]
-        assert [record.id for record in sdk.records("models")] == made[::-1]
-        sdk.delete("models", made[0])
-        assert [record.name for record in sdk.records("models")] == ["net 2", "net 1"]
+        assert [record.id for record in sdk.list_models()] == made[::-1]
+        sdk.delete_model(made[0])
+        assert [record.name for record in sdk.list_models()] == ["net 2", "net 1"]
         sdk.delete_key(sdk.create_key("laptop").id)
-        names = [key.name for key in sdk.api_keys()]
+        names = [key.name for key in sdk.list_keys()]
         assert names == ["first key"]

@@ -7,7 +7,12 @@ SERVER_ONLY = (
     *("alembic", "boto3", "botocore", "celery", "fastapi", "httptools", "kombu", "psycopg"),
     *("redis", "sqlalchemy", "starlette", "uvicorn", "uvloop"),
 )
-WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({SERVER_ONLY})); from learn2compress.cli import app; app()"
+WITHOUT = f"""
+import sys
+sys.modules.update(dict.fromkeys({SERVER_ONLY}))
+from learn2compress.cli import app
+app()
+"""
 
 
 def l2c(*arguments: str) -> subprocess.CompletedProcess[str]:

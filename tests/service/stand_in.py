@@ -1,7 +1,5 @@
 """Does a worker's part by writing the rows and files that a worker would write."""
 
-import gzip
-import hashlib
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,19 +10,13 @@ from sqlalchemy import select, update
 
 from service.app_context import AppContext
 from service.contract.job import InspectionState, JobState
-from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Variant, now
+from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, now
+from service.contract.report import ReportedVariant
 from service.contract.storage import S3Store, attempt_prefix, upload_prefix
+from tests.report_example import BASELINE, DATASET, MODEL, SUMMARY, TOP1, WARNINGS, row
+from workers.delivery import Published
 
-TOP1 = 0.9
-WARNINGS = ["7 images could not be read and were left out."]
-BASELINE = {
-    "quantization": "float32",
-    "top1": 0.93,
-    "top5": 0.99,
-    "bytes": 1_996_240,
-    "parameters": 467_946,
-    "macs": 69_000_000,
-}
+__all__ = ["BASELINE", "DATASET", "MODEL", "WARNINGS"]
 FILES = {name: f"{name} tflite bytes ".encode() * 50 for name in ("large", "medium", "small")}
 
 
@@ -41,7 +33,9 @@ def inspected(context: AppContext, record_id: str, error: dict[str, str] | None 
     state = InspectionState.REJECTED if error else InspectionState.READY
     job_column = Job.model_id if table is ModelRecord else Job.dataset_id
     with context.sessions.begin() as session:
-        description = None if error else {"format": "keras", "classes": ["cat", "dog"]}
+        description = None
+        if not error:
+            description = MODEL if table is ModelRecord else DATASET
         change = update(table).where(table.id == record_id)
         session.execute(change.values(state=state, error=error, description=description))
         session.execute(update(Job).where(job_column == record_id).values(state=JobState.SUCCEEDED))
@@ -49,15 +43,17 @@ def inspected(context: AppContext, record_id: str, error: dict[str, str] | None 
 
 def stored(context: AppContext, upload_id: str) -> int:
     """How many objects lie below the upload's prefix."""
+    return len(keys_below(context, upload_prefix(upload_id)))
+
+
+def keys_below(context: AppContext, prefix: str) -> list[str]:
+    """The keys of the store that start with ``prefix``, a folder."""
     if isinstance(context.store, S3Store):
-        listed = context.store.client.list_objects_v2(
-            Bucket=context.store.bucket, Prefix=upload_prefix(upload_id)
-        )
-        return int(listed["KeyCount"])
-    return sum(
-        file.is_file()
-        for file in context.settings.data_dir.glob(f"store/{upload_prefix(upload_id)}*")
-    )
+        listed = context.store.client.list_objects_v2(Bucket=context.store.bucket, Prefix=prefix)
+        return [item["Key"] for item in listed.get("Contents", ())]
+    root = context.settings.data_dir / "store"
+    files = [file for file in (root / prefix).rglob("*") if file.is_file()]
+    return [str(file.relative_to(root)) for file in files]
 
 
 def submit(api: httpx.Client, context: AppContext, **spec: Any) -> Any:
@@ -99,20 +95,19 @@ def succeed(context: AppContext, job_id: str, folder: Path) -> dict[str, str]:
         )
     with context.sessions.begin() as session:
         job = session.get_one(Job, job_id)
-        asked = {each["name"]: each for each in job.spec["variants"] or ()}
-        variants = [
-            _variant(context, job, student, quantization, asked.get(student), folder)
+        rows = [
+            _row(job, student, quantization)
             for student in FILES
             for quantization in job.spec["quantizations"]
         ]
+        for each in rows:
+            _put(context, prefix + each["file"], content_of(each["name"]), folder)
+        report = {**SUMMARY, "baseline": BASELINE, "variants": rows}
+        published = Published(prefix, report, tuple(map(ReportedVariant.model_validate, rows)))
+        variants = published.rows(job)
         session.add_all(variants)
         session.flush()
         ids = {variant.name: variant.id for variant in variants}
-        report = {
-            "baseline": BASELINE,
-            "variants": [variant.metrics for variant in variants],
-            "warnings": WARNINGS,
-        }
     move(
         context,
         job_id,
@@ -125,49 +120,22 @@ def succeed(context: AppContext, job_id: str, folder: Path) -> dict[str, str]:
     return ids
 
 
-def _variant(
-    context: AppContext,
-    job: Job,
-    student: str,
-    quantization: str,
-    asked: dict[str, Any] | None,
-    folder: Path,
-) -> Variant:
-    first = quantization == job.spec["quantizations"][0]
-    name = student if first else f"{student}-{quantization}"
-    content = FILES[student] if first else FILES[student] + quantization.encode()
-    file = f"{student}-{quantization}.tflite"
-    key = f"{attempt_prefix(job.id, 1)}variants/{file}"
-    _put(context, key, content, folder)
-    sha256 = hashlib.sha256(content).hexdigest()
-    metrics = {
-        "name": name,
-        "student": student,
-        "family": "resnet",
-        "quantization": quantization,
-        "file": file,
-        "sha256": sha256,
-        "bytes": len(content),
-        "gzip_bytes": len(gzip.compress(content)),
-        "budget": {"asked": asked, "kept": (asked["min_top1"] or 0) <= TOP1} if asked else None,
-        "top1": TOP1,
-        "top5": 0.99,
-        "agreement": 0.95,
-        "latency_ms": {"p50": 1.5, "p90": 2.0, "threads": 1, "cpu": "test"},
-        "smaller_x": 20.0,
-        "faster_x": 4.0,
-        "fewer_macs_x": 9.0,
-    }
-    return Variant(
-        account_id=job.account_id,
-        job_id=job.id,
-        name=name,
-        filename=file,
-        key=key,
-        sha256=sha256,
-        bytes=len(content),
-        metrics=metrics,
-    )
+def content_of(name: str) -> bytes:
+    """What the file of a variant holds."""
+    student, _, quantization = name.partition("-")
+    return FILES[student] + quantization.encode()
+
+
+def _row(job: Job, student: str, quantization: str) -> dict[str, Any]:
+    name, budget = student, None
+    if quantization != job.spec["quantizations"][0]:
+        name = f"{student}-{quantization}"
+    for requested in job.spec["variants"] or ():
+        if requested["name"] == student:
+            limits = {key: value for key, value in requested.items() if key != "name"}
+            budget = {"requested": limits, "kept": (limits["min_top1"] or 0) <= TOP1}
+    figures = {"student": student, "quantization": quantization, "budget": budget}
+    return row(name, content_of(name), **figures)
 
 
 def _put(context: AppContext, key: str, content: bytes, folder: Path) -> None:

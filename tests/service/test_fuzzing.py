@@ -40,7 +40,7 @@ def known(embedded_api: Client) -> Iterator[dict[str, str]]:
     """Ids that exist, in the context that APP is lent for the test."""
     APP.state.context = embedded_api.app.state.context  # type: ignore[attr-defined]
     job = stand_in.submit(embedded_api, APP.state.context)
-    upload = embedded_api.post("/v1/uploads", json={"filename": "a", "size": 70_000}).json()
+    upload = embedded_api.post("/v1/uploads", json={"filename": "a", "bytes": 70_000}).json()
     key = embedded_api.post("/v1/keys", json={"name": "other"}).json()
     yield {
         "job_id": job["id"],

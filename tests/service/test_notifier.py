@@ -1,4 +1,4 @@
-"""The notifier on a real Redis, and on none."""
+"""The notifier with a real Redis, and without one."""
 
 import json
 import time
@@ -15,15 +15,15 @@ from service.notifier import open_notifier
 
 
 @pytest.fixture
-def rooms(tmp_path: Path) -> Sessions:
+def database(tmp_path: Path) -> Sessions:
     url = f"sqlite:///{tmp_path / 'l2c.sqlite'}"
     migrations.upgrade(url)
     engine: Engine = connect(url)
     return sessions(engine)
 
 
-def queued_job(rooms: Sessions) -> Job:
-    with rooms.begin() as session:
+def queued_job(database: Sessions) -> Job:
+    with database.begin() as session:
         account = Account(name="first")
         session.add(account)
         session.flush()
@@ -32,29 +32,31 @@ def queued_job(rooms: Sessions) -> Job:
     return job
 
 
-def notified_at(rooms: Sessions) -> object:
-    with rooms() as session:
+def notified_at(database: Sessions) -> object:
+    with database() as session:
         return session.scalar(select(Job.notified_at))
 
 
-def test_a_ring_is_one_message_with_the_job_s_id(rooms: Sessions, redis_url: str) -> None:
-    job = queued_job(rooms)
+def test_a_notification_is_one_message_with_the_job_s_id(
+    database: Sessions, redis_url: str
+) -> None:
+    job = queued_job(database)
     client = redis.Redis.from_url(redis_url)
     client.delete(QUEUE)
-    open_notifier(redis_url, rooms).notify(job.id)
+    open_notifier(redis_url, database).notify(job.id)
     (message,) = [json.loads(raw) for raw in client.lrange(QUEUE, 0, -1)]
     assert message["headers"]["task"] == RUN_JOB
     assert message["headers"]["argsrepr"] == f"['{job.id}']"
-    assert notified_at(rooms) is not None
+    assert notified_at(database) is not None
     client.delete(QUEUE)
 
 
-def test_a_redis_that_is_down_costs_little_time_and_no_job(rooms: Sessions) -> None:
-    job = queued_job(rooms)
+def test_a_redis_that_is_down_costs_little_time_and_no_job(database: Sessions) -> None:
+    job = queued_job(database)
     started = time.monotonic()
-    open_notifier("redis://127.0.0.1:1/0", rooms).notify(job.id)
+    open_notifier("redis://127.0.0.1:1/0", database).notify(job.id)
     assert time.monotonic() - started < 4
-    assert notified_at(rooms) is None
+    assert notified_at(database) is None
 
 
 def test_a_database_that_fails_after_the_commit_costs_no_request(
@@ -65,6 +67,6 @@ def test_a_database_that_fails_after_the_commit_costs_no_request(
     redis.Redis.from_url(redis_url).delete(QUEUE)
 
 
-def test_embedded_the_bell_is_silent(rooms: Sessions) -> None:
-    open_notifier("", rooms).notify(queued_job(rooms).id)
-    assert notified_at(rooms) is None
+def test_the_embedded_mode_notifies_nobody(database: Sessions) -> None:
+    open_notifier("", database).notify(queued_job(database).id)
+    assert notified_at(database) is None

@@ -1,4 +1,4 @@
-"""The Celery app of workers.tasks, word for word, but for the command that starts the child."""
+"""The Celery app of workers.tasks, except for the command that starts the child."""
 
 import functools
 
@@ -6,5 +6,5 @@ from tests.workers.actor import ACTOR
 from workers import tasks
 from workers.worker_context import open_worker_context
 
-tasks.open_worker_context = functools.partial(open_worker_context, command=ACTOR)
+vars(tasks)["open_worker_context"] = functools.partial(open_worker_context, command=ACTOR)
 app = tasks.app

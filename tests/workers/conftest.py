@@ -1,8 +1,7 @@
-"""A worker_context on SQLite and a directory, whose child is a script that plays what the job's spec
-says.
-"""
+"""A worker on SQLite and a directory, whose child is a script that plays what the spec says."""
 
 import hashlib
+import json
 import os
 import threading
 import time
@@ -27,37 +26,37 @@ from service.contract.records import (
 )
 from service.contract.settings import Settings
 from service.contract.storage import part_key
-from tests.workers.actor import ACTOR
+from tests.workers.actor import ACTOR, spec_of
 from workers.worker_context import WorkerContext, open_worker_context
 
 PARTS = (b"first part, ", b"second part")
 
 
 class Stage:
-    """A worker_context, and what a test asks of it."""
+    """A worker's context, and what a test asks of it."""
 
     def __init__(self, context: WorkerContext):
         self.context = context
 
-    def job(self, kind: JobKind = JobKind.COMPRESSION, **spec: Any) -> str:
+    def job(self, kind: JobKind = JobKind.COMPRESSION, **play: Any) -> str:
         """A queued job on a fresh model, a fresh dataset or both; its id."""
         with self.context.sessions.begin() as session:
             account = Account(name=os.urandom(8).hex())
             session.add(account)
             session.flush()
-            job = Job(account_id=account.id, kind=kind, spec=spec)
+            job = Job(account_id=account.id, kind=kind, spec=spec_of(play))
             for name, table in (("model", ModelRecord), ("dataset", DatasetRecord)):
                 if kind in (JobKind.COMPRESSION, f"{name}_inspection"):
-                    setattr(job, f"{name}_id", self._reviewed(session, account.id, name, table))
+                    setattr(job, f"{name}_id", self._uploaded(session, account.id, name, table))
             session.add(job)
             session.flush()
             return job.id
 
-    def _reviewed(self, session: Any, account_id: str, name: str, table: Any) -> str:
+    def _uploaded(self, session: Any, account_id: str, name: str, table: Any) -> str:
         whole = b"".join(PARTS)
         sizes = {
-            "size": len(whole),
-            "part_size": len(PARTS[0]),
+            "bytes": len(whole),
+            "part_bytes": len(PARTS[0]),
             "sha256": hashlib.sha256(whole).hexdigest(),
         }
         upload = Upload(account_id=account_id, filename=f"{name}.bin", completed_at=now(), **sizes)
@@ -69,7 +68,7 @@ class Stage:
             digest = hashlib.sha256(part).hexdigest()
             self.context.store.put(part_key(upload.id, number, digest), file)
             session.add(
-                UploadPart(upload_id=upload.id, number=number, size=len(part), sha256=digest)
+                UploadPart(upload_id=upload.id, number=number, bytes=len(part), sha256=digest)
             )
         record = table(account_id=account_id, upload_id=upload.id, name=name)
         session.add(record)
@@ -102,6 +101,13 @@ class Stage:
         """Of the child, and of its child if it has one, as it told when it started."""
         starts = [event for event in self.events(job_id, "progress") if event["stage"] == "start"]
         return {name: int(pid) for name, pid in starts[-1]["metrics"].items()} if starts else {}
+
+    def told(self, job_id: str) -> dict[str, Any]:
+        """The epochs that the last child ran, and the hashes of its inputs."""
+        report = self.row(job_id).report
+        assert report is not None
+        told: dict[str, Any] = json.loads(report["warnings"][0])
+        return told
 
     def work_folders(self) -> list[Path]:
         return list(self.context.settings.work_dir.glob("*"))

@@ -1,4 +1,4 @@
-"""The child may be under a stranger's control: none of what it says or leaves may hurt the context."""
+"""The child may be under a stranger's control: nothing that it prints or leaves does harm."""
 
 import pytest
 
@@ -20,6 +20,9 @@ PROGRESS = '{"type":"progress","stage":"train","progress":0.5,"message":%s}'
             "report['variants'][0]['file'] = 'missing.tflite'", id="a file that is not there"
         ),
         pytest.param("report['variants'][0]['sha256'] = '0' * 64", id="another hash"),
+        pytest.param("report['variants'][0]['bytes'] += 1", id="another size"),
+        pytest.param("report['variants'][0]['speed'] = 1", id="an unknown field"),
+        pytest.param("del report['variants'][0]['top1']", id="a missing field"),
         pytest.param("report['variants'][0]['top1'] = float('nan')", id="NaN"),
         pytest.param("report['variants'][0]['note'] = chr(0)", id="NUL"),
         pytest.param("report['variants'][0]['note'] = chr(0xD800)", id="half a surrogate pair"),
@@ -30,15 +33,15 @@ PROGRESS = '{"type":"progress","stage":"train","progress":0.5,"message":%s}'
         pytest.param("play['report'] = '{' * 100000", id="no JSON"),
         pytest.param("play['report'] = '[' * 100000 + ']' * 100000", id="JSON too deep"),
         pytest.param(
-            "f = box / 'variants' / 'large.tflite'; f.rename(box / 'x'); f.symlink_to(box / 'x')",
+            "x, f = folder / 'x', folder / 'variants/large.tflite'; f.rename(x); f.symlink_to(x)",
             id="a link for a file",
         ),
         pytest.param(
-            "f = box / 'variants'; f.rename(box / 'x'); f.symlink_to(box / 'x')",
+            "f = folder / 'variants'; f.rename(folder / 'x'); f.symlink_to(folder / 'x')",
             id="a link for the folder",
         ),
         pytest.param(
-            "f = box / 'variants' / 'large.tflite'; f.unlink(); os.mkfifo(f)",
+            "f = folder / 'variants' / 'large.tflite'; f.unlink(); os.mkfifo(f)",
             id="a pipe for a file",
         ),
     ],
@@ -55,7 +58,7 @@ def test_a_report_that_lies_publishes_nothing(stage: Stage, tamper: str) -> None
 @pytest.mark.parametrize(
     "line",
     [
-        "chatter of some library",
+        "a warning that a library prints",
         PROGRESS % f'"{"x" * 70_000}"',
         '{"type":"progress","stage":"train","progress":NaN}',
         '{"type":"progress","stage":"train","progress":7}',
@@ -70,7 +73,7 @@ def test_a_report_that_lies_publishes_nothing(stage: Stage, tamper: str) -> None
         "\ud83d",
     ],
 )
-def test_a_line_that_is_no_word_is_passed_over(stage: Stage, line: str) -> None:
+def test_a_line_that_is_no_message_is_ignored(stage: Stage, line: str) -> None:
     job_id = stage.job(lines=[line.encode("utf-8", "backslashreplace").decode()], epochs=1)
     supervise(job_id, stage.context)
     assert stage.row(job_id).state == "succeeded"
@@ -79,7 +82,10 @@ def test_a_line_that_is_no_word_is_passed_over(stage: Stage, line: str) -> None:
 
 
 def test_a_checkpoint_that_is_a_link_is_never_read(stage: Stage) -> None:
-    tamper = "checkpoint.unlink(); checkpoint.symlink_to('/etc/hostname'); say(type='checkpoint', epoch=9); sys.exit(1)"
+    tamper = (
+        "checkpoint.unlink(); checkpoint.symlink_to('/etc/hostname');"
+        " say(type='checkpoint', epoch=9); sys.exit(1)"
+    )
     job_id = stage.job(epochs=1, tamper=tamper)
     supervise(job_id, stage.context)
     # The first epoch's checkpoint may have been taken before the link stood in its place, or not.
@@ -89,7 +95,7 @@ def test_a_checkpoint_that_is_a_link_is_never_read(stage: Stage) -> None:
 
 
 def test_a_refusal_counts_only_with_its_exit_status(stage: Stage) -> None:
-    line = '{"type":"error","code":"one_class","message":"no"}'
+    line = '{"type":"error","code":"one_class","message":"no","hint":"Add one."}'
     job_id = stage.job(JobKind.MODEL_INSPECTION, epochs=0, lines=[line], tamper="sys.exit(1)")
     supervise(job_id, stage.context)
     assert stage.row(job_id).state == "queued"

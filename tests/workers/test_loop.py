@@ -86,7 +86,7 @@ def test_it_ends_with_the_process_that_started_it(stage: Stage) -> None:
 
 
 def test_folders_of_dead_workers_go_when_it_starts(stage: Stage) -> None:
-    leftover = stage.context.settings.work_dir / "job_gone.token" / "box"
+    leftover = stage.context.settings.work_dir / "job_gone.token" / "child"
     leftover.mkdir(parents=True)
     with loop_process(stage):
         wait_for(lambda: not leftover.exists())

@@ -1,4 +1,4 @@
-"""For which jobs the notifier is rung again."""
+"""For which jobs the workers are notified again."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from workers.reaper import jobs_to_notify, notify, sweep_work_folders
 LONG_AGO = now() - timedelta(hours=1)
 
 
-def test_a_queued_job_that_was_never_rung_is_found(stage: Stage) -> None:
+def test_a_queued_job_without_a_notification_is_found(stage: Stage) -> None:
     job_id = stage.job()
     stage.change(job_id, created_at=LONG_AGO)
     assert jobs_to_notify(stage.context.sessions, waiting_messages=0, patience_seconds=10) == [
@@ -22,7 +22,7 @@ def test_a_job_that_was_queued_just_now_is_left_to_the_api(stage: Stage) -> None
     assert jobs_to_notify(stage.context.sessions, waiting_messages=0, patience_seconds=10) == []
 
 
-def test_while_as_many_messages_wait_as_jobs_nothing_is_rung(stage: Stage) -> None:
+def test_while_as_many_messages_wait_as_jobs_nobody_is_notified(stage: Stage) -> None:
     for _ in range(3):
         stage.change(stage.job(), created_at=LONG_AGO, notified_at=LONG_AGO)
     assert jobs_to_notify(stage.context.sessions, waiting_messages=3, patience_seconds=10) == []
@@ -37,7 +37,7 @@ def test_a_lease_that_ran_out_is_found(stage: Stage) -> None:
     ]
 
 
-def test_a_lease_that_ran_out_is_rung_once_while_every_worker_is_busy(stage: Stage) -> None:
+def test_a_lease_that_ran_out_is_notified_once_while_every_worker_is_busy(stage: Stage) -> None:
     for state in ("running", "queued"):
         stage.change(
             stage.job(),
@@ -55,7 +55,7 @@ def test_a_running_job_is_left_alone(stage: Stage) -> None:
     assert jobs_to_notify(stage.context.sessions, waiting_messages=0, patience_seconds=10) == []
 
 
-def test_a_job_just_rung_is_given_time(stage: Stage) -> None:
+def test_a_job_notified_just_now_is_given_time(stage: Stage) -> None:
     job_id, sent = stage.job(), list[str]()
     stage.change(job_id, created_at=LONG_AGO)
     notify(stage.context.sessions, sent.append, job_id)

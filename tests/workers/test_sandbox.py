@@ -21,7 +21,7 @@ LIMITS = sandbox.Limits(memory=16 * 1024 * MIB, file_size=64 * MIB)
 ATTEMPT = """
 import json, os, signal, socket, subprocess, sys
 from pathlib import Path
-box, (secret, port) = Path(sys.argv[-1]), json.loads(sys.argv[-2])
+folder, (secret, port) = Path(sys.argv[-1]), json.loads(sys.argv[-2])
 try:
     print(json.dumps({"got": %s}, default=str))
 except BaseException as error:
@@ -35,15 +35,15 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], d
     stopped it.
     """
     monkeypatch.setenv("L2C_S3_SECRET_ACCESS_KEY", "hush")
-    box = tmp_path / "work" / "box"
-    box.mkdir(parents=True)
+    folder = tmp_path / "work" / "folder"
+    folder.mkdir(parents=True)
     secret = tmp_path / "l2c.sqlite"
     secret.write_text("everyone's jobs")
     listener = socket.create_server(("127.0.0.1", 0))
 
     def evaluate(expression: str) -> dict[str, Any]:
         given = json.dumps([str(secret), listener.getsockname()[1]])
-        process = sandbox.start((sys.executable, "-c", ATTEMPT % expression, given), box, LIMITS)
+        process = sandbox.start((sys.executable, "-c", ATTEMPT % expression, given), folder, LIMITS)
         output, complaints = process.communicate(timeout=50)
         answer: dict[str, Any] = json.loads(
             output or json.dumps({"died": process.returncode, "of": complaints.decode()})
@@ -62,13 +62,15 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], d
         pytest.param("open(secret, 'a').write('x')", id="write the database"),
         pytest.param("os.truncate(secret, 0)", id="empty the database"),
         pytest.param("os.unlink(secret)", id="delete the database"),
-        pytest.param("(box.parent / 'report.json').write_text('x')", id="write beside its folder"),
         pytest.param(
-            "(box.parent / 'package/workers/x.py').write_text('x')", id="write into the program"
+            "(folder.parent / 'report.json').write_text('x')", id="write beside its folder"
+        ),
+        pytest.param(
+            "(folder.parent / 'package/workers/x.py').write_text('x')", id="write into the program"
         ),
         pytest.param("Path('/tmp/from-inside').write_text('x')", id="write into /tmp"),
         pytest.param("Path('/dev/shm/from-inside').write_text('x')", id="write into shared memory"),
-        pytest.param("os.link(secret, box / 'link')", id="link a file to itself"),
+        pytest.param("os.link(secret, folder / 'link')", id="link a file to itself"),
         pytest.param(
             "socket.create_connection(('127.0.0.1', port), 5)", id="connect to the loopback"
         ),
@@ -95,7 +97,9 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], d
             "subprocess.run(['true'], start_new_session=True)",
             id="send a child out of the process group",
         ),
-        pytest.param("(box / 'big').write_bytes(bytes(65 * 2**20))", id="write a file without end"),
+        pytest.param(
+            "(folder / 'big').write_bytes(bytes(65 * 2**20))", id="write a file without end"
+        ),
         pytest.param("bytearray(20 * 2**30)", id="take all memory"),
     ],
 )
@@ -152,7 +156,7 @@ def test_no_file_of_the_supervisor_is_open(
 @pytest.mark.parametrize(
     "expression",
     [
-        pytest.param("(box / 'file').write_text('x')", id="its own folder"),
+        pytest.param("(folder / 'file').write_text('x')", id="its own folder"),
         pytest.param("__import__('tempfile').mkdtemp()", id="temporary files"),
         pytest.param("__import__('workers.compression')", id="the engine"),
         pytest.param("[each.close() for each in socket.socketpair()]", id="a connected pair"),
@@ -205,8 +209,8 @@ def test_on_older_kernels_seccomp_keeps_signals_inside() -> None:
 
 def test_a_machine_without_landlock_is_refused(tmp_path: Path) -> None:
     code = (
-        "import sys; from workers import landlock, sandbox; landlock.abi = lambda: 0; print(sandbox.missing());"
-        " sandbox.main(*sys.argv[1:])"
+        "import sys; from workers import landlock, sandbox; landlock.abi = lambda: 0;"
+        " print(sandbox.missing()); sandbox.main(*sys.argv[1:])"
     )
     plan = {
         "folder": str(tmp_path),

@@ -1,4 +1,4 @@
-"""Attempts with a real child process: what is in the row, the store and the work folder afterwards."""
+"""Attempts with a real child: what is in the row, the store and the work folder afterwards."""
 
 import errno
 import hashlib
@@ -12,6 +12,7 @@ import pytest
 from service.contract.job import JobKind
 from service.contract.records import DatasetRecord, ModelRecord, Variant
 from service.contract.storage import DirectoryStore, part_key
+from tests.workers.actor import EXAMPLES
 from tests.workers.conftest import PARTS, Stage, open_stage, settings_of
 from workers.supervisor import supervise
 
@@ -31,10 +32,7 @@ def test_an_honest_child_ends_in_variants_that_can_be_downloaded(either_stage: S
     supervise(job_id, stage.context)
     job, variants = stage.row(job_id), stage.rows(Variant, job_id)
     assert (job.state, job.progress, job.attempts, job.lease_token) == ("succeeded", 1.0, 1, None)
-    assert job.report is not None and job.report["data"]["inputs"] == {
-        "model": WHOLE,
-        "dataset": WHOLE,
-    }
+    assert stage.told(job_id)["inputs"] == {"model": WHOLE, "dataset": WHOLE}
     assert sorted(variant.name for variant in variants) == ["large", "medium", "small"]
     for variant in variants:
         content = b"".join(stage.context.store.read(variant.key))
@@ -42,7 +40,7 @@ def test_an_honest_child_ends_in_variants_that_can_be_downloaded(either_stage: S
             len(content),
             hashlib.sha256(content).hexdigest(),
         )
-        assert variant.metrics["top1"] == 0.8
+        assert variant.metrics["top1"] == variant.top1 == 0.9
     assert (
         b"".join(stage.context.store.read(f"{job.artifacts_prefix}accuracy_over_bytes.svg"))
         == b"<svg/>"
@@ -64,7 +62,7 @@ def test_a_child_that_dies_is_tried_again_from_its_checkpoint(either_stage: Stag
     supervise(job_id, stage.context)
     job = stage.row(job_id)
     assert (job.state, job.attempts, job.checkpoint_key) == ("succeeded", 2, None)
-    assert job.report is not None and job.report["data"]["run"] == [3, 4]
+    assert stage.told(job_id)["run"] == [3, 4]
     assert len(stage.rows(Variant, job_id)) == 3
     with pytest.raises(FileNotFoundError):
         stage.context.store.size(waiting.checkpoint_key)
@@ -140,10 +138,11 @@ def test_a_typed_refusal_fails_the_job_at_once(stage: Stage) -> None:
 
 @pytest.mark.parametrize(("kind", "table"), [("model", ModelRecord), ("dataset", DatasetRecord)])
 def test_an_inspection_makes_the_record_ready(stage: Stage, kind: str, table: Any) -> None:
-    job_id = stage.job(JobKind(f"{kind}_inspection"), report='{"format": "keras"}')
+    job_id = stage.job(JobKind(f"{kind}_inspection"))
     supervise(job_id, stage.context)
     record = stage.record(table, getattr(stage.row(job_id), f"{kind}_id"))
-    assert (record.state, record.description, record.error) == ("ready", {"format": "keras"}, None)
+    found = EXAMPLES[f"{kind}_inspection"]
+    assert (record.state, record.description, record.error) == ("ready", found, None)
     assert stage.row(job_id).state == "succeeded"
     assert len(list((stage.context.settings.data_dir / "store" / "uploads").rglob("0*"))) == len(
         PARTS
@@ -209,8 +208,7 @@ def test_a_checkpoint_that_is_gone_only_costs_its_epochs(stage: Stage) -> None:
     job_id = stage.job(epochs=3)
     stage.change(job_id, checkpoint_key=f"jobs/{job_id}/checkpoints/1-2.npz")
     supervise(job_id, stage.context)
-    report = stage.row(job_id).report
-    assert report is not None and report["data"]["run"] == [1, 2, 3]
+    assert stage.told(job_id)["run"] == [1, 2, 3]
 
 
 def test_a_job_that_takes_too_long_fails(tmp_path: Path) -> None:

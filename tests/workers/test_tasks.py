@@ -74,7 +74,7 @@ def state(stage: Stage, job_id: str) -> str:
     return stage.row(job_id).state
 
 
-def test_a_bell_starts_a_job(stage: Stage) -> None:
+def test_a_message_starts_a_job(stage: Stage) -> None:
     job_id = stage.job()
     with worker(stage.context.settings):
         notify(stage, job_id)
@@ -82,13 +82,13 @@ def test_a_bell_starts_a_job(stage: Stage) -> None:
     assert len(stage.rows(Variant, job_id)) == 3
 
 
-def test_a_job_whose_bell_was_lost_is_found(stage: Stage) -> None:
+def test_a_job_whose_message_was_lost_is_found(stage: Stage) -> None:
     job_id = stage.job()
     with worker(stage.context.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
 
 
-def test_inspections_go_before_compressions_whose_bell_came_earlier(stage: Stage) -> None:
+def test_inspections_go_before_compressions_whose_message_came_earlier(stage: Stage) -> None:
     compressions = [stage.job(), stage.job()]
     inspection = stage.job(JobKind.MODEL_INSPECTION)
     for job_id in (*compressions, inspection):
@@ -135,18 +135,20 @@ def test_after_kill_9_of_the_whole_worker_another_goes_on(stage: Stage) -> None:
         wait_for(lambda: not alive(pids["child"]), 5)
     with worker(stage.context.settings):
         wait_for(lambda: state(stage, job_id) == "succeeded")
-    report = stage.row(job_id).report
-    assert report is not None and report["data"]["run"] == [2]
+    assert stage.told(job_id)["run"] == [2]
 
 
 def test_the_worker_never_imports_tensorflow() -> None:
-    code = "import sys, workers.tasks, workers.loop; sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
+    code = (
+        "import sys, workers.tasks, workers.loop;"
+        " sys.exit(bool({'tensorflow', 'numpy'} & set(sys.modules)))"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @contextmanager
 def s3_that_fails(times: int) -> Iterator[tuple[str, list[str]]]:
-    """An address where every request fails that often before it succeeds; and the requests so far."""
+    """An address where each request fails some times before it succeeds, and its requests."""
     seen = list[str]()
 
     class Answer(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Arrays larger than memory may be, on disk."""
+"""Arrays on disk, for data that may be larger than memory."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ import numpy as np
 
 
 def allocate(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
-    """A new .npy at ``path`` as a memory map.
+    """A new .npy file at ``path``, as a memory map.
 
-    Its space is taken at once: a full disk is an OSError (ENOSPC) here, where a sparse file would
-    end the process with SIGBUS at some later write.
+    Raises:
+        OSError: ENOSPC where the disk has no space for the whole array.
     """
     with path.open("wb") as file:
         header = {
@@ -21,5 +21,6 @@ def allocate(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
         np.lib.format.write_array_header_1_0(file, header)
         file.flush()
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        # With a sparse file, a full disk would end the process with SIGBUS at some later write.
         os.posix_fallocate(file.fileno(), file.tell(), max(1, size))
     return np.lib.format.open_memmap(path, mode="r+")

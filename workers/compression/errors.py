@@ -1,55 +1,51 @@
-"""Why the engine refuses: each error is one code, one sentence and one thing to do next."""
+"""Errors that the user can do something about; each code is listed in docs/api.md."""
 
 import errno
 
-LESS = "compress with fewer or smaller images"
+USE_LESS_DATA = "compress with fewer or smaller images"
 
 
 class CompressionError(Exception):
-    """An expected refusal. ``code`` is stable and listed in docs/api.md; ``hint`` says what to do
-    next.
+    """An input that cannot be compressed, or a limit that was reached.
+
+    ``code`` is stable, ``message`` one sentence, and ``hint`` says what to do next.
     """
 
-    def __init__(self, code: str, message: str, hint: str = ""):
+    def __init__(self, code: str, message: str, hint: str):
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
 
 
-def diverged(message: str) -> CompressionError:
-    """A training that came to what is not a number."""
-    return CompressionError(
-        "training_diverged", message, "Check the labels, or state another seed."
-    )
+def training_diverged(message: str) -> CompressionError:
+    """The error for a loss or a weight that is not a finite number."""
+    hint = "Check the labels, or choose another seed."
+    return CompressionError("training_diverged", message, hint)
 
 
-def foreseen(error: Exception) -> CompressionError | None:
-    """What the user is told of ``error``, or None where nobody foresaw it."""
+def as_compression_error(error: Exception) -> CompressionError | None:
+    """The error to show to the user for ``error``, or None where it is a bug."""
     if isinstance(error, CompressionError):
         return error
-    if (
-        isinstance(error, MemoryError)
-        or getattr(error, "errno", None) == errno.ENOMEM
-        or _exhausted(error)
-    ):
-        return CompressionError(
-            "out_of_memory", "The worker's memory is used up.", f"Give it more memory, or {LESS}."
-        )
-    if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        hint = f"Ask the operator to raise L2C_MAX_UPLOAD_BYTES, or {LESS}."
-        return CompressionError(
-            "disk_full", "A file of the job would be larger than the worker lets it be.", hint
-        )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return CompressionError(
-            "disk_full", "The worker's disk is full.", f"Free space on it, or {LESS}."
-        )
+    if _is_out_of_memory(error):
+        hint = f"Give the worker more memory, or {USE_LESS_DATA}."
+        return CompressionError("out_of_memory", "The worker has no memory left.", hint)
+    if not isinstance(error, OSError):
+        return None
+    if error.errno == errno.EFBIG:
+        message = "A file of the job is larger than the worker allows."
+        hint = f"Ask the operator to raise L2C_MAX_UPLOAD_BYTES, or {USE_LESS_DATA}."
+        return CompressionError("disk_full", message, hint)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = f"Free space on the disk, or {USE_LESS_DATA}."
+        return CompressionError("disk_full", "The worker's disk is full.", hint)
     return None
 
 
-def _exhausted(error: Exception) -> bool:
-    """TensorFlow's own word for it, by name: whoever only inspects a dataset need not load
-    TensorFlow.
-    """
-    return type(error).__name__ == "ResourceExhaustedError"
+def _is_out_of_memory(error: Exception) -> bool:
+    # TensorFlow's own error is recognized by its name, because an inspection of a dataset runs
+    # without TensorFlow.
+    if type(error).__name__ == "ResourceExhaustedError":
+        return True
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM

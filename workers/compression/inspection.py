@@ -1,51 +1,61 @@
-"""What an upload is, before anything trusts it; and, given both, how good the teacher is on the
-data.
+"""Inspects an uploaded model or dataset before it is used; with both, the teacher's accuracy.
+
+The imports are in the functions: an inspection of a dataset needs no TensorFlow.
 """
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from workers.compression.images import splits
+from workers.compression.images import description
+from workers.compression.values import Json, Spec
 
 
-def model(path: Path, folder: Path) -> dict[str, Any]:
-    """Format, loader, input and output signature, parameters, bytes and MACs (None when not
-    convertible).
+def model(path: Path, folder: Path) -> Json:
+    """Describe a model in the form of service.contract.report.ModelDescription.
+
+    ``folder`` is for the files that loading leaves.
+
+    Raises:
+        CompressionError: why the model cannot be loaded.
     """
     from workers.compression.artifacts import file_costs
     from workers.compression.teacher import loading
 
     folder.mkdir(parents=True, exist_ok=True)
-    found = loading.load(path, folder)
-    tflite = (
-        {"macs": file_costs.macs(found.tflite), "tflite_bytes": found.tflite.stat().st_size}
-        if found.tflite
-        else {"macs": None}
-    )
-    return found.description | tflite
+    teacher = loading.load(path, folder)
+    if teacher.tflite is None:
+        return teacher.description | {"macs": None}
+    macs, size = file_costs.count_macs(teacher.tflite), teacher.tflite.stat().st_size
+    return teacher.description | {"macs": macs, "tflite_bytes": size}
 
 
-def dataset(path: Path) -> dict[str, Any]:
-    """Classes, counts per split, image sizes and unreadable files of a dataset."""
-    return splits.inspect(path)
+def dataset(path: Path) -> Json:
+    """Describe a dataset in the form of service.contract.report.DatasetDescription.
 
-
-def accuracy(model_path: Path, data_path: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The teacher's top-1 on the held-out images, with the scaling and the kind of output that were
-    found.
+    Raises:
+        CompressionError: why the dataset cannot be used.
     """
-    from workers.compression.teacher import input_contract, loading
+    return description.describe(path)
 
-    with tempfile.TemporaryDirectory() as scratch:
-        found = loading.load(model_path, Path(scratch))
-        images = splits.load(data_path, found.input_shape, spec, Path(scratch), lambda _: None)
-        contract = input_contract.find(found, images.train, images.classes, spec)
-        scores = input_contract.logits(found, contract, images.test.images)
+
+def accuracy(model_path: Path, data_path: Path, spec: Spec) -> Json:
+    """The teacher's top-1 on held-out images, with its scaling and the kind of its output.
+
+    Raises:
+        CompressionError: what ``model``, ``dataset`` and ``input_scaling.find`` raise.
+    """
+    from workers.compression.images import input_scaling, splits
+    from workers.compression.teacher import loading, outputs
+
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        teacher = loading.load(model_path, scratch)
+        data = splits.load(data_path, teacher.input_shape, spec, scratch, lambda _: None)
+        contract = input_scaling.find(teacher, data.train, data.classes, spec)
+        logits = input_scaling.teacher_logits(teacher, contract, data.test.features)
         return {
-            "top1": input_contract.accuracy(scores, images.test.labels),
-            "images": len(images.test),
+            "top1": outputs.accuracy(logits, data.test.labels),
+            "images": len(data.test),
             "input_scaling": contract.scaling,
             "teacher_output": contract.output,
             "scaling_accuracies": contract.accuracies,

@@ -1,4 +1,4 @@
-"""Processes that must not outlive who started them."""
+"""End a process when the process that started it ends."""
 
 import ctypes
 import signal
@@ -8,8 +8,6 @@ PR_SET_PDEATHSIG = 1
 
 
 def signal_at_parents_death(number: signal.Signals = signal.SIGKILL) -> None:
-    """Have Linux send this process ``number`` when its parent's thread ends, however that ends
-    (prctl(2)).
-    """
+    """Let Linux send ``number`` to this process when its parent's thread ends (prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

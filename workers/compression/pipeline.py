@@ -1,173 +1,162 @@
-"""The whole story: a teacher and its data become .tflite files and a report."""
+"""One compression from the beginning to the end: a teacher and its data in, .tflite files out."""
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from workers.compression.artifacts import evaluation, export, metadata, plots, selection, summary
-from workers.compression.errors import CompressionError
-from workers.compression.images import splits
-from workers.compression.recipe import Recipe
-from workers.compression.students import costs, planning
-from workers.compression.teacher import graph as teacher_graph
-from workers.compression.teacher import input_contract, loading, quantized, soft_targets
-from workers.compression.training import checkpoint, joint_training
-from workers.compression.values import (
-    Artifact,
-    Dataset,
-    Report,
-    Scorecard,
-    Size,
-    StudentPlan,
-    Teacher,
+from workers.compression.artifacts import (
+    evaluation,
+    export,
+    measuring,
+    metadata,
+    plots,
+    selection,
+    summary,
 )
-
-LATENCY_RUNS_OF_PLANNING = 50
+from workers.compression.artifacts.evaluation import TestedFile
+from workers.compression.images import augmentation, input_scaling, pixels, splits
+from workers.compression.recipe import Recipe
+from workers.compression.student_values import StudentPlan
+from workers.compression.students import planning
+from workers.compression.students.teacher_plan import teacher_as_plan
+from workers.compression.teacher import loading, quantized, soft_targets
+from workers.compression.training import checkpoint, joint_training
+from workers.compression.training.training_state import TrainingInputs
+from workers.compression.values import (
+    Checkpoint,
+    Dataset,
+    Json,
+    PreparedTeacher,
+    Preprocessing,
+    ReportProgress,
+    Spec,
+    TeacherLogits,
+)
+from workers.compression.work_folder import CHECKPOINT, REPORT, SCRATCH, VARIANTS
 
 
 def compress(
     model: Path,
     dataset: Path,
     folder: Path,
-    spec: Mapping[str, Any],
-    report: Report,
+    spec: Spec,
+    report_progress: ReportProgress,
     recipe: Recipe | None = None,
-) -> dict[str, Any]:
-    """Compress ``model`` on ``dataset``; leave variants/ and the plot in ``folder`` and return what
-    report.json says.
+) -> Json:
+    """Compress ``model`` on ``dataset`` and return the content of report.json.
 
-    ``spec`` is a JobSpec as a dict; ``recipe`` stands in for the one that would be derived from it.
-    Training goes on from ``folder``/checkpoint.npz where that is there.
+    The files go to ``folder``/variants, the plots to ``folder``. A training that was interrupted
+    continues from ``folder``/checkpoint.npz. ``spec`` is a complete JobSpec as plain data;
+    ``recipe`` replaces the one that would be derived from it.
 
     Raises:
-        CompressionError: for whatever the user can mend.
+        CompressionError: for everything that the user can do something about.
     """
-    scratch, variants = folder / "scratch", folder / "variants"
+    scratch, variants = _make_folders(folder)
+    # The teacher is loaded first, because images are decoded only once: at its input size.
+    loaded = loading.load(model, scratch)
+    data = splits.load(dataset, loaded.input_shape, spec, scratch, partial(report_progress, "load"))
+    teacher = input_scaling.prepare_teacher(loaded, data, spec)
+
+    # A checkpoint also has the recipe and the sizes of its students: measured again, a latency
+    # budget might lead to other students.
+    job = checkpoint.fingerprint(model, dataset, recipe, spec)
+    file = checkpoint.CheckpointFile(folder / CHECKPOINT, job)
+    recipe = _recipe(file.resumed, recipe, spec, teacher, data)
+    report_progress("plan", 0.0)
+    teacher_plan = _teacher_plan(recipe, teacher, data)
+    plans = _plan(recipe, spec, teacher_plan, data, scratch, file.resumed)
+
+    # Nothing is removed before the plan: it may refuse the job.
+    _remove_earlier_results(folder)
+    # The converter works beside the training, in a process of its own.
+    calibration = pixels.calibration_examples(data.train, quantized.CALIBRATION_EXAMPLES)
+    conversion = quantized.start(teacher, calibration, variants)
+    preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)
+    targets = _targets(recipe, teacher, data, preprocessing, scratch, report_progress)
+    student_data = splits.resize(data, recipe.input_shape, scratch)
+    inputs = TrainingInputs(recipe, plans, teacher_plan, student_data, targets, preprocessing)
+    students, seconds = joint_training.train(inputs, file, report_progress)
+
+    report_progress("export", 0.0)
+    artifacts = export.export_students(students, recipe, variants)
+    files = [TestedFile(artifact, student_data) for artifact in artifacts]
+    if teacher_int8 := conversion.result():
+        files.append(TestedFile(teacher_int8, data))
+    for each in files:
+        metadata.describe(each.artifact, each.data.test.features.shape[1:], data.classes)
+
+    report_progress("evaluate", 0.0)
+    report_fraction = partial(report_progress, "evaluate")
+    cards, teacher_card = evaluation.evaluate_all(
+        files, teacher, data, pixels.scale, recipe.latency_runs, report_fraction
+    )
+    chosen = selection.choose([each.artifact for each in files], cards)
+    report = summary.report(teacher, teacher_card, chosen, recipe, seconds / 60, data)
+    plots.plot_accuracy_over_bytes(report, folder)
+    return report
+
+
+def _make_folders(folder: Path) -> tuple[Path, Path]:
+    """The folders for temporary files and for variants."""
+    scratch, variants = folder / SCRATCH, folder / VARIANTS
     scratch.mkdir(parents=True, exist_ok=True)
     variants.mkdir(parents=True, exist_ok=True)
-    report("load", 0.0)
-    found = loading.load(model, scratch)
-    images = splits.load(dataset, found.input_shape, spec, scratch, partial(report, "load"))
-    contract = input_contract.find(found, images.train, images.classes, spec)
-    logits = partial(input_contract.logits, found, contract)
-    slot = checkpoint.Slot(
-        folder / "checkpoint.npz", checkpoint.fingerprint(model, dataset, recipe, spec)
-    )
-    if slot.begun:
-        recipe = Recipe.of(slot.begun.recipe)
-    elif recipe is None:
-        harmless = soft_targets.harmless(logits, images)
-        recipe = Recipe.derive(
-            spec, found.parameters, found.input_shape, len(images.train), harmless
-        )
-    scaling = input_contract.affine(contract, found.input_shape[2])
-    itself = _itself(found, scaling, recipe, len(images.classes))
-    measure = partial(_size, recipe, images.classes, scratch)
-    report("plan", 0.0)
-    graph, settled = itself and itself.graph, slot.begun.students if slot.begun else None
-    plans = planning.plan(
-        recipe, spec.get("variants"), len(images.classes), graph, measure, settled
-    )
-    for earlier in (folder / "report.json", *variants.glob("*.tflite")):
-        earlier.unlink(missing_ok=True)
-    quantizing = quantized.begin(found, scaling, contract.output, images.train, variants)
-    if recipe.teacher == "joint":
-        soft = soft_targets.none(images.train, recipe.mirrored, len(images.classes))
-    else:
-        soft = soft_targets.cache(
-            logits, images.train, recipe.mirrored, scratch, partial(report, "teach")
-        )
-    small = splits.resized(images, recipe.input_shape, scratch)
-    trained, seconds = joint_training.train(plans, itself, recipe, small, soft, slot, report)
-    report("export", 0.0)
-    artifacts = [
-        export.export(student, kind, variants)
-        for student in trained
-        for kind in recipe.quantizations
-    ]
-    untrained = quantizing.finished()
-    for artifact in [*artifacts, *([untrained] if untrained else [])]:
-        metadata.describe(artifact.path, images.classes)
-    report("evaluate", 0.0)
-    scores = logits(images.test.images)
-    tests = [
-        *((artifact, small) for artifact in artifacts),
-        *([(untrained, images)] if untrained else []),
-    ]
-    cards, card = _evaluated(tests, found, scores, images, recipe, report)
-    kept = selection.choose([artifact for artifact, _ in tests], cards)
-    result = summary.report(
-        summary.baseline(found, card), kept, recipe, seconds / 60, contract, images
-    )
-    plots.accuracy_over_bytes(result, folder)
-    return result
+    return scratch, variants
 
 
-def _itself(
-    found: Teacher, scaling: tuple[np.ndarray, np.ndarray], recipe: Recipe, classes: int
-) -> StudentPlan | None:
-    """The teacher as a student of full width, where students are made of it or it is trained along.
-
-    ``scaling`` leads from a student's pixels to the teacher's.
-    """
-    if recipe.family != "teacher" and recipe.teacher != "joint":
-        return None
-    if found.tflite is None:
-        hint = "Ask for another family, and for a fixed teacher."
-        raise CompressionError(
-            "teacher_not_prunable", "The teacher could not be converted to .tflite.", hint
-        )
-    read = teacher_graph.two_classes(teacher_graph.by_importance(teacher_graph.read(found.tflite)))
-    graph = teacher_graph.scaled(read, *scaling)
-    return StudentPlan(
-        "teacher", "teacher", "teacher", 100, 1, found.input_shape, classes, graph=graph
-    )
+def _recipe(
+    resumed: Checkpoint | None,
+    given: Recipe | None,
+    spec: Spec,
+    teacher: PreparedTeacher,
+    data: Dataset,
+) -> Recipe:
+    if resumed:
+        return Recipe.from_json(resumed.recipe)
+    if given:
+        return given
+    tolerated = augmentation.tolerated_augmentation(teacher.predict_logits, data)
+    parameters, shape = teacher.loaded.parameters, teacher.loaded.input_shape
+    return Recipe.derive(spec, parameters, shape, len(data.train), tolerated)
 
 
-def _size(
-    recipe: Recipe, classes: tuple[str, ...], folder: Path, plan: StudentPlan, timed: bool
-) -> Size:
-    """Of the largest of the files that would be made of ``plan``."""
-    student = costs.untrained(plan)
-    artifacts = [export.export(student, kind, folder) for kind in recipe.quantizations]
-    for artifact in artifacts:
-        metadata.describe(artifact.path, classes)
-    paths = [artifact.path for artifact in artifacts]
-    times = (
-        [each["p50"] for each in evaluation.latencies(paths, LATENCY_RUNS_OF_PLANNING)]
-        if timed
-        else []
-    )
-    size = Size(
-        max(path.stat().st_size for path in paths),
-        costs.counted(plan).macs,
-        max(times, default=None),
-    )
-    for path in paths:
-        path.unlink()
-    return size
+def _teacher_plan(recipe: Recipe, teacher: PreparedTeacher, data: Dataset) -> StudentPlan | None:
+    """The teacher as a plan, where its graph is needed: to make students of it, or to train it."""
+    if recipe.family == "pruned" or recipe.teacher_training == "joint":
+        return teacher_as_plan(teacher, len(data.classes))
+    return None
 
 
-def _evaluated(
-    tests: list[tuple[Artifact, Dataset]],
-    found: Teacher,
-    scores: Any,
-    images: Dataset,
+def _plan(
     recipe: Recipe,
-    report: Report,
-) -> tuple[list[Scorecard], Scorecard]:
-    """The cards of all files, and the baseline's."""
-    paths = [artifact.path for artifact, _ in tests]
-    latencies = evaluation.latencies(
-        [*paths, *([found.tflite] if found.tflite else [])], recipe.latency_runs
-    )
-    cards = []
-    for (artifact, seen), latency in zip(tests, latencies, strict=False):
-        cards.append(evaluation.evaluate(artifact.path, seen, scores.argmax(1), latency))
-        report("evaluate", len(cards) / len(tests))
-    return cards, evaluation.evaluate_teacher(
-        found, scores, images, latencies[-1] if found.tflite else None
-    )
+    spec: Spec,
+    teacher_plan: StudentPlan | None,
+    data: Dataset,
+    scratch: Path,
+    resumed: Checkpoint | None,
+) -> tuple[StudentPlan, ...]:
+    measure = partial(measuring.measure_plan, recipe, data.classes, scratch)
+    template = planning.plan_template(recipe, len(data.classes), teacher_plan)
+    sizes = resumed.students if resumed else None
+    return planning.plan_students(recipe, spec["variants"], template, measure, sizes)
+
+
+def _remove_earlier_results(folder: Path) -> None:
+    """Remove the files of an attempt that was interrupted after its training."""
+    for path in (folder / REPORT, *(folder / VARIANTS).glob("*.tflite")):
+        path.unlink(missing_ok=True)
+
+
+def _targets(
+    recipe: Recipe,
+    teacher: PreparedTeacher,
+    data: Dataset,
+    preprocessing: Preprocessing,
+    scratch: Path,
+    report_progress: ReportProgress,
+) -> TeacherLogits:
+    if recipe.teacher_training == "joint":
+        return soft_targets.placeholder(data.train, preprocessing.views, len(data.classes))
+    report_fraction = partial(report_progress, "teach")
+    predict = teacher.predict_logits
+    return soft_targets.compute(predict, data.train, preprocessing, scratch, report_fraction)

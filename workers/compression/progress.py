@@ -1,4 +1,4 @@
-"""How far the engine is, as JSON lines for the worker or as bars for a person at a terminal."""
+"""Progress of the engine, as JSON lines for the worker or as a bar for a person at a terminal."""
 
 import json
 import sys
@@ -7,6 +7,9 @@ from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from workers.compression.values import Json
+from workers.compression.work_folder import CHECKPOINTED, PROGRESS
 
 STAGES = {
     "load": 0.04,
@@ -17,52 +20,60 @@ STAGES = {
     "export": 0.01,
     "evaluate": 0.07,
 }
+"""Each stage's share of the whole job's time: a rough guess, good enough for a bar."""
+MIN_SECONDS_FOR_ESTIMATE = 2
 
 
-class Overall:
-    """Turns a stage and its fraction into the progress of the whole job and the seconds left.
+class OverallProgress:
+    """Turns a stage and its fraction into the fraction of the whole job and the seconds left.
 
-    The estimate extrapolates the current stage's own pace; it is None in the first seconds of a
-    stage.
+    The seconds are extrapolated from the speed of the current stage; they are None during the first
+    two seconds of a stage.
     """
 
     def __init__(self) -> None:
-        self.stage, self.started, self.begun = "", 0.0, 0.0
+        self.stage = ""
+        self.stage_started = 0.0
+        self.fraction_at_start = 0.0
 
     def __call__(self, stage: str, fraction: float) -> tuple[float, float | None]:
-        names = list(STAGES)
-        before = sum(STAGES[name] for name in names[: names.index(stage)])
-        overall = min(1.0, before + STAGES[stage] * fraction)
+        overall = _before(stage) + STAGES[stage] * fraction
+        overall = min(1.0, overall)
         now = time.monotonic()
         if stage != self.stage:
-            self.stage, self.started, self.begun = stage, now, overall
-        advanced, elapsed = overall - self.begun, now - self.started
-        eta = (1 - overall) * elapsed / advanced if advanced > 0 and elapsed > 2 else None
-        return overall, eta
+            self.stage, self.stage_started, self.fraction_at_start = stage, now, overall
+        advanced, elapsed = overall - self.fraction_at_start, now - self.stage_started
+        if advanced <= 0 or elapsed <= MIN_SECONDS_FOR_ESTIMATE:
+            return overall, None
+        return overall, (1 - overall) * elapsed / advanced
+
+
+def _before(stage: str) -> float:
+    names = list(STAGES)
+    return sum(STAGES[name] for name in names[: names.index(stage)])
 
 
 class JsonLines:
-    """One JSON object per line, as docs/architecture.md has it."""
+    """Prints one JSON object per line, as docs/architecture.md describes them."""
 
     def __init__(self, out: TextIO = sys.stdout):
-        self.out, self.overall = out, Overall()
+        self.out = out
+        self.overall = OverallProgress()
 
     def __call__(self, stage: str, fraction: float, **details: Any) -> None:
         saved = details.pop("saved", False)
-        overall, eta = self.overall(stage, fraction)
-        self._write(
-            {
-                "type": "progress",
-                "stage": stage,
-                "progress": round(overall, 4),
-                "eta_seconds": eta,
-                **details,
-            }
-        )
+        overall, seconds = self.overall(stage, fraction)
+        line = {
+            "type": PROGRESS,
+            "stage": stage,
+            "progress": round(overall, 4),
+            "eta_seconds": seconds,
+        }
+        self._write(line | details)
         if saved:
-            self._write({"type": "checkpoint", "epoch": details["epoch"]})
+            self._write({"type": CHECKPOINTED, "epoch": details["epoch"]})
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, line: Json) -> None:
         print(json.dumps(line), file=self.out, flush=True)
 
 
@@ -70,16 +81,16 @@ class Bars:
     """A progress bar with stage, epoch and accuracies; used as a context manager."""
 
     def __init__(self) -> None:
-        self.overall, self.text = Overall(), ""
+        self.overall = OverallProgress()
+        self.metrics = ""
         columns = (
             TextColumn("{task.description:9}"),
             BarColumn(),
             TextColumn("{task.percentage:3.0f} %"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
         )
-        self.progress = Progress(
-            *columns, TextColumn("{task.fields[text]}"), console=Console(stderr=True)
-        )
+        self.progress = Progress(*columns, console=Console(stderr=True))
         self.task = self.progress.add_task("load", total=1.0, text="")
 
     def __enter__(self) -> "Bars":
@@ -92,8 +103,9 @@ class Bars:
     def __call__(self, stage: str, fraction: float, **details: Any) -> None:
         overall, _ = self.overall(stage, fraction)
         if metrics := details.get("metrics"):
-            self.text = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-        epoch = f"epoch {details['epoch']}/{details['epochs']}  " if "epoch" in details else ""
-        self.progress.update(
-            self.task, completed=overall, description=stage, text=epoch + self.text
-        )
+            self.metrics = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        epoch = ""
+        if "epoch" in details:
+            epoch = f"epoch {details['epoch']}/{details['epochs']}  "
+        text = epoch + self.metrics
+        self.progress.update(self.task, completed=overall, description=stage, text=text)

@@ -1,6 +1,4 @@
-"""The recipe of one compression: derived in one function from what was asked, the teacher and the
-data.
-"""
+"""The recipe of one compression: every number of the training, derived in one function."""
 
 import json
 import math
@@ -8,20 +6,25 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workers.compression.values import Augmentation
+from workers.compression.values import Augmentation, Json, Shape, Spec
 
-LARGEST_INPUT = 128
-BATCH_PIXELS = 128 * LARGEST_INPUT**2
-LARGEST_STUDENT = 300_000
+# Titles in quotes name the section of docs/experiments.md with the measurement.
+MAX_INPUT_SIDE = 128
+"""Pixels; students do not see more. Not measured: it keeps a job on photos within hours."""
+MAX_BATCH_PIXELS = 128 * MAX_INPUT_SIDE**2
+"""Pixels of a batch, so that a training fits the memory of a small worker."""
+MAX_PARAMETERS = 300_000
 TEACHER_SHARE = 0.6
-LARGEST_MAP_OF_RESNET = 64
-IMAGE_VIEWS = {"draft": 120_000, "standard": 3_000_000, "thorough": 5_000_000}
+"""Of the teacher's parameters, for the largest student. Not measured."""
+MAX_RESNET_SIDE = 64
+"""Pixels up to which ``auto`` means resnet: "what `auto` should choose for few images"."""
+EXAMPLES_SEEN = {"draft": 120_000, "standard": 3_000_000, "thorough": 5_000_000}
 EPOCH_BOUNDS = {"draft": (3, 30), "standard": (10, 90), "thorough": (30, 300)}
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One ``fit``: its epochs, its peak learning rate and the seed of its batches."""
+    """One call of ``fit``: its epochs, its peak learning rate and the seed of its batches."""
 
     name: str
     epochs: int
@@ -31,27 +34,30 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training, visible in report.json.
+    """Everything that decides a training; shown in report.json.
 
-    ``students`` are (name, width, depth) where they are given outright; else they are planned:
-    ``parameters`` is what the largest should have, ``teacher_parameters`` what none may exceed.
-    Rates are peak learning rates of cosine schedules with warm-up; ``weight_decay`` is decoupled
-    (Loshchilov & Hutter 2019): with momentum .9 it does a tenth of what an L2 term of that factor
-    would; ``temperature`` and ``soft_weight`` weigh the distillation loss (Hinton et al. 2015,
-    section 2), ``teacher_weight`` that of a teacher trained along; ``shift`` is the largest
-    translation, in pixels; ``sparsity`` the share of weights that magnitude pruning sets to zero.
+    students: (name, width, depth) of each student, set by tests and benchmarks. When empty, the
+        students are planned: ``parameters`` is what the largest should have, and none has more than
+        ``teacher_parameters``.
+    rate, quantization_rate: peaks of cosine schedules with warm-up.
+    weight_decay: decoupled (Loshchilov & Hutter 2019). At momentum .9 it does a tenth of what the
+        same factor does as an L2 term.
+    temperature, soft_weight: of the distillation loss (Hinton et al. 2015, section 2).
+    teacher_weight: of the loss of a teacher that is trained with its students.
+    shift: the largest translation, in pixels.
+    sparsity: the share of weights that magnitude pruning sets to zero.
     """
 
     effort: str
     seed: int
     family: str
-    teacher: str
+    teacher_training: str
     students: tuple[tuple[str, int, int], ...]
     parameters: int
     teacher_parameters: int
     quantizations: tuple[str, ...]
     sparsity: float
-    input_shape: tuple[int, int, int]
+    input_shape: Shape
     epochs: int
     quantization_epochs: int
     batch: int
@@ -68,60 +74,61 @@ class Recipe:
     @classmethod
     def derive(
         cls,
-        spec: Mapping[str, Any],
+        spec: Spec,
         teacher_parameters: int,
-        input_shape: tuple[int, int, int],
-        images: int,
+        teacher_input: Shape,
+        examples: int,
         augmentation: Augmentation,
     ) -> "Recipe":
-        """The recipe for a job's ``spec``.
+        """The recipe for a job.
 
-        ``input_shape`` is the teacher's (height, width, channels), ``images`` the number of
-        training images. The large student gets six tenths of the teacher's parameters, at most
-        300,000 unless it is made of the teacher itself. What the teacher tolerates decides how far
-        images are shifted and whether mirrored.
+        ``teacher_input`` is the teacher's (height, width, channels), ``examples`` the number of
+        training images, ``augmentation`` what the teacher tolerates.
         """
-        effort, family = spec.get("effort", "standard"), spec.get("family", "auto")
-        seen = input_shape if family == "teacher" else student_input(input_shape)
-        if family == "auto":
-            family = "resnet" if max(seen[:2]) <= LARGEST_MAP_OF_RESNET else "mobilenet"
-        transferred = family == "teacher"
-        batch = 32 if images < 4_000 else 64 if images < 20_000 else 128
-        epochs = _epochs(effort, images)
-        parameters = max(1, teacher_parameters) * TEACHER_SHARE
+        pruned = spec["family"] == "pruned"
+        input_shape, rate = student_input(teacher_input), 1e-1
+        if pruned:
+            input_shape, rate = teacher_input, 2e-2
+        epochs = _epochs(spec["effort"], examples)
         return cls(
-            effort=effort,
-            seed=int(spec.get("seed", 0)),
-            family=family,
-            teacher=spec.get("teacher", "fixed"),
+            effort=spec["effort"],
+            seed=spec["seed"],
+            family=_family(spec["family"], input_shape),
+            teacher_training=spec["teacher_training"],
             students=(),
+            parameters=_parameters(teacher_parameters, pruned),
             teacher_parameters=teacher_parameters,
-            parameters=math.ceil(parameters if transferred else min(parameters, LARGEST_STUDENT)),
-            quantizations=tuple(spec.get("quantizations", ("int8",))),
-            sparsity=spec.get("sparsity", 0.0),
-            input_shape=seen,
+            quantizations=tuple(spec["quantizations"]),
+            sparsity=spec["sparsity"],
+            input_shape=input_shape,
             epochs=epochs,
+            # "what quantization costs on few images": neither more epochs nor another rate helps.
             quantization_epochs=max(1, round(epochs / 10)),
-            batch=min(batch, max(8, BATCH_PIXELS // math.prod(seen[:2]))),
-            rate=2e-2 if transferred else 1e-1,
             quantization_rate=1e-3,
+            batch=_batch(examples, input_shape),
+            # "how to train three students in few epochs". Students that start with the teacher's
+            # weights need smaller steps; that rate was not compared with others.
+            rate=rate,
+            # "weight decay and shifts on CIFAR-10"
             weight_decay=5e-3,
+            # Not compared with other values.
             temperature=4.0,
             soft_weight=0.9,
             teacher_weight=0.05,
             mirrored=augmentation.mirrored,
-            shift=round(augmentation.shift * max(seen[:2])),
+            # "weight decay and shifts on CIFAR-10": further than the teacher tolerates costs most.
+            shift=round(augmentation.shift * max(input_shape[:2])),
             latency_runs=200,
         )
 
     @classmethod
-    def tiny(cls, input_shape: tuple[int, int, int] = (16, 16, 3), seed: int = 0) -> "Recipe":
-        """The whole pipeline in seconds: for tests."""
+    def tiny(cls, input_shape: Shape = (16, 16, 3), seed: int = 0) -> "Recipe":
+        """A recipe with which the whole pipeline runs in seconds, for tests."""
         return cls(
             effort="draft",
             seed=seed,
             family="resnet",
-            teacher="fixed",
+            teacher_training="fixed",
             students=(("large", 6, 3), ("medium", 4, 3), ("small", 2, 3)),
             parameters=0,
             teacher_parameters=1_000_000,
@@ -143,13 +150,17 @@ class Recipe:
         )
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "Recipe":
-        """The inverse of ``row``."""
-        return cls(**{name: _tupled(value) for name, value in row.items()})
+    def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
+        """The inverse of ``to_json``."""
+        return cls(**{name: _with_tuples(value) for name, value in fields.items()})
+
+    def to_json(self) -> Json:
+        """Every field as JSON has it: lists in place of tuples."""
+        return dict(json.loads(json.dumps(asdict(self))))
 
     @property
     def phases(self) -> tuple[Phase, Phase]:
-        """Float training, then quantization-aware training."""
+        """The float training, then the quantization-aware training."""
         return (
             Phase("train", self.epochs, self.rate, self.seed),
             Phase("quantize", self.quantization_epochs, self.quantization_rate, self.seed + 1),
@@ -157,27 +168,50 @@ class Recipe:
 
     @property
     def weight_bits(self) -> int:
-        """Of the weights in quantization-aware training, which is one for all files: 4 where any
-        has so few.
-        """
+        """Of weights in quantization-aware training, which all files share: 4 if any is int4."""
         return 4 if "int4" in self.quantizations else 8
 
-    def row(self) -> dict[str, Any]:
-        """As it stands in report.json: tuples are lists there."""
-        return dict(json.loads(json.dumps(asdict(self))))
+    def row_name(self, student: str, quantization: str) -> str:
+        """The name of a file's row: the plain name of the student for the first quantization."""
+        if quantization == self.quantizations[0]:
+            return student
+        return f"{student}-{quantization}"
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(map(_tupled, value)) if isinstance(value, list) else value
-
-
-def student_input(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The students' (height, width, channels): the teacher's, its longer side at most 128 pixels."""
-    height, width, channels = shape
-    scale = min(1.0, LARGEST_INPUT / max(height, width))
+def student_input(teacher_input: Shape) -> Shape:
+    """The students' (height, width, channels): the teacher's, at most 128 pixels a side."""
+    height, width, channels = teacher_input
+    scale = min(1.0, MAX_INPUT_SIDE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale)), channels
 
 
-def _epochs(effort: str, images: int) -> int:
+def _family(requested: str, input_shape: Shape) -> str:
+    if requested != "auto":
+        return requested
+    return "resnet" if max(input_shape[:2]) <= MAX_RESNET_SIDE else "mobilenet"
+
+
+def _parameters(teacher_parameters: int, pruned: bool) -> int:
+    wanted = max(1, teacher_parameters) * TEACHER_SHARE
+    if not pruned:
+        wanted = min(wanted, MAX_PARAMETERS)
+    return math.ceil(wanted)
+
+
+def _batch(examples: int, input_shape: Shape) -> int:
+    """Few examples need small batches: "how to train three students in few epochs"."""
+    batch = 128
+    if examples < 20_000:
+        batch = 64
+    if examples < 4_000:
+        batch = 32
+    return min(batch, max(8, MAX_BATCH_PIXELS // math.prod(input_shape[:2])))
+
+
+def _epochs(effort: str, examples: int) -> int:
     least, most = EPOCH_BOUNDS[effort]
-    return min(most, max(least, round(IMAGE_VIEWS[effort] / images)))
+    return min(most, max(least, round(EXAMPLES_SEEN[effort] / examples)))
+
+
+def _with_tuples(value: Any) -> Any:
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

@@ -1,59 +1,57 @@
-"""What flows from one stage to the next: frozen values, no behaviour that belongs to a stage."""
+"""Values that pass from one stage to the next: frozen dataclasses that know no stage."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 SPLITS = ("train", "val", "test")
-SAMPLE, LEAST_SAMPLE, SAMPLE_BYTES = 2_000, 100, 512 * 1024**2
-INPUT_MEAN, INPUT_STD = 128.0, 127.5
-"""Pixels 0..255 as students see them: (x - 128) / 127.5, which uint8 holds exactly with zero point
-128.
-"""
+SAMPLE_EXAMPLES, MIN_SAMPLE_EXAMPLES, SAMPLE_BYTES = 2_000, 100, 512 * 1024**2
 
-LEAST_REACH = 1e-3
-"""Of a filter's largest weight, as a share of the layer's: a bias has no place beside a scale of
-next to nothing.
-"""
+Tensor = Any
+"""A tensor of Keras or TensorFlow, symbolic or with values; the libraries have no common type."""
+Json = dict[str, Any]
+Spec = Mapping[str, Any]
+"""A service.contract.job.JobSpec as plain data, with every field filled in."""
+Shape = tuple[int, ...]
+"""One example without the batch; of an image (height, width, channels)."""
+Predict = Callable[[np.ndarray], np.ndarray]
 
 
-class Report(Protocol):
-    """How a stage says how far it is: its name, its own fraction 0..1, and what else is worth
-    telling.
-    """
+class ReportProgress(Protocol):
+    """Tells the user how far a stage is: ``fraction`` of it is done; ``details`` are shown too."""
 
     def __call__(self, stage: str, fraction: float, **details: Any) -> None: ...
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A loaded teacher: a frozen TensorFlow graph and its float32 .tflite, whatever file it came
-    from.
+    """A loaded teacher: a frozen TensorFlow graph, in the folder ``frozen``, and a float32 .tflite.
 
-    ``input_shape`` is (height, width, channels); ``predict`` takes float32 images (N, height,
-    width, channels), already scaled, and returns raw outputs (N, outputs); ``frozen`` is the folder
-    of the graph.
+    ``predict`` takes float32 examples (N, *input_shape) that are scaled for the teacher and returns
+    its raw outputs (N, outputs). ``tflite`` is None where the converter refused the graph.
     """
 
     format: str
     loader: str
-    input_shape: tuple[int, int, int]
+    input_shape: Shape
     outputs: int
     parameters: int
     bytes: int
     tflite: Path | None
     frozen: Path
-    predict: Callable[[np.ndarray], np.ndarray]
-    description: dict[str, Any]
+    predict: Predict
+    description: Json
 
 
 @dataclass(frozen=True)
 class InputContract:
-    """How images must be scaled for the teacher and how its outputs read, with the accuracy of each
-    way tried.
+    """How examples are scaled for the teacher, and what its outputs are.
+
+    ``accuracies`` holds the top-1 of every scaling that was tried. ``mean`` and ``std`` are those
+    of the training data, one per channel. ``stated`` says whether the user chose the scaling.
     """
 
     scaling: str
@@ -65,211 +63,106 @@ class InputContract:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Images uint8 (N, height, width, channels) and labels int32 (N,)."""
+class PreparedTeacher:
+    """A teacher that takes stored features, as the task's wing has found out how.
 
-    images: np.ndarray
+    predict_logits: stored features (N, *input_shape) -> float32 logits (N, classes).
+    input_map: the matrix m (channels, channels) and the offset b (channels,) with which
+        ``x @ m + b`` is the teacher's input for a student's input x.
+    """
+
+    loaded: Teacher
+    contract: InputContract
+    predict_logits: Predict
+    input_map: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Features (N, ...), of images uint8 (N, height, width, channels), and labels int32 (N,)."""
+
+    features: np.ndarray
     labels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def few(self) -> int:
-        """As many images as tell something of all: 2,000, or what half a GiB holds, but 100."""
-        return min(SAMPLE, max(LEAST_SAMPLE, SAMPLE_BYTES // int(self.images[0].nbytes)))
+    def sample_size(self) -> int:
+        """2,000 examples or 512 MiB of them, at least 100."""
+        fitting = SAMPLE_BYTES // int(self.features[0].nbytes)
+        return min(SAMPLE_EXAMPLES, max(MIN_SAMPLE_EXAMPLES, fitting))
 
-    def spread(self, count: int) -> "Split":
-        """At most ``count`` images, spread evenly over the split, whose images may be sorted by
-        class.
-        """
+    def sample(self, count: int) -> "Split":
+        """At most ``count`` examples, evenly spaced, because a split may be sorted by class."""
         rows = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
-        return Split(self.images[rows], self.labels[rows])
+        return Split(self.features[rows], self.labels[rows])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three disjoint splits; no image of ``test`` or ``val`` equals one of ``train``, pixel for
-    pixel.
+    """Three disjoint splits: no example of ``train`` equals one of ``val`` or ``test``.
+
+    ``description`` is the report's section "data", ``warnings`` are sentences for the report.
     """
 
     classes: tuple[str, ...]
     train: Split
     val: Split
     test: Split
-    description: dict[str, Any]
+    description: Json
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which changes of an image keep its class: mirroring, and shifts up to this share of its
-    longer side.
-    """
+    """Changes of an image that keep its class; ``shift`` is a share of its longer side."""
 
     mirrored: bool
     shift: float
 
 
 @dataclass(frozen=True)
-class TeacherOutputs:
-    """The fixed teacher's logits over the training images: float32 (views, N, classes).
+class Preprocessing:
+    """How a task's stored features become the input of its networks; made in the task's wing.
 
-    View 0 is the image, view 1 (when there) its mirror image.
+    views: how many views of each example the teacher's logits are computed for; view 0 is the
+        example as it is.
+    make_view: (features (N, ...), number of the view) -> features of that view, the same shape.
+    scale: float32 features -> the networks' input, arrays and tensors alike.
+    augment: (scaled batch (B, ...), views (B,), seed generator) -> the batch to train on: each
+        example in its view, changed at random by what does not change its class.
+    resize: (scaled batch, shape of one example) -> the batch at that shape.
     """
+
+    views: int
+    make_view: Callable[[np.ndarray, int], np.ndarray]
+    scale: Callable[[Tensor], Tensor]
+    augment: Callable[[Tensor, Tensor, Any], Tensor]
+    resize: Callable[[Tensor, Shape], Tensor]
+
+
+@dataclass(frozen=True)
+class TeacherLogits:
+    """A fixed teacher's logits of the training examples, float32 (views, N, classes)."""
 
     logits: np.ndarray
 
     @property
-    def mirrored(self) -> bool:
-        return len(self.logits) > 1
-
-
-@dataclass(frozen=True)
-class StudentPlan:
-    """One student: its family, its width and its depth in blocks; ``input_shape`` is (height,
-    width, channels).
-
-    ``variant`` is what it was asked for as, with the ``budget`` that it is to keep; several
-    students may stand for one. ``width`` is the channels of the first stage; in family ``teacher``,
-    whose ``graph`` is the teacher's, it is the percentage of each group's channels that is kept.
-    """
-
-    name: str
-    variant: str
-    family: str
-    width: int
-    depth: int
-    input_shape: tuple[int, int, int]
-    classes: int
-    budget: Mapping[str, float] | None = field(default=None, compare=False)
-    graph: Any = field(default=None, repr=False, compare=False)
-
-    def channels(self, full: int) -> int:
-        """Of ``full`` channels of the teacher, how many this student keeps."""
-        return max(1, round(full * self.width / 100))
-
-    def file(self, quantization: str) -> str:
-        """The decodable name of the file: variant, family, width, depth, input, quantization."""
-        height, width, channels = self.input_shape
-        size = f"{height}x{width}x{channels}"
-        return (
-            f"{self.variant}-{self.family}-w{self.width}-d{self.depth}-{size}-{quantization}.tflite"
-        )
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A convolution, batch normalization unless ``norm`` is off, and an activation (``relu``,
-    ``relu6`` or None).
-
-    A ``depthwise`` one has a filter per channel, ``filters`` in all; ``size`` is (height, width).
-    """
-
-    name: str
-    filters: int
-    size: tuple[int, int] = (3, 3)
-    stride: int = 1
-    activation: str | None = "relu"
-    norm: bool = True
-    padding: str = "same"
-    depthwise: bool = False
-
-    def kernel(self, inputs: int) -> tuple[int, int, int, int]:
-        """The kernel's shape for so many input channels: (height, width, inputs, filters), or (..,
-        inputs, 1).
-        """
-        return (*self.size, inputs, 1 if self.depthwise else self.filters)
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a student's files cost at most; ``latency_ms`` is None where nobody asked."""
-
-    bytes: int
-    macs: int
-    latency_ms: float | None
-
-
-@dataclass(frozen=True)
-class Folded:
-    """One convolution ready for export: batch normalization folded in, ranges of its quantizers.
-
-    ``kernel`` is (height, width, in, out), ``bias`` (out,), ``low``/``high`` the range of the
-    output.
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Student:
-    """A trained student: its plan, its folded convolutions by name and the ranges of its other
-    tensors by name.
-    """
-
-    plan: StudentPlan
-    convolutions: dict[str, Folded]
-    ranges: dict[str, tuple[float, float]]
-    float32_top1: float
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """One exported file; ``plan`` is None for the teacher's own, ``float32_top1`` the trained
-    network's before it.
-    """
-
-    plan: StudentPlan | None
-    quantization: str
-    path: Path
-    parameters: int
-    float32_top1: float | None
-
-
-@dataclass(frozen=True)
-class Scorecard:
-    """Measured on the .tflite itself, on ``images`` images. Bytes, counts, milliseconds; accuracies
-    are shares of 1.
-    """
-
-    images: int
-    top1: float
-    top5: float
-    agreement: float
-    per_class: dict[str, float]
-    bytes: int
-    gzip_bytes: int
-    macs: int | None
-    peak_tensor_bytes: int | None
-    latency_ms: dict[str, Any] | None
-
-    def row(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A file that is delivered; ``kept`` tells whether it keeps its budget, None where none was
-    asked for.
-    """
-
-    artifact: Artifact
-    card: Scorecard
-    kept: bool | None
+    def views(self) -> int:
+        return len(self.logits)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Which phase, how many of its epochs are done, in how many seconds of training in all.
+    """The state of a training after ``epochs`` whole epochs of a phase.
 
-    ``recipe`` is the row of the one that the training began with, ``students`` has each one's width
-    and depth, ``float32_top1`` the float students', once known; ``values`` are the variables.
+    ``recipe`` is the recipe as JSON, ``students`` the (width, depth) of each student, ``seconds``
+    the time of training so far, ``float32_top1`` the students' accuracies after the float phase.
+    ``values`` holds every variable.
     """
 
-    recipe: dict[str, Any]
+    recipe: Json
     students: dict[str, tuple[int, int]]
     phase: str
     epochs: int

@@ -18,23 +18,28 @@ def test_every_file_has_its_row_and_no_figure_is_cut_short(
     monkeypatch.setenv("COLUMNS", "40")
     job_id = stand_in.submit(live, live.context, quantizations=["int8", "int8_dynamic"])["id"]
     stand_in.succeed(live.context, job_id, tmp_path)
-    rows = [
-        line.split() for line in l2c("variants", "list", job_id).stdout.splitlines() if "%" in line
-    ]
-    assert rows[0] == ["teacher", "float32", "93.0%", "1,996", "-", "69.00", "-", "-", "-", "-"]
-    assert [
-        "small-int8_dynamic",
-        "int8_dynamic",
-        "90.0%",
-        "1.0",
-        "0.1",
-        "-",
-        "1.50",
-        "20.0x",
-        "4.0x",
-        "9.0x",
-    ] in rows
+    shown = l2c("jobs", "show", job_id).stdout.splitlines()
+    rows = [line.split() for line in shown if "%" in line]
+    teacher = "teacher float32 93.0% 97.0% 1,996 1,800 69.00 6.00 - - -"
+    assert rows[0] == teacher.split()
+    small = "small-int8_dynamic int8_dynamic 90.0% 97.0% 1.0 0.1 3.00 1.50 20.0x 4.0x 9.0x"
+    assert small.split() in rows
     assert len(rows) == 7
+
+
+def test_variants_are_listed_by_their_figures_with_their_ids(
+    l2c: Any, live: Any, tmp_path: Path
+) -> None:
+    job_id = stand_in.submit(live, live.context)["id"]
+    ids = stand_in.succeed(live.context, job_id, tmp_path)
+    shown = l2c("variants", "list", "--max-macs", "3M", "--min-top1", "90%").stdout
+    assert all(variant_id in shown for variant_id in ids.values()) and job_id in shown
+    limits = ["--max-bytes", "1KB", "--sort", "-bytes", "--quantization", "int8"]
+    listed = [each["name"] for each in ok(l2c("variants", "list", *limits, "--json"))]
+    assert listed == ["medium", "large", "small"]
+    assert ok(l2c("variants", "list", "--min-top3", "98%", "--json")) == []
+    refused(l2c("variants", "list", "--max-bytes", "lots"), 2, "is not a number")
+    refused(l2c("variants", "list", "--sort", "speed"), 4, "malformed")
 
 
 def test_an_upload_that_was_cut_short_goes_on(
@@ -42,7 +47,7 @@ def test_an_upload_that_was_cut_short_goes_on(
 ) -> None:
     content = Path(files[0]).read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    wanted = {"filename": "net.keras", "size": len(content), "sha256": sha256}
+    wanted = {"filename": "net.keras", "bytes": len(content), "sha256": sha256}
     upload = live.post("/v1/uploads", json=wanted).json()
     live.put(f"/v1/uploads/{upload['id']}/parts/2", content=content[65536:131072])
     name = hashlib.sha256(f"{str(live.base_url).rstrip('/')} {sha256}".encode()).hexdigest()
@@ -98,10 +103,8 @@ def test_jobs_are_listed_shown_watched_and_downloaded(l2c: Any, live: Any, tmp_p
     assert "succeeded" in l2c("jobs", "list").stdout
     assert "large" in l2c("jobs", "show", job_id).stdout
     assert ok(l2c("jobs", "watch", job_id, "--json"))["state"] == "succeeded"
-    assert (
-        len(ok(l2c("jobs", "download", job_id, "--out", str(tmp_path / "out"), "--json"))["files"])
-        == 6
-    )
+    out = str(tmp_path / "out")
+    assert len(ok(l2c("jobs", "download", job_id, "--out", out, "--json"))["files"]) == 6
     assert len(ok(l2c("variants", "list", job_id, "--json"))) == 3
     assert ok(l2c("variants", "show", ids["small"], "--json"))["name"] == "small"
     target = tmp_path / "mine.tflite"
@@ -109,11 +112,42 @@ def test_jobs_are_listed_shown_watched_and_downloaded(l2c: Any, live: Any, tmp_p
     assert target.read_bytes() == stand_in.FILES["small"]
 
 
-def test_a_cancelled_job_has_an_exit_code_of_its_own(l2c: Any, live: Any) -> None:
+def test_a_cancelled_job_has_an_exit_code_of_its_own(l2c: Any, live: Any, tmp_path: Path) -> None:
     job_id = stand_in.submit(live, live.context)["id"]
     assert l2c("jobs", "cancel", job_id).stdout == f"{job_id} is cancelled\n"
     refused(l2c("jobs", "watch", job_id), 6, "was cancelled")
-    refused(l2c("jobs", "download", job_id, "--out", "nowhere"), 4, "not_ready")
+    refused(l2c("jobs", "download", job_id, "--out", str(tmp_path / "out")), 4, "not_ready")
+
+
+def test_submit_can_wait_and_download(
+    l2c: Any, live: Any, files: list[str], tmp_path: Path
+) -> None:
+    job = stand_in.submit(live, live.context)
+    wanted = [job["model_id"], job["dataset_id"], "--name", "phones", "--label", "app:camera"]
+    out = tmp_path / "out"
+    with stand_in.worker(live.context, tmp_path):
+        result = l2c("jobs", "submit", *wanted, "--wait", "--out", str(out))
+    assert result.exit_code == 0 and "teacher" in result.stdout
+    assert (out / "small.tflite").read_bytes() == stand_in.FILES["small"]
+    (made,) = ok(l2c("jobs", "list", "--label", "app:camera", "--json"))
+    assert made["name"] == "phones"
+    assert "phones" in l2c("jobs", "list").stdout
+    refused(l2c("jobs", "submit", *wanted, "--out", str(out)), 2, "--wait")
+
+
+def test_a_job_is_deleted_and_a_dataset_with_its_jobs(l2c: Any, live: Any, tmp_path: Path) -> None:
+    first = stand_in.submit(live, live.context)
+    stand_in.succeed(live.context, first["id"], tmp_path)
+    ids = (first["model_id"], first["dataset_id"])
+    second = l2c("jobs", "submit", *ids).stdout.strip()
+    refused(l2c("jobs", "delete", second), 4, "illegal_move")
+    refused(l2c("datasets", "delete", first["dataset_id"]), 4, "conflict", "Delete the jobs")
+    deleted = ok(l2c("datasets", "delete", first["dataset_id"], "--with-jobs", "--json"))
+    assert sorted(deleted["deleted"]) == sorted([first["id"], second, first["dataset_id"]])
+    assert ok(l2c("jobs", "list", "--json")) == []
+    third = stand_in.submit(live, live.context)
+    stand_in.succeed(live.context, third["id"], tmp_path)
+    assert l2c("jobs", "delete", third["id"]).stdout == f"deleted {third['id']}\n"
 
 
 def test_keys_are_made_listed_and_revoked(l2c: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.contract.job import JobState
+from service.contract.job import BUDGETS, JobState
 from tests.learn2compress.cli.conftest import ok, refused
 from tests.service import stand_in
 from tests.service.client_of import eventually
@@ -29,12 +29,12 @@ def test_compress_does_the_whole_way(l2c: Any, live: Any, files: list[str], tmp_
         result = l2c("compress", *files, "--out", str(out), "--effort", "draft")
     assert result.exit_code == 0, result.output
     names = {file.name for file in out.iterdir()}
-    assert names == {f"{name}-int8.tflite" for name in stand_in.FILES} | {
+    assert names == {f"{name}.tflite" for name in stand_in.FILES} | {
         "report.json",
         "accuracy_over_bytes.png",
         "accuracy_over_bytes.svg",
     }
-    assert (out / "small-int8.tflite").read_bytes() == stand_in.FILES["small"]
+    assert (out / "small.tflite").read_bytes() == stand_in.FILES["small"]
     assert json.loads((out / "report.json").read_text())["baseline"] == stand_in.BASELINE
     rows = [line for line in result.stdout.splitlines() if "%" in line]
     assert ["teacher" in rows[0], "93.0%" in rows[0], len(rows)] == [True, True, 4]
@@ -44,38 +44,14 @@ def test_compress_does_the_whole_way(l2c: Any, live: Any, files: list[str], tmp_
 def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
     l2c: Any, live: Any, files: list[str], tmp_path: Path
 ) -> None:
-    options = [
-        "--effort",
-        "thorough",
-        "--seed",
-        "7",
-        "--input-scaling",
-        "unit",
-        "--teacher-output",
-        "softmax",
-    ]
-    options += [
-        "--class-name",
-        "dog",
-        "--class-name",
-        "cat",
-        "--family",
-        "nasnet",
-        "--teacher",
-        "joint",
-        "--json",
-    ]
-    options += ["--sparsity", "0.5", "--quantization", "int8", "--quantization", "float16"]
-    options += [
-        "--variant",
-        "small:max_bytes=96KiB,min_top1=88%",
-        "--variant",
-        "large:max_macs=15M",
-    ]
+    options = "--effort thorough --seed 7 --input-scaling unit --teacher-output softmax"
+    options += " --class-name dog --class-name cat --family nasnet --teacher-training joint"
+    options += " --sparsity 0.5 --quantization int8 --quantization float16 --json"
+    options += " --variant small:max_bytes=96KiB,min_top1=88% --variant large:max_macs=15M"
     with stand_in.worker(live.context, tmp_path):
-        job = ok(l2c("compress", *files, "--out", str(tmp_path / "out"), *options))
+        job = ok(l2c("compress", *files, "--out", str(tmp_path / "out"), *options.split()))
     assert job["state"] == "succeeded" and len(job["variants"]) == 6
-    anything = {"max_bytes": None, "max_macs": None, "max_latency_ms": None, "min_top1": None}
+    anything = dict.fromkeys(BUDGETS)
     assert job["spec"] == {
         "effort": "thorough",
         "seed": 7,
@@ -83,7 +59,7 @@ def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
         "teacher_output": "softmax",
         "class_names": ["dog", "cat"],
         "family": "nasnet",
-        "teacher": "joint",
+        "teacher_training": "joint",
         "sparsity": 0.5,
         "quantizations": ["int8", "float16"],
         "variants": [
@@ -97,22 +73,42 @@ def test_a_missed_budget_has_an_exit_code_of_its_own_and_the_files_are_there(
     l2c: Any, live: Any, files: list[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    asked = [
-        "--variant",
-        "small:min_top1=95%",
-        "--variant",
-        "large:min_top1=0.9",
-        "--quantization",
-        "float16",
-    ]
+    asked = "--variant small:min_top1=95% --variant large:min_top1=0.9 --quantization float16"
     with stand_in.worker(live.context, tmp_path):
-        result = l2c("compress", *files, "--out", str(out), *asked)
+        result = l2c("compress", *files, "--out", str(out), *asked.split())
     refused(result, 7, "budget_not_kept", "small.", f"warning: {stand_in.WARNINGS[0]}")
-    assert (out / "small-float16.tflite").read_bytes() == stand_in.FILES["small"]
+    assert (out / "small.tflite").read_bytes() == stand_in.FILES["small"]
     assert "small*" in result.stdout and "large*" not in result.stdout
     (job,) = live.get("/v1/jobs").json()["items"]
     assert l2c("jobs", "watch", job["id"], "--json").exit_code == 7
     assert l2c("jobs", "show", job["id"]).exit_code == 0
+
+
+def test_a_file_that_was_uploaded_before_is_not_sent_again(
+    l2c: Any, live: Any, files: list[str], tmp_path: Path
+) -> None:
+    with stand_in.worker(live.context, tmp_path):
+        first, second = (
+            ok(l2c("compress", *files, "--out", str(tmp_path / "out"), "--json")) for _ in range(2)
+        )
+    assert (first["model_id"], first["dataset_id"]) == (second["model_id"], second["dataset_id"])
+    assert len(live.get("/v1/uploads").json()["items"]) == 2
+
+
+def test_compress_takes_the_ids_of_uploads_in_place_of_files(
+    l2c: Any, live: Any, files: list[str], tmp_path: Path
+) -> None:
+    job, out = stand_in.submit(live, live.context), ["--out", str(tmp_path / "out"), "--json"]
+    model, dataset = ["--model", job["model_id"]], ["--dataset", job["dataset_id"]]
+    with stand_in.worker(live.context, tmp_path):
+        both = ok(l2c("compress", *model, *dataset, *out, "--label", "app:camera"))
+        data = ok(l2c("compress", files[1], *model, *out))
+    assert both["labels"] == {"app": "camera"}
+    used = (job["model_id"], job["dataset_id"])
+    assert (both["model_id"], both["dataset_id"]) == used
+    assert data["model_id"] == used[0] and data["dataset_id"] != used[1]
+    refused(l2c("compress", *files, *model, *out), 2, "not both")
+    refused(l2c("compress", *model, *out), 2, "--dataset")
 
 
 def test_a_rejected_model_ends_compress_with_the_inspection_s_words(

@@ -32,7 +32,7 @@ def test_another_account_s_ids_do_not_exist(
 ) -> None:
     job = stand_in.submit(api, context)
     variant = stand_in.succeed(context, job["id"], tmp_path)["large"]
-    upload = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
+    upload = api.post("/v1/uploads", json={"filename": "a", "bytes": 3}).json()["id"]
     key = api.post("/v1/keys", json={"name": "laptop"}).json()["id"]
     model, dataset = job["model_id"], job["dataset_id"]
     reads = [f"uploads/{upload}", f"models/{model}", f"datasets/{dataset}", f"jobs/{job['id']}"]
@@ -64,7 +64,7 @@ def test_a_key_works_until_it_is_deleted_and_is_stored_only_as_a_hash(
     created = api.post("/v1/keys", json={"name": "laptop"}).json()
     other = {"Authorization": f"Bearer {created['secret']}"}
     assert api.get("/v1/keys", headers=other).status_code == 200
-    assert "secret" not in api.get("/v1/keys").json()[0]
+    assert "secret" not in api.get("/v1/keys").json()["items"][0]
     with context.sessions() as session:
         stored = [str(vars(key)) for key in session.scalars(select(ApiKey))]
     assert not any(created["secret"] in row for row in stored)

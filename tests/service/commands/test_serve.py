@@ -74,8 +74,8 @@ def test_the_first_start_makes_a_key_and_the_end_is_clean(
 ) -> None:
     with served(tmp_path / "data") as (process, url, key):
         with Client(url, key) as client:
-            assert client.health()["status"] == "ok"
-            assert [each.name for each in client.api_keys()] == ["first key"]
+            assert client.get_health().status == "ok"
+            assert [each.name for each in client.list_keys()] == ["first key"]
         file = tmp_path / "data" / "key"
         assert file.read_text().strip() == key
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -94,11 +94,11 @@ def test_a_second_start_keeps_the_key_and_a_lost_or_revoked_key_is_replaced(tmp_
         assert second == first
     (tmp_path / "data" / "key").unlink()
     with served(tmp_path / "data") as (_, url, third), Client(url, third) as client:
-        assert third != first and len(client.api_keys()) == 2
-        for each in reversed(client.api_keys()):
+        assert third != first and len(list(client.list_keys())) == 2
+        for each in reversed(list(client.list_keys())):
             client.delete_key(each.id)
     with served(tmp_path / "data") as (_, url, fourth), Client(url, fourth) as client:
-        assert len(client.api_keys()) == 1
+        assert len(list(client.list_keys())) == 1
 
 
 def test_an_operator_makes_keys_and_accounts_without_a_key(
@@ -116,7 +116,7 @@ def test_an_operator_makes_keys_and_accounts_without_a_key(
         names = []
         for secret in (*secrets, key):
             with Client(url, secret) as client:
-                names.append([each.name for each in client.api_keys()])
+                names.append([each.name for each in client.list_keys()])
     assert names == [["laptop", "laptop"]] * 2 + [["laptop"], ["first key"]]
 
 

@@ -10,12 +10,15 @@ from service.app_context import AppContext
 from service.contract.job import JobState
 from service.contract.records import Job, ModelRecord, Upload
 from tests.service import stand_in
+from tests.service.client_of import eventually
 
 KINDS = pytest.mark.parametrize("kind", ["models", "datasets"])
 
 
 def completed_upload(api: Client) -> str:
-    upload_id: str = api.post("/v1/uploads", json={"filename": "net.keras", "size": 3}).json()["id"]
+    upload_id: str = api.post("/v1/uploads", json={"filename": "net.keras", "bytes": 3}).json()[
+        "id"
+    ]
     api.put(f"/v1/uploads/{upload_id}/parts/1", content=b"abc")
     assert api.post(f"/v1/uploads/{upload_id}/complete").status_code == 200
     return upload_id
@@ -41,8 +44,10 @@ def test_a_record_of_an_upload_waits_for_its_inspection_and_shows_what_it_found(
     (job,) = jobs_of(context)
     assert (job.kind, job.state) == (f"{kind[:-1]}_inspection", "queued")
     stand_in.inspected(context, record["id"])
-    assert api.get(answer.headers["Location"]).json()["state"] == "ready"
-    assert api.get(answer.headers["Location"]).json()["description"]["format"] == "keras"
+    shown = api.get(answer.headers["Location"]).json()
+    assert (shown["state"], shown["bytes"]) == ("ready", 3)
+    expected = {"models": stand_in.MODEL, "datasets": stand_in.DATASET}[kind]
+    assert shown["description"] == expected
 
 
 @KINDS
@@ -59,7 +64,7 @@ def test_an_upload_is_usable_once(api: Client, kind: str) -> None:
 def test_an_upload_that_is_not_complete_makes_no_record(
     api: Client, context: AppContext, kind: str
 ) -> None:
-    upload_id = api.post("/v1/uploads", json={"filename": "net.keras", "size": 3}).json()["id"]
+    upload_id = api.post("/v1/uploads", json={"filename": "net.keras", "bytes": 3}).json()["id"]
     answer = api.post(f"/v1/{kind}", json={"upload_id": upload_id})
     assert (answer.status_code, answer.json()["code"]) == (409, "upload_incomplete")
     assert jobs_of(context) == []
@@ -75,7 +80,7 @@ def test_a_deleted_record_takes_its_inspection_its_upload_and_its_bytes_along(
     assert jobs_of(context) == []
     with context.sessions() as session:
         assert session.get(Upload, record["upload_id"]) is None
-    assert stand_in.stored(context, record["upload_id"]) == 0
+    eventually(lambda: not stand_in.stored(context, record["upload_id"]))
 
 
 def test_a_record_that_a_job_uses_cannot_be_deleted(api: Client, context: AppContext) -> None:

@@ -31,7 +31,7 @@ def nothing_left(live: Any, upload_id: str | None = None) -> bool:
 
 
 def test_a_part_that_breaks_off_leaves_nothing_and_can_be_sent_again(live: Any) -> None:
-    upload = live.post("/v1/uploads", json={"filename": "a", "size": 60_000}).json()
+    upload = live.post("/v1/uploads", json={"filename": "a", "bytes": 60_000}).json()
     path = f"/v1/uploads/{upload['id']}/parts/1"
     cut_off(live, path, "PUT", 60_000, 30_000)
     eventually(lambda: nothing_left(live, upload["id"]))
@@ -46,14 +46,15 @@ def test_a_whole_file_that_breaks_off_leaves_nothing(live: Any) -> None:
 
 
 def test_a_part_too_long_is_answered_although_the_client_is_still_sending(live: Any) -> None:
-    upload = live.post("/v1/uploads", json={"filename": "a", "size": 60_000}).json()
+    upload = live.post("/v1/uploads", json={"filename": "a", "bytes": 60_000}).json()
     answer = live.put(f"/v1/uploads/{upload['id']}/parts/1", content=bytes(8_000_000))
     assert (answer.status_code, answer.json()["code"]) == (413, "part_too_long")
     assert nothing_left(live, upload["id"])
 
 
 def test_an_error_is_answered_although_the_client_stalls(live: Any) -> None:
-    head = f"PUT /v1/uploads/upl_0/parts/1 HTTP/1.1\r\nHost: x\r\nAuthorization: {live.headers['Authorization']}\r\n"
+    key = f"Authorization: {live.headers['Authorization']}"
+    head = f"PUT /v1/uploads/upl_0/parts/1 HTTP/1.1\r\nHost: x\r\n{key}\r\n"
     with socket.create_connection((live.base_url.host, live.base_url.port), timeout=20) as peer:
         peer.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode() + bytes(1000))
         assert peer.recv(65536).startswith(b"HTTP/1.1 404")

@@ -16,9 +16,10 @@ from httpx import Client, Response
 from sqlalchemy import func, select
 
 from service.app_context import AppContext
-from service.contract.records import Upload, UploadPart
+from service.contract.records import UploadPart
 from service.contract.storage import Store, part_key
 from tests.service import stand_in
+from tests.service.client_of import eventually
 
 PART = 64 * 1024
 FILE = random.Random(1).randbytes(2 * PART + 100)
@@ -27,7 +28,7 @@ PARTS = {1: FILE[:PART], 2: FILE[PART : 2 * PART], 3: FILE[2 * PART :]}
 
 
 def announce(api: Client, **changes: Any) -> Any:
-    answer = api.post("/v1/uploads", json={"filename": "net.keras", "size": len(FILE), **changes})
+    answer = api.post("/v1/uploads", json={"filename": "net.keras", "bytes": len(FILE), **changes})
     assert answer.status_code == 201, answer.text
     assert answer.headers["Location"] == f"/v1/uploads/{answer.json()['id']}"
     return answer.json()
@@ -52,19 +53,18 @@ def nothing_left(context: AppContext) -> None:
     assert list(context.settings.work_dir.iterdir()) == []
     with context.sessions() as session:
         assert session.scalar(select(func.count()).select_from(UploadPart)) == 0
-        for upload_id in session.scalars(select(Upload.id)):
-            assert stand_in.stored(context, upload_id) == 0
+    eventually(lambda: not stand_in.keys_below(context, "uploads/"))
 
 
 def test_parts_come_in_any_order_and_twice_and_are_listed(
     api: Client, context: AppContext, tmp_path: Path
 ) -> None:
     upload = announce(api, sha256=SHA256)
-    assert (upload["part_size"], upload["part_count"], upload["parts"]) == (PART, 3, [])
+    assert (upload["part_bytes"], upload["part_count"], upload["parts"]) == (PART, 3, [])
     for number in (3, 1, 1):
         assert put(api, upload, number, PARTS[number]).status_code == 200
     listed = api.get(f"/v1/uploads/{upload['id']}").json()["parts"]
-    assert [(part["number"], part["size"]) for part in listed] == [(1, PART), (3, 100)]
+    assert [(part["number"], part["bytes"]) for part in listed] == [(1, PART), (3, 100)]
     assert put(api, upload, 2, PARTS[2]).json()["sha256"] == hashlib.sha256(PARTS[2]).hexdigest()
     done = complete(api, upload)
     assert (
@@ -216,22 +216,24 @@ def test_an_upload_that_is_deleted_while_it_is_completed_is_gone(
     upload = announce(api)
     for number, content in PARTS.items():
         put(api, upload, number, content)
-    forgetful = ForgetfulStore(context.store, lambda: api.delete(f"/v1/uploads/{upload['id']}"))
+    forgetful: Any = ForgetfulStore(
+        context.store, lambda: api.delete(f"/v1/uploads/{upload['id']}")
+    )
     api.app.state.context = replace(context, store=forgetful)
     refused(complete(api, upload), 404, "not_found")
 
 
 @pytest.mark.parametrize("size", [0, -1, 1.5, "many", 2**70, None])
 def test_a_size_that_is_none_is_malformed(api: Client, size: Any) -> None:
-    refused(api.post("/v1/uploads", json={"filename": "a", "size": size}), 422, "malformed")
+    refused(api.post("/v1/uploads", json={"filename": "a", "bytes": size}), 422, "malformed")
 
 
 def test_a_size_over_the_limit_is_refused(api: Client, context: AppContext) -> None:
     most = context.settings.max_upload_bytes
     refused(
-        api.post("/v1/uploads", json={"filename": "a", "size": most + 1}), 413, "upload_too_large"
+        api.post("/v1/uploads", json={"filename": "a", "bytes": most + 1}), 413, "upload_too_large"
     )
-    assert announce(api, size=most)["size"] == most
+    assert announce(api, bytes=most)["bytes"] == most
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets"])
@@ -245,7 +247,7 @@ def test_one_request_makes_a_record_of_a_file_of_any_length(
     assert (record["name"], record["state"]) == ("net work.zip", "validating")
     assert answer.headers["Location"] == f"/v1/{kind}/{record['id']}"
     upload = api.get(f"/v1/uploads/{record['upload_id']}").json()
-    assert (upload["size"], upload["sha256"], len(upload["parts"])) == (len(FILE), SHA256, 3)
+    assert (upload["bytes"], upload["sha256"], len(upload["parts"])) == (len(FILE), SHA256, 3)
 
 
 @pytest.mark.parametrize("length", [PART, 2 * PART, 1, 1024 * 1024])
@@ -254,7 +256,7 @@ def test_one_request_with_a_length_at_a_part_s_edge(api: Client, length: int) ->
         "/v1/models/upload", params={"filename": "net.h5"}, content=bytes(length)
     ).json()
     upload = api.get(f"/v1/uploads/{record['upload_id']}").json()
-    assert (upload["size"], len(upload["parts"])) == (length, -(-length // PART))
+    assert (upload["bytes"], len(upload["parts"])) == (length, -(-length // PART))
 
 
 def test_one_request_over_the_limit_is_refused_announced_or_not(
@@ -281,19 +283,3 @@ def test_one_request_with_a_wrong_hash_or_without_a_body_leaves_nothing(
     nothing_left(context)
     refused(api.post("/v1/models/upload", params={"filename": "net.h5"}), 422, "malformed")
     nothing_left(context)
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("../../etc/passwd", "passwd"),
-        ("C:\\nets\\big.keras", "big.keras"),
-        ("a\x00b\nc\u202e.h5", "abc.h5"),
-        ("..", "upload"),
-        ("/", "upload"),
-        ("x" * 900 + ".tar.gz", "x" * 193 + ".tar.gz"),
-        ("ß" * 300 + ".h5", "ß" * 98 + ".h5"),
-    ],
-)
-def test_file_names_become_harmless(api: Client, given: str, kept: str) -> None:
-    assert announce(api, filename=given)["filename"] == kept

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.compression.archives import MAX_ENTRIES, members, unpack
+from workers.compression.archive_checks import MAX_ENTRIES
+from workers.compression.archives import members, unpack
 from workers.compression.errors import CompressionError
 
 
@@ -35,7 +36,7 @@ def tarred(path: Path, *infos: tarfile.TarInfo) -> Path:
 @pytest.mark.parametrize(
     "name", ["../evil.png", "a/../../evil.png", "/etc/passwd", "a\\..\\..\\evil.png"]
 )
-def test_names_that_lead_out_are_refused_and_nothing_is_written(zipped, tmp_path, name):
+def test_a_path_outside_the_archive_is_refused_and_nothing_is_written(zipped, tmp_path, name):
     path = zipped({"a/1.png": b"x", name: b"evil"})
     with pytest.raises(CompressionError) as caught:
         unpack(path, tmp_path / "deep" / "out")
@@ -71,7 +72,7 @@ def test_a_tar_bomb_is_refused_before_it_unpacks(tmp_path):
     assert refusal(tarred(tmp_path / "bomb.tar.gz", info)) == "archive_too_large"
 
 
-def test_too_many_entries_are_refused_from_the_count_alone(tmp_path):
+def test_too_many_entries_are_refused_by_their_count_alone(tmp_path):
     name = b"a/1.png"
     entry = (
         struct.pack(
@@ -100,7 +101,7 @@ def test_an_encrypted_zip_is_refused(zipped):
 
 
 @pytest.mark.parametrize("content", [b"", b"just some text" * 100])
-def test_what_is_no_archive_is_refused(tmp_path, content):
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path, content):
     (tmp_path / "x.zip").write_bytes(content)
     assert refusal(tmp_path / "x.zip") == "not_an_archive"
 
@@ -124,7 +125,7 @@ def test_each_kind_of_archive_is_read(tmp_path, kind):
     assert found == {"a/1.png": b"content"}
 
 
-def test_a_tar_with_a_broken_header_is_refused_not_shortened(tmp_path):
+def test_a_tar_with_a_damaged_header_is_refused_and_not_cut_short(tmp_path):
     with tarfile.open(tmp_path / "broken.tar", "w") as archive:
         for i in range(6):
             info = tarfile.TarInfo(f"a/{i}.png")
@@ -144,7 +145,7 @@ def test_a_huge_tar_header_is_refused_before_it_is_read(tmp_path):
     assert refusal(tmp_path / "pax.tar.gz") == "unsafe_archive"
 
 
-def test_a_way_of_packing_that_cannot_be_read_is_named(tmp_path):
+def test_the_hint_names_a_compression_method_that_can_be_read(tmp_path):
     deflate64 = struct.pack("<H", 9)
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("a/1.png", b"x")
@@ -158,7 +159,7 @@ def test_a_way_of_packing_that_cannot_be_read_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_a_name_of_macos_is_read(tmp_path, form):
+def test_a_name_written_by_macos_is_read(tmp_path, form):
     accented = unicodedata.normalize(form, "é").encode()
     placeholder = b"_" * len(accented)
     with zipfile.ZipFile(tmp_path / "mac.zip", "w") as archive:

@@ -1,9 +1,7 @@
-"""The real pipeline in its tiny form, once; then what it left is looked at from every side."""
+"""The real pipeline with its tiny recipe, once; the tests look at what it left."""
 
 import hashlib
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import keras
@@ -14,80 +12,106 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from PIL import Image
 
-from workers.compression import pipeline
-from workers.compression.artifacts import evaluation, export, file_costs, metadata
+from service.contract.report import DatasetDescription, ModelDescription, Report
+from tests.workers.compression.conftest import full_spec
+from workers.compression import inspection, pipeline
+from workers.compression.artifacts import export, file_costs, interpreter, metadata
+from workers.compression.images import pixels
 from workers.compression.recipe import Recipe
 from workers.compression.students import families
-from workers.compression.training import fitting, quantization
+from workers.compression.training import quantization
+from workers.compression.work_folder import PLOTS, VARIANTS
+
+SPEC = full_spec()
 
 
-class Told:
-    """A report that remembers."""
+class RecordedProgress:
+    """A progress callback that remembers its calls."""
 
     def __init__(self):
-        self.lines = []
+        self.calls = []
 
     def __call__(self, stage, fraction, **details):
-        self.lines.append((stage, fraction, details))
+        self.calls.append((stage, fraction, details))
 
 
 @pytest.fixture(scope="module")
 def compressed(stripe_teacher, stripes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compressed")
-    told, students = Told(), []
-    kept = quantization.quantized
+    progress, students = RecordedProgress(), []
+    fold_student = quantization.fold_student
 
-    def keep(*arguments):
-        students.append(kept(*arguments))
+    def remember(*arguments):
+        students.append(fold_student(*arguments))
         return students[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantization, "quantized", keep)
-        report = pipeline.compress(
-            stripe_teacher, stripes, folder, {}, told, replace(Recipe.tiny(), epochs=6)
-        )
-    return report, folder, told, students
+        patch.setattr(quantization, "fold_student", remember)
+        recipe = replace(Recipe.tiny(), epochs=6)
+        report = pipeline.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe)
+    return report, folder, progress, students
 
 
-def test_three_int8_files_come_out_smaller_than_the_teacher(compressed):
+def test_three_int8_files_are_smaller_than_the_teacher(compressed):
     report, folder, _, _ = compressed
-    assert [row["name"] for row in report["variants"]] == [
-        "large",
-        "medium",
-        "small",
-        "teacher-int8",
-    ]
+    names = [row["name"] for row in report["variants"]]
+    assert names == ["large", "medium", "small", "teacher-int8"]
     assert report["baseline"]["scaling_accuracies"]["unit"] > 0.8
     sizes = [row["bytes"] for row in report["variants"][:3]]
     assert sizes == sorted(sizes, reverse=True)
     for row in report["variants"]:
-        content = (folder / "variants" / row["file"]).read_bytes()
+        content = (folder / VARIANTS / row["file"]).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (row["bytes"], row["sha256"])
         assert row["quantization"] == "int8"
         assert row["latency_ms"]["p50"] <= row["latency_ms"]["p90"]
+        assert row["top1"] <= row["top3"] <= row["top5"]
     assert json.loads(json.dumps(report)) == report
+
+
+def test_the_report_has_the_form_that_the_contract_promises(compressed):
+    report = Report.model_validate(compressed[0])
+    sizes = [(row.width, row.depth) for row in report.variants]
+    assert sizes == [(6, 3), (4, 3), (2, 3), (None, None)]
+    assert [row.family for row in report.variants] == ["resnet"] * 3 + ["teacher"]
+    assert report.baseline.top3 == 1.0
+
+
+def test_the_inspections_have_the_form_that_the_contract_promises(
+    stripe_teacher, stripes, tmp_path
+):
+    model = ModelDescription.model_validate(inspection.model(stripe_teacher, tmp_path))
+    assert (model.format, model.macs > 0, model.output.shape) == ("keras", True, [None, 3])
+    data = DatasetDescription.model_validate(inspection.dataset(stripes))
+    assert data.counts.train == {"blue": 40, "green": 40, "red": 40}
+    assert (data.counts.val, data.modes.colour) == (None, 180)
+    assert data.image_sizes.most_common[0].model_dump() == {
+        "width": 16,
+        "height": 16,
+        "images": 180,
+    }
 
 
 def test_the_files_take_pixels_and_return_probabilities(compressed):
     report, folder, _, _ = compressed
     for row in report["variants"]:
-        interpreter = Interpreter(str(folder / "variants" / row["file"]))
-        (feed,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+        opened = Interpreter(str(folder / VARIANTS / row["file"]))
+        (feed,), (output,) = opened.get_input_details(), opened.get_output_details()
         assert (feed["dtype"], feed["shape"].tolist()) == (np.uint8, [1, 16, 16, 3])
         assert (output["dtype"], output["shape"].tolist()) == (np.uint8, [1, 3])
         assert feed["quantization"] == pytest.approx((1 / 127.5, 128))
         assert output["quantization"] == pytest.approx((1 / 256, 0))
-        types = {detail["dtype"] for detail in interpreter.get_tensor_details()} - {np.int32}
+        types = {detail["dtype"] for detail in opened.get_tensor_details()} - {np.int32}
         assert np.float32 not in types
 
 
-class Followed(export.Exported):
-    """The quantized graph, each operator fed with LiteRT's own tensors; ``steps`` is how far
-    LiteRT's result is off.
+class ComparedNetwork(export.ConstantNetwork):
+    """The quantized graph, in which each operation gets LiteRT's own tensors as its input.
+
+    ``steps`` says by how many quantization steps LiteRT's result differs.
     """
 
     def __init__(self, student, path, image):
-        super().__init__(student, bits=8)
+        super().__init__(student, weight_bits=8)
         self.interpreter = Interpreter(
             str(path),
             experimental_preserve_all_tensors=True,
@@ -100,16 +124,16 @@ class Followed(export.Exported):
         self.outputs = iter(operator_outputs(path))
         self.steps = {}
 
-    def unit(self, x, unit):
-        return self._compared(unit.name, super().unit(x, unit))
+    def conv(self, x, spec):
+        return self._compare(spec.name, super().conv(x, spec))
 
     def add(self, x, y, name, *options, **named):
-        return self._compared(name, super().add(x, y, name, *options, **named))
+        return self._compare(name, super().add(x, y, name, *options, **named))
 
     def mean(self, x, name):
-        return self._compared(name, super().mean(x, name))
+        return self._compare(name, super().mean(x, name))
 
-    def _compared(self, name, expected):
+    def _compare(self, name, expected):
         tensor = next(self.outputs)
         scale, zero = self.details[tensor]["quantization"]
         found = (self.interpreter.get_tensor(tensor).astype(np.float32) - zero) * scale
@@ -119,105 +143,90 @@ class Followed(export.Exported):
 
 def operator_outputs(path):
     """The output tensors of the file's convolutions, sums and means, in order."""
-    model = schema.Model.GetRootAs(path.read_bytes(), 0)
-    graph = model.Subgraphs(0)
-    codes = [model.OperatorCodes(i).BuiltinCode() for i in range(model.OperatorCodesLength())]
     known = schema.BuiltinOperator
     kinds = (known.CONV_2D, known.DEPTHWISE_CONV_2D, known.ADD, known.MEAN)
-    operators = [graph.Operators(i) for i in range(graph.OperatorsLength())]
-    return [op.Outputs(0) for op in operators if codes[op.OpcodeIndex()] in kinds]
+    operators = file_costs.FileGraph(path).operators()
+    return [operator.outputs[0] for operator in operators if operator.code in kinds]
 
 
 def test_every_operator_of_litert_equals_the_quantized_graph_within_one_step(compressed):
     _, folder, _, students = compressed
     images = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3), np.uint8)
     for student in students:
-        path = folder / "variants" / student.plan.file("int8")
+        path = folder / VARIANTS / f"{student.plan.name}.tflite"
         for image in images:
-            followed = Followed(student, path, image)
-            families.network(
-                followed, tf.constant(np.asarray(fitting.scaled(image[None]))), student.plan
-            )
-            assert next(followed.outputs, None) is None
-            assert max(followed.steps.values()) <= 1.01, followed.steps
+            compared = ComparedNetwork(student, path, image)
+            scaled = tf.constant(pixels.scale(image[None].astype(np.float32)))
+            families.build_network(compared, scaled, student.plan)
+            assert next(compared.outputs, None) is None
+            assert max(compared.steps.values()) <= 1.01, compared.steps
 
 
-def test_litert_answers_as_the_quantized_graph(compressed):
+def test_litert_answers_like_the_quantized_graph(compressed):
     _, folder, _, students = compressed
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
-    scaled = tf.constant(np.asarray(fitting.scaled(images)))
+    scaled = tf.constant(pixels.scale(images.astype(np.float32)))
     for student in students:
-        expected = np.asarray(tf.nn.softmax(export.Exported(student, 8).logits(scaled)))
-        found = evaluation.predict(folder / "variants" / student.plan.file("int8"), images) / 256
+        expected = np.asarray(tf.nn.softmax(export.ConstantNetwork(student, 8).logits(scaled)))
+        path = folder / VARIANTS / f"{student.plan.name}.tflite"
+        found = interpreter.predict(path, images, pixels.scale) / 256
         assert np.abs(found - expected).mean() < 0.02
         assert (found.argmax(1) == expected.argmax(1)).mean() >= 0.95
 
 
-def test_the_metadata_names_the_classes_in_order(compressed):
+def test_the_metadata_has_the_classes_in_order_and_the_architecture(compressed):
     report, folder, _, _ = compressed
     for row in report["variants"]:
-        assert metadata.labels(folder / "variants" / row["file"]) == report["data"]["classes"]
-        assert b"TFLITE_METADATA" in (folder / "variants" / row["file"]).read_bytes()
+        path = folder / VARIANTS / row["file"]
+        assert metadata.read_labels(path) == report["data"]["classes"]
+        assert b"TFLITE_METADATA" in path.read_bytes()
+    small, teacher = report["variants"][2:]
+    content = (folder / VARIANTS / small["file"]).read_bytes()
+    assert b"resnet of width 2 and depth 3, input 16x16x3, int8" in content
+    content = (folder / VARIANTS / teacher["file"]).read_bytes()
+    assert b"teacher, input 16x16x3, int8" in content
+
+
+def test_only_the_files_of_the_report_are_left(compressed):
+    report, folder, _, _ = compressed
+    files = {path.name for path in (folder / VARIANTS).iterdir()}
+    assert files == {f"{row['name']}.tflite" for row in report["variants"]}
 
 
 def test_progress_only_grows_and_names_every_stage(compressed):
-    told = compressed[2].lines
-    assert list(dict.fromkeys(stage for stage, *_ in told)) == [
-        "load",
-        "plan",
-        "teach",
-        "train",
-        "quantize",
-        "export",
-        "evaluate",
-    ]
-    epochs = [details for stage, _, details in told if stage == "train" and details.get("saved")]
+    calls = compressed[2].calls
+    stages = list(dict.fromkeys(stage for stage, *_ in calls))
+    assert stages == ["load", "plan", "teach", "train", "quantize", "export", "evaluate"]
+    epochs = [details for stage, _, details in calls if stage == "train" and details.get("saved")]
     assert [details["epoch"] for details in epochs] == [1, 2, 3, 4, 5, 6]
     assert all(0 <= value <= 1 for details in epochs for value in details["metrics"].values())
 
 
-def test_the_plot_is_a_picture(compressed):
-    folder = compressed[1]
-    assert Image.open(folder / "accuracy_over_bytes.png").size[0] > 500
-    assert "<svg" in (folder / "accuracy_over_bytes.svg").read_text()
+def test_the_plots_are_images(compressed):
+    png, svg = (compressed[1] / name for name in PLOTS)
+    assert Image.open(png).size[0] > 500
+    assert "<svg" in svg.read_text()
 
 
 def test_a_finished_training_is_not_repeated(compressed, stripe_teacher, stripes):
     report, folder, _, _ = compressed
-    told = Told()
-    again = pipeline.compress(
-        stripe_teacher, stripes, folder, {}, told, replace(Recipe.tiny(), epochs=6)
-    )
-    assert not [line for line in told.lines if line[0] in ("train", "quantize")]
-    assert [row["sha256"] for row in again["variants"]] == [
-        row["sha256"] for row in report["variants"]
+    progress, recipe = RecordedProgress(), replace(Recipe.tiny(), epochs=6)
+    again = pipeline.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe)
+    assert not [call for call in progress.calls if call[0] in ("train", "quantize")]
+    digests = [[row["sha256"] for row in found["variants"]] for found in (again, report)]
+    assert digests[0] == digests[1]
+
+
+def test_macs_and_memory_are_computed_from_the_file(tmp_path):
+    layers = [
+        keras.Input((8, 8, 3)),
+        keras.layers.Conv2D(4, 3, padding="same"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(5),
     ]
-
-
-def test_macs_and_memory_are_read_from_the_file(tmp_path):
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 3)),
-            keras.layers.Conv2D(4, 3, padding="same"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(5),
-        ]
-    )
+    model = keras.Sequential(layers)
     function = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec([1, 8, 8, 3]))
     path = tmp_path / "m.tflite"
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
-    assert file_costs.macs(path) == 8 * 8 * 4 * 27 + 8 * 8 * 4 * 5
+    assert file_costs.count_macs(path) == 8 * 8 * 4 * 27 + 8 * 8 * 4 * 5
     assert file_costs.peak_tensor_bytes(path) >= 8 * 8 * (3 + 4) * 4
-
-
-def test_the_child_refuses_with_a_typed_line_and_status_two(stripes, tmp_path):
-    (tmp_path / "model.h5").write_bytes(b"ok")
-    task = {"kind": "compression", "model": "model.h5", "dataset": str(stripes), "spec": {}}
-    (tmp_path / "task.json").write_text(json.dumps(task))
-    command = [sys.executable, "-m", "workers.compression", "work", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    last = json.loads(done.stdout.splitlines()[-1])
-    assert done.returncode == 2
-    assert (last["type"], last["code"]) == ("error", "not_a_model")
-    assert "Traceback" not in done.stdout + done.stderr
-    assert not (tmp_path / "report.json").exists()

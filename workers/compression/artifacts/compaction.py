@@ -1,23 +1,28 @@
-"""A .tflite without what nothing reads: in a file of some ten thousand weights the rest weighs as
-much as they do.
+"""Removes from a .tflite what no interpreter reads.
+
+In a file of ten thousand weights that is as large as the weights themselves ("what a small file is
+made of" in docs/experiments.md).
 """
 
-from typing import Any
+from typing import Protocol
 
 import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
-CONVERTER_NOTES = (b"CONVERSION_METADATA", b"min_runtime_version")
+CONVERTER_METADATA = (b"CONVERSION_METADATA", b"min_runtime_version")
 
 
-def compacted(model: Any) -> bytes:
-    """The flatbuffer of ``model`` (a ModelT, changed in place); what it computes stays as it is.
+def compact(model: schema.ModelT) -> bytes:
+    """The flatbuffer of ``model``, which is changed; it computes the same as before.
 
-    Names of inner tensors and the converter's notes of itself go, and the flag that a tensor's rank
-    is known, which its shape tells; all empty buffers become the one that the format reserves for
-    it, and equal vectors and options are written once.
+    Left out are the names of inner tensors, the converter's metadata, and the flag for a known
+    rank, which the shape implies. All empty buffers become buffer 0, which the format reserves for
+    that; equal vectors and options are written once.
     """
-    model.metadata = [each for each in model.metadata or [] if each.name not in CONVERTER_NOTES]
+    model.metadata = [
+        entry for entry in model.metadata or [] if entry.name not in CONVERTER_METADATA
+    ]
     model.description = None
     for graph in model.subgraphs:
         for tensor in graph.tensors:
@@ -31,32 +36,45 @@ def compacted(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
-def _share_options(graph: Any) -> None:
-    shared: dict[str, Once] = {}
+def _share_options(graph: schema.SubGraphT) -> None:
+    shared: dict[str, SharedTable] = {}
     for operator in graph.operators:
-        if operator.builtinOptions is not None:
-            key = f"{type(operator.builtinOptions).__name__} {vars(operator.builtinOptions)}"
-            operator.builtinOptions = shared.setdefault(key, Once(operator.builtinOptions))
+        options = operator.builtinOptions
+        if options is not None:
+            key = f"{type(options).__name__} {vars(options)}"
+            operator.builtinOptions = shared.setdefault(key, SharedTable(options))
 
 
-def _drop_empty_buffers(model: Any) -> None:
-    users = [*(tensor for graph in model.subgraphs for tensor in graph.tensors), *model.metadata]
-    kept = sorted({0, *(user.buffer for user in users if _filled(model.buffers[user.buffer]))})
-    places = {old: new for new, old in enumerate(kept)}
+def _drop_empty_buffers(model: schema.ModelT) -> None:
+    users = list(model.metadata)
+    for graph in model.subgraphs:
+        users += graph.tensors
+    kept = {0}
     for user in users:
-        user.buffer = places.get(user.buffer, 0)
-    model.buffers = [model.buffers[old] for old in kept]
+        if _has_data(model.buffers[user.buffer]):
+            kept.add(user.buffer)
+    new_numbers = {old: new for new, old in enumerate(sorted(kept))}
+    for user in users:
+        user.buffer = new_numbers.get(user.buffer, 0)
+    model.buffers = [model.buffers[old] for old in sorted(kept)]
 
 
-def _filled(buffer: Any) -> bool:
+def _has_data(buffer: schema.BufferT) -> bool:
     return buffer.data is not None and len(buffer.data) > 0
 
 
-class Once:
-    """A table that several operators point at."""
+class Table(Protocol):
+    """A table of the flatbuffer's object API."""
 
-    def __init__(self, table: Any):
-        self.table, self.offset = table, 0
+    def Pack(self, builder: flatbuffers.Builder) -> int: ...
+
+
+class SharedTable:
+    """A table that several operators refer to; it is written at the first reference."""
+
+    def __init__(self, table: Table):
+        self.table = table
+        self.offset = 0
 
     def Pack(self, builder: flatbuffers.Builder) -> int:
         self.offset = self.offset or self.table.Pack(builder)
@@ -64,8 +82,9 @@ class Once:
 
 
 class SharingBuilder(flatbuffers.Builder):
-    """Writes equal vectors once: of a small file's overhead most is zero points, eight bytes per
-    channel.
+    """Writes equal vectors once.
+
+    Apart from its weights, a small file is mostly zero points, eight bytes per channel.
     """
 
     def __init__(self, size: int):

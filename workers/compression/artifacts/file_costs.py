@@ -1,17 +1,13 @@
-"""What a .tflite says of itself, read from its flatbuffer: MACs and peak activation memory."""
+"""MACs and peak memory of a .tflite, computed from the operators in its flatbuffer."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-KERNEL_SIZES = {
-    schema.BuiltinOperator.CONV_2D: lambda shape: int(np.prod(shape[1:])),
-    schema.BuiltinOperator.DEPTHWISE_CONV_2D: lambda shape: int(np.prod(shape[1:3])),
-    schema.BuiltinOperator.FULLY_CONNECTED: lambda shape: int(shape[-1]),
-}
+OPERATORS = schema.BuiltinOperator
 ELEMENT_BYTES = {
     schema.TensorType.FLOAT32: 4,
     schema.TensorType.INT32: 4,
@@ -24,66 +20,98 @@ ELEMENT_BYTES = {
 }
 
 
-def macs(path: Path) -> int:
-    """Multiply-accumulates of one inference: convolutions, depthwise convolutions and fully
-    connected layers.
-    """
-    graph, codes = _open(path)
-    total = 0
-    for operator, kind in _operators(graph, codes):
-        if kind in KERNEL_SIZES:
-            kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
-            outputs = int(np.prod(graph.Tensors(operator.Outputs(0)).ShapeAsNumpy()))
-            total += outputs * KERNEL_SIZES[kind](kernel)
-        elif kind == schema.BuiltinOperator.BATCH_MATMUL:
-            left = graph.Tensors(operator.Inputs(0)).ShapeAsNumpy()
-            outputs = graph.Tensors(operator.Outputs(0)).ShapeAsNumpy()
-            shared = int(np.prod(left[-2:])) // int(outputs[-2])
-            total += int(np.prod(outputs)) * shared
-        elif kind == schema.BuiltinOperator.TRANSPOSE_CONV:
-            kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
-            positions = int(np.prod(graph.Tensors(operator.Inputs(2)).ShapeAsNumpy()[:3]))
-            total += positions * int(np.prod(kernel))
-    return total
+@dataclass(frozen=True)
+class FileOperator:
+    """An operator by its code in the schema, with the numbers of its tensors."""
+
+    code: int
+    inputs: list[int]
+    outputs: list[int]
+
+
+class FileGraph:
+    """The first subgraph of a .tflite."""
+
+    def __init__(self, path: Path):
+        self.model = schema.Model.GetRootAs(path.read_bytes(), 0)
+        self.graph = self.model.Subgraphs(0)
+        self.inputs = _numbers(self.graph.InputsAsNumpy())
+        self.outputs = _numbers(self.graph.OutputsAsNumpy())
+
+    def operators(self) -> Iterator[FileOperator]:
+        """The operators in order of execution."""
+        for number in range(self.graph.OperatorsLength()):
+            operator = self.graph.Operators(number)
+            code = self.model.OperatorCodes(operator.OpcodeIndex())
+            yield FileOperator(
+                max(code.BuiltinCode(), code.DeprecatedBuiltinCode()),
+                _numbers(operator.InputsAsNumpy()),
+                _numbers(operator.OutputsAsNumpy()),
+            )
+
+    def shape(self, tensor: int) -> np.ndarray:
+        """The tensor's shape with the batch."""
+        return np.atleast_1d(self.graph.Tensors(tensor).ShapeAsNumpy())
+
+    def size(self, tensor: int) -> int:
+        """The number of elements."""
+        return int(np.prod(self.graph.Tensors(tensor).ShapeAsNumpy()))
+
+    def bytes(self, tensor: int) -> int:
+        """The size in memory."""
+        return self.size(tensor) * ELEMENT_BYTES.get(self.graph.Tensors(tensor).Type(), 4)
+
+
+def count_macs(path: Path) -> int:
+    """Multiply-accumulates of one inference: convolutions, dense layers, matrix products."""
+    graph = FileGraph(path)
+    return sum(_macs(graph, operator) for operator in graph.operators())
+
+
+def _macs(graph: FileGraph, operator: FileOperator) -> int:
+    if operator.code == OPERATORS.TRANSPOSE_CONV:
+        # Each position of the input, without its channels, is multiplied with the whole kernel.
+        _, kernel, features = operator.inputs[:3]
+        return int(np.prod(graph.shape(features)[:3])) * graph.size(kernel)
+    if operator.code == OPERATORS.CONV_2D:
+        per_output = int(np.prod(graph.shape(operator.inputs[1])[1:]))
+    elif operator.code == OPERATORS.DEPTHWISE_CONV_2D:
+        per_output = int(np.prod(graph.shape(operator.inputs[1])[1:3]))
+    elif operator.code == OPERATORS.FULLY_CONNECTED:
+        per_output = int(graph.shape(operator.inputs[1])[-1])
+    elif operator.code == OPERATORS.BATCH_MATMUL:
+        # The left matrix is rows x shared, and its rows are those of the output.
+        left, output = graph.shape(operator.inputs[0]), graph.shape(operator.outputs[0])
+        per_output = int(np.prod(left[-2:])) // int(output[-2])
+    else:
+        return 0
+    return per_output * graph.size(operator.outputs[0])
 
 
 def peak_tensor_bytes(path: Path) -> int:
-    """The most bytes of activations alive at once: each lives from its producer to its last
-    consumer.
+    """The most bytes of activations in memory at once.
+
+    An activation is in memory from the operator that writes it to the last one that reads it.
     """
-    graph, codes = _open(path)
-    steps = [
-        (set(_ids(op.InputsAsNumpy())), set(_ids(op.OutputsAsNumpy())))
-        for op, _ in _operators(graph, codes)
-    ]
-    produced = set(_ids(graph.InputsAsNumpy())).union(*(outputs for _, outputs in steps))
-    last = {tensor: i for i, (inputs, outputs) in enumerate(steps) for tensor in inputs | outputs}
-    last |= dict.fromkeys(_ids(graph.OutputsAsNumpy()), len(steps))
-    alive, peak = set(_ids(graph.InputsAsNumpy())), 0
-    for i, (_, outputs) in enumerate(steps):
-        alive |= outputs
-        peak = max(peak, sum(_size(graph.Tensors(tensor)) for tensor in alive & produced))
-        alive = {tensor for tensor in alive if last.get(tensor, -1) > i}
+    graph = FileGraph(path)
+    operators = list(graph.operators())
+    activations = set(graph.inputs)
+    last_use: dict[int, int] = {}
+    for step, operator in enumerate(operators):
+        activations.update(operator.outputs)
+        for tensor in (*operator.inputs, *operator.outputs):
+            last_use[tensor] = step
+    for tensor in graph.outputs:
+        last_use[tensor] = len(operators)
+    alive, peak = set(graph.inputs), 0
+    for step, operator in enumerate(operators):
+        alive |= activations & set(operator.outputs)
+        peak = max(peak, sum(map(graph.bytes, alive)))
+        alive = {tensor for tensor in alive if last_use.get(tensor, -1) > step}
     return peak
 
 
-def _open(path: Path) -> tuple[Any, list[int]]:
-    model = schema.Model.GetRootAs(path.read_bytes(), 0)
-    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
-    return model.Subgraphs(0), [
-        max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes
-    ]
-
-
-def _operators(graph: Any, codes: list[int]) -> Iterator[tuple[Any, int]]:
-    for i in range(graph.OperatorsLength()):
-        operator = graph.Operators(i)
-        yield operator, codes[operator.OpcodeIndex()]
-
-
-def _ids(values: Any) -> list[int]:
-    return [int(value) for value in np.atleast_1d(values) if value >= 0]
-
-
-def _size(tensor: Any) -> int:
-    return int(np.prod(tensor.ShapeAsNumpy())) * ELEMENT_BYTES.get(tensor.Type(), 4)
+def _numbers(values: np.ndarray | int) -> list[int]:
+    """Numbers of tensors; an input that is left out has the number -1."""
+    numbers = np.atleast_1d(values)
+    return list(map(int, numbers[numbers >= 0]))

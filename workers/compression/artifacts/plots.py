@@ -1,54 +1,55 @@
-"""Accuracy over bytes, where people would rather look than read."""
+"""The plot of a report: top-1 over bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
 
+from workers.compression.values import Json
+from workers.compression.work_folder import PLOTS
+
+# Without a fixed salt and date, equal reports would give different files.
 matplotlib.rcParams["svg.hashsalt"] = "learn2compress"
-NAME = "accuracy_over_bytes"
+METADATA = {".png": None, ".svg": {"Date": None}}
 
 
-def _series(variants: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """One line per kind of file, by bytes."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in sorted(variants, key=lambda row: row["bytes"]):
-        whose = "students" if row["student"] else "teacher untrained"
-        found.setdefault(f"{whose} ({row['quantization']})", []).append(row)
-    return found
-
-
-def accuracy_over_bytes(report: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Draw top-1 of the baseline and of every variant over their bytes (log scale); write PNG and
-    SVG.
-    """
+def plot_accuracy_over_bytes(report: Json, folder: Path) -> None:
+    """Draw the baseline and every variant, with bytes on a log scale; write PNG and SVG."""
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     baseline = report["baseline"]
     for label, rows in _series(report["variants"]).items():
-        axes.plot(
-            [row["bytes"] for row in rows], [100 * row["top1"] for row in rows], "o-", label=label
-        )
-    axes.plot([baseline["bytes"]], [100 * baseline["top1"]], "s", label="teacher (float32)")
-    for row in [*report["variants"], baseline]:
-        label = f"{row['name']} {100 * row['top1']:.1f} %"
-        point = (row["bytes"], 100 * row["top1"])
-        axes.annotate(label, point, xytext=(8, -12), textcoords="offset points", fontsize=8)
-    axes.set(
-        xscale="log",
-        xlabel="bytes of the .tflite (log scale)",
-        ylabel="top-1 on held-out images (%)",
-    )
+        _draw(axes, rows, "o-", label)
+    _draw(axes, [baseline], "s", "teacher (float32)")
+    axes.set_xscale("log")
+    axes.set_xlabel("bytes of the .tflite (log scale)")
+    axes.set_ylabel("top-1 on held-out images (%)")
     axes.xaxis.set_major_formatter(EngFormatter("B"))
     axes.margins(x=0.25, y=0.25)
     axes.grid(alpha=0.3, which="both")
     axes.legend(loc="lower right")
-    paths = [folder / f"{NAME}.{suffix}" for suffix in ("png", "svg")]
-    for path in paths:
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    for name in PLOTS:
+        path = folder / name
+        figure.savefig(path, dpi=150, metadata=METADATA[path.suffix])
     plt.close(figure)
-    return paths
+
+
+def _series(variants: Sequence[Json]) -> dict[str, list[Json]]:
+    """The rows of each kind of file, sorted by bytes: each kind is a line."""
+    found: dict[str, list[Json]] = {}
+    for row in sorted(variants, key=lambda row: int(row["bytes"])):
+        network = "students" if row["student"] else "teacher untrained"
+        found.setdefault(f"{network} ({row['quantization']})", []).append(row)
+    return found
+
+
+def _draw(axes: Axes, rows: Sequence[Json], style: str, label: str) -> None:
+    points = [(row["bytes"], 100 * row["top1"]) for row in rows]
+    axes.plot(*zip(*points, strict=True), style, label=label)
+    for row, point in zip(rows, points, strict=True):
+        text = f"{row['name']} {point[1]:.1f} %"
+        axes.annotate(text, point, xytext=(8, -12), textcoords="offset points", fontsize=8)

@@ -1,63 +1,104 @@
-"""Which of the trained students are delivered, and whether each keeps the budget that it was asked
-for with.
-"""
+"""Chooses the students to deliver, and checks whether each file keeps its budget."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from workers.compression.values import Artifact, Chosen, Scorecard
+from workers.compression.student_values import Artifact, Budget, Chosen, Scorecard
 
 FIGURES: dict[str, Callable[[Scorecard], float]] = {
     "max_bytes": lambda card: card.bytes,
     "max_macs": lambda card: card.macs or 0,
-    "max_latency_ms": lambda card: card.latency_ms["p50"] if card.latency_ms else 0.0,
+    "max_latency_ms": lambda card: card.p50 or 0.0,
     "min_top1": lambda card: card.top1,
+    "min_top3": lambda card: card.top3,
+    "min_top5": lambda card: card.top5,
 }
-"""A file's figure for each kind of budget."""
+"""The figure of a file that each limit is about."""
+
+Files = list[Chosen]
+"""All files of one student."""
 
 
 def choose(artifacts: Sequence[Artifact], cards: Sequence[Scorecard]) -> list[Chosen]:
-    """One student per variant, with all its files: the smallest that keeps ``min_top1``, or the
-    most accurate.
+    """One student per variant with all of its files, in the order of ``artifacts``.
 
-    Files that are not delivered are removed.
+    Of several candidates that is the smallest that keeps its budget; if none does, the most
+    accurate one. The files of the others are removed, and the chosen files get the names of their
+    rows.
     """
-    students: dict[tuple[str, str], list[Chosen]] = {}
-    for artifact, card in zip(artifacts, cards, strict=True):
-        variant, name = (artifact.plan.variant, artifact.plan.name) if artifact.plan else ("", "")
-        students.setdefault((variant, name), []).append(
-            Chosen(artifact, card, _kept(artifact, card))
-        )
     chosen: list[Chosen] = []
-    for variant in dict.fromkeys(variant for variant, _ in students):
-        candidates = [files for (asked, _), files in students.items() if asked == variant]
+    for candidates in _by_variant(artifacts, cards):
         best = _best(candidates)
-        chosen += best
         for other in candidates:
             if other is not best:
-                for each in other:
-                    each.artifact.path.unlink()
+                _remove(other)
+        chosen += map(_rename, best)
     return chosen
 
 
-def _best(candidates: list[list[Chosen]]) -> list[Chosen]:
-    able = [files for files in candidates if all(each.kept is not False for each in files)]
-    if able:
-        return min(able, key=lambda files: files[0].card.bytes)
-    small = [
-        files
-        for files in candidates
-        if all(_small_enough(each.artifact, each.card) for each in files)
-    ]
-    return max(small or candidates, key=lambda files: min(each.card.top1 for each in files))
+def _by_variant(artifacts: Sequence[Artifact], cards: Sequence[Scorecard]) -> list[list[Files]]:
+    """The candidates of each variant; the quantized teacher is a variant of its own."""
+    variants: dict[str, dict[str, Files]] = defaultdict(lambda: defaultdict(list))
+    for artifact, card in zip(artifacts, cards, strict=True):
+        variant = candidate = artifact.name
+        if artifact.plan:
+            variant, candidate = artifact.plan.variant, artifact.plan.name
+        file = Chosen(artifact, card, _keeps_budget(artifact, card))
+        variants[variant][candidate].append(file)
+    return [list(candidates.values()) for candidates in variants.values()]
 
 
-def _kept(artifact: Artifact, card: Scorecard) -> bool | None:
-    """Whether the file keeps its budget; None where none was asked for."""
-    if artifact.plan is None or not artifact.plan.budget:
+def _best(candidates: list[Files]) -> Files:
+    if kept := list(filter(_keep_budget, candidates)):
+        return min(kept, key=lambda files: files[0].card.bytes)
+    # No candidate is accurate enough; the maximums may still be kept.
+    return max(list(filter(_keep_maximums, candidates)) or candidates, key=_lowest_top1)
+
+
+def _keep_budget(files: Files) -> bool:
+    return all(file.kept is not False for file in files)
+
+
+def _keep_maximums(files: Files) -> bool:
+    return all(map(_keeps_maximums, files))
+
+
+def _lowest_top1(files: Files) -> float:
+    return min(file.card.top1 for file in files)
+
+
+def _budget(artifact: Artifact) -> Budget:
+    return (artifact.plan and artifact.plan.budget) or {}
+
+
+def _keeps_budget(artifact: Artifact, card: Scorecard) -> bool | None:
+    """Whether the file keeps every limit; None without a budget."""
+    budget = _budget(artifact)
+    if not budget:
         return None
-    return _small_enough(artifact, card) and card.top1 >= artifact.plan.budget.get("min_top1", 0.0)
+    return all(is_kept(key, limit, card) for key, limit in budget.items())
 
 
-def _small_enough(artifact: Artifact, card: Scorecard) -> bool:
-    asked = artifact.plan.budget or {} if artifact.plan else {}
-    return all(FIGURES[key](card) <= most for key, most in asked.items() if key.startswith("max_"))
+def _keeps_maximums(file: Chosen) -> bool:
+    for key, limit in _budget(file.artifact).items():
+        if key.startswith("max_") and not is_kept(key, limit, file.card):
+            return False
+    return True
+
+
+def is_kept(key: str, limit: float, card: Scorecard) -> bool:
+    """Whether a file with this scorecard keeps one limit."""
+    figure = FIGURES[key](card)
+    return figure <= limit if key.startswith("max_") else figure >= limit
+
+
+def _remove(files: Files) -> None:
+    for file in files:
+        file.artifact.path.unlink()
+
+
+def _rename(file: Chosen) -> Chosen:
+    path = file.artifact.path.with_name(f"{file.artifact.name}.tflite")
+    file.artifact.path.rename(path)
+    return replace(file, artifact=replace(file.artifact, path=path))

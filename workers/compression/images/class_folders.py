@@ -1,6 +1,4 @@
-"""Which file of an archive is which class in which split, told from names alone, before any image
-is decoded.
-"""
+"""Finds the class and the split of each image in an archive by its path, before decoding it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,10 +14,15 @@ SPLIT_NAMES = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
     **dict.fromkeys(("test", "testing", "eval"), "test"),
 }
+MAX_CLASSES = 10_000
+NamedEntry = tuple[PurePosixPath, bool]
+"""A path, and whether it is a folder."""
 
 
 @dataclass(frozen=True)
 class Entry:
+    """An image file; ``split`` is "" where the archive has no splits."""
+
     path: PurePosixPath
     split: str
     label: int
@@ -27,9 +30,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Index:
-    """Which file is which class in which split, before any image is decoded. A split is "" where
-    none was given.
-    """
+    """The classes and image files of an archive; ``ignored`` counts its other files."""
 
     classes: tuple[str, ...]
     entries: dict[PurePosixPath, Entry]
@@ -38,113 +39,144 @@ class Index:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which leading folders are no class: a root that all files share, and train/, val/, test/
-    below it.
-    """
+    """How many leading folders all files share, and whether train/, val/, test/ follow them."""
 
     root: int
     has_splits: bool
 
     @classmethod
     def of(cls, files: list[PurePosixPath]) -> "Layout":
-        root = _common_root([file for file in files if len(file.parts) > 1])
-        splits = {
-            SPLIT_NAMES.get(file.parts[root].lower(), "")
-            for file in files
-            if len(file.parts) > root + 1
-        }
-        if not splits & {"train", ""} and any(len(file.parts) > root + 2 for file in files):
-            raise _no_folders(f"There is no train/ beside {'/ and '.join(sorted(splits))}/.")
-        return cls(root, "train" in splits and (len(splits) == 1 or len(splits - {""}) > 1))
+        """The layout of image files."""
+        root = _shared_folders(files)
+        splits = set()
+        for file in files:
+            if len(file.parts) > root + 1:
+                splits.add(SPLIT_NAMES.get(file.parts[root].lower(), ""))
+        has_classes_below = any(len(file.parts) > root + 2 for file in files)
+        if has_classes_below and not splits & {"train", ""}:
+            raise _no_class_folders(f"There is no train/ beside {'/ and '.join(sorted(splits))}/.")
+        has_splits = "train" in splits and (len(splits) == 1 or len(splits - {""}) > 1)
+        return cls(root, has_splits)
 
-    def place(self, name: PurePosixPath, is_folder: bool = False) -> tuple[str, str] | None:
-        """(split, class) of a file or folder; None where it lies in no class. The split is "" where
-        none is given.
-        """
+    def place(self, path: PurePosixPath, is_folder: bool = False) -> tuple[str, str] | None:
+        """(split, class) of a file or folder, None if it is in no class folder."""
         depth = self.root + self.has_splits
-        if len(name.parts) <= depth + (not is_folder):
+        if len(path.parts) <= depth + (not is_folder):
             return None
-        split = SPLIT_NAMES.get(name.parts[self.root].lower(), "") if self.has_splits else ""
-        return (split, name.parts[depth]) if split or not self.has_splits else None
+        if not self.has_splits:
+            return "", path.parts[depth]
+        split = SPLIT_NAMES.get(path.parts[self.root].lower())
+        if split is None:
+            return None
+        return split, path.parts[depth]
 
 
 def index(path: Path) -> Index:
-    """Read the names in the archive.
+    """Read the paths in the archive.
 
     Raises:
-        CompressionError: the archive errors, no_class_folders, one_class or empty_class.
+        CompressionError: what ``archives.members`` raises, no_class_folders, one_class,
+            empty_class, too_many_classes, or unsafe_archive for paths that cannot be printed.
     """
-    every = [(name, is_folder) for name, is_folder, _ in members(path)]
-    names = [(name, is_folder) for name, is_folder in every if not _is_litter(name)]
-    files = [name for name, is_folder in names if not is_folder and name.suffix.lower() in SUFFIXES]
-    if not files:
-        raise _no_folders(f"The archive holds no {', '.join(SUFFIXES)}.")
-    _check_names(files)
+    visible: list[NamedEntry] = []
+    files_in_all = 0
+    for name, is_folder, _ in members(path):
+        files_in_all += not is_folder
+        if not _is_hidden(name):
+            visible.append((name, is_folder))
+    files = _image_files(visible)
     layout = Layout.of(files)
-    places = {file: place for file in files if (place := layout.place(file))}
+    places: dict[PurePosixPath, tuple[str, str]] = {}
+    with_images: set[str] = set()
+    for file in files:
+        if place := layout.place(file):
+            places[file] = place
+            with_images.add(place[1])
     if not places:
-        raise _no_folders("The images lie in no class folders.")
-    classes = _sorted_classes({place[1] for each in names if (place := layout.place(*each))})
-    _check_classes(classes, {name for _, name in places.values()})
-    number = {name: i for i, name in enumerate(classes)}
-    entries = {file: Entry(file, split, number[name]) for file, (split, name) in places.items()}
-    return Index(classes, entries, sum(not is_folder for _, is_folder in every) - len(entries))
+        raise _no_class_folders("The images are not in class folders.")
+    classes = _classes(visible, layout)
+    _check_classes(classes, with_images)
+    label_of = dict(zip(classes, range(len(classes)), strict=True))
+    entries = {}
+    for file, (split, class_name) in places.items():
+        entries[file] = Entry(file, split, label_of[class_name])
+    return Index(classes, entries, files_in_all - len(entries))
 
 
-def _check_classes(classes: tuple[str, ...], filled: set[str]) -> None:
+def _image_files(visible: list[NamedEntry]) -> list[PurePosixPath]:
+    files = []
+    for name, is_folder in visible:
+        if not is_folder and name.suffix.lower() in SUFFIXES:
+            files.append(name)
+    if not files:
+        raise _no_class_folders(f"The archive has no {', '.join(SUFFIXES)}.")
+    _check_paths(files)
+    return files
+
+
+def _classes(visible: list[NamedEntry], layout: Layout) -> tuple[str, ...]:
+    """The sorted class folders, also those without images."""
+    names = set()
+    for name, is_folder in visible:
+        if place := layout.place(name, is_folder):
+            names.add(place[1])
+    return _sort(names)
+
+
+def _sort(names: Iterable[str]) -> tuple[str, ...]:
+    """In the order of the alphabet, or of numbers if all names are numbers."""
+    names = list(names)
+    if all(name.isdecimal() for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
+    return tuple(sorted(names))
+
+
+def _check_classes(classes: tuple[str, ...], with_images: set[str]) -> None:
     if len(classes) == 1:
-        hint = "A classifier needs two classes or more."
-        raise CompressionError(
-            "one_class", f"There is only one class folder, {classes[0]!r}.", hint
-        )
-    if empty := [name for name in classes if name not in filled]:
+        message = f"There is only one class folder, {classes[0]!r}."
+        raise CompressionError("one_class", message, "A classifier needs two classes or more.")
+    if len(classes) > MAX_CLASSES:
+        message = f"There are {len(classes):,} class folders."
+        hint = f"Give at most {MAX_CLASSES:,} classes, one folder each."
+        raise CompressionError("too_many_classes", message, hint)
+    if empty := sorted(set(classes) - with_images):
         message = f"Class folders without images: {', '.join(empty[:10])}."
-        hint = f"Fill these folders with {', '.join(SUFFIXES)}, or remove them."
+        hint = f"Put {', '.join(SUFFIXES)} files into these folders, or remove them."
         raise CompressionError("empty_class", message, hint)
 
 
-def _sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
-    names = list(names)
-    as_numbers = all(name.isdecimal() for name in names)
-    return tuple(sorted(names, key=lambda name: (int(name) if as_numbers else 0, name)))
-
-
-def _check_names(files: list[PurePosixPath]) -> None:
-    if len(set(files)) < len(files):
-        twice = next(name for name, count in Counter(files).items() if count > 1)
-        raise CompressionError(
-            "unsafe_archive", f"Two images are called {twice}.", "Give each a name of its own."
-        )
-    for file in files:
+def _check_paths(files: list[PurePosixPath]) -> None:
+    for file, count in Counter(files).items():
+        if count > 1:
+            message = f"Two images have the path {file}."
+            raise CompressionError("unsafe_archive", message, "Give each image a path of its own.")
         if not str(file).isprintable():
-            raise CompressionError(
-                "unsafe_archive",
-                f"{str(file)!a} is no printable name.",
-                "Rename the folder or file in plain characters.",
-            )
+            message = f"The path {str(file)!a} contains characters that cannot be printed."
+            hint = "Rename the folder or file."
+            raise CompressionError("unsafe_archive", message, hint)
 
 
-def _common_root(files: list[PurePosixPath]) -> int:
-    """How many leading folders all files share, short of the class folder itself; what lies above
-    that is a stray.
+def _shared_folders(files: list[PurePosixPath]) -> int:
+    """How many leading folders all files share, without the class folders and the splits.
+
+    An image beside the shared folders is in no class.
     """
-    parents = [file.parts[:-1] for file in files]
+    # A file beside all folders does not count.
+    parents = [file.parts[:-1] for file in files if len(file.parts) > 1]
     depth = 0
     while any(len(parts) > depth + 1 for parts in parents):
-        shared = {parts[depth] for parts in parents if len(parts) > depth}
-        if len(shared) > 1 or shared.pop().lower() in SPLIT_NAMES:
+        names = {parts[depth] for parts in parents if len(parts) > depth}
+        if len(names) > 1 or names.pop().lower() in SPLIT_NAMES:
             break
         depth += 1
     return depth
 
 
-def _is_litter(name: PurePosixPath) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+def _is_hidden(path: PurePosixPath) -> bool:
+    """Whether an operating system or a tool left the file there: .DS_Store, __MACOSX/, .git/."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def _no_folders(message: str) -> CompressionError:
-    return CompressionError(
-        "no_class_folders",
-        message,
-        "Put the images into one folder per class, with or without train/ and test/ above.",
-    )
+def _no_class_folders(message: str) -> CompressionError:
+    hint = "Put the images into one folder per class; train/ and test/ above them are optional."
+    return CompressionError("no_class_folders", message, hint)

@@ -1,123 +1,120 @@
-"""What a student costs before anything is trained: its network spoken in shapes alone."""
+"""What a student costs before it is trained, computed from the shapes of its network."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from workers.compression.students.families import network
-from workers.compression.values import Folded, Student, StudentPlan, Unit
+from workers.compression.graph import Activation, Node, Pads
+from workers.compression.student_values import ConvSpec, FoldedConvolution, Student, StudentPlan
+from workers.compression.students.families import build_network
 
 
 @dataclass(frozen=True)
-class Shape:
+class ShapeOnly:
     """A tensor of which only the shape is known: (batch, height, width, channels)."""
 
     shape: tuple[int, ...]
 
 
-class Counted:
-    """The vocabulary in shapes; keeps every unit and its kernel's shape, and counts
-    multiply-accumulates.
+class CostCounter:
+    """A NetworkBuilder that counts multiply-accumulates and collects the convolutions.
+
+    ``ranged`` holds the activation of every other operation whose output has a range of its own.
     """
 
     def __init__(self) -> None:
         self.kernels: dict[str, tuple[int, int, int, int]] = {}
-        self.units: dict[str, Unit] = {}
-        self.ranged: dict[str, str | None] = {}
+        self.convolutions: dict[str, ConvSpec] = {}
+        self.ranged: dict[str, Activation] = {}
         self.macs = 0
 
-    def unit(self, x: Shape, unit: Unit) -> Shape:
-        kernel = unit.kernel(x.shape[-1])
-        height, width = _spatial(x, unit.size, (unit.stride, unit.stride), unit.padding)
-        self.kernels[unit.name], self.units[unit.name] = kernel, unit
-        self.macs += height * width * math.prod(kernel)
-        return Shape((1, height, width, unit.filters))
+    @property
+    def parameters(self) -> int:
+        """Weights and biases in the file."""
+        weights = sum(map(math.prod, self.kernels.values()))
+        return weights + sum(spec.filters for spec in self.convolutions.values())
 
-    def add(self, x: Shape, y: Shape, name: str, activation: str | None = "relu") -> Shape:
+    @property
+    def has_depthwise(self) -> bool:
+        """Whether the network has depthwise convolutions."""
+        return any(spec.depthwise for spec in self.convolutions.values())
+
+    def conv(self, x: ShapeOnly, spec: ConvSpec) -> ShapeOnly:
+        kernel = spec.kernel_shape(x.shape[-1])
+        height, width = _output_size(x, spec.size, (spec.stride, spec.stride), spec.padding)
+        self.kernels[spec.name], self.convolutions[spec.name] = kernel, spec
+        self.macs += height * width * math.prod(kernel)
+        return ShapeOnly((1, height, width, spec.filters))
+
+    def add(
+        self, x: ShapeOnly, y: ShapeOnly, name: str, activation: Activation = "relu"
+    ) -> ShapeOnly:
         if x != y:
             raise ValueError(f"{name}: {x} and {y} cannot be added")
         self.ranged[name] = activation
         return x
 
-    def mean(self, x: Shape, name: str) -> Shape:
+    def mean(self, x: ShapeOnly, name: str) -> ShapeOnly:
         self.ranged[name] = None
-        return Shape((1, 1, 1, x.shape[-1]))
+        return ShapeOnly((1, 1, 1, x.shape[-1]))
 
-    def pool(
-        self,
-        x: Shape,
-        name: str,
-        kind: str,
-        size: tuple[int, int],
-        stride: tuple[int, int],
-        padding: str,
-    ) -> Shape:
-        if kind == "average":
-            self.ranged[name] = None
-        return Shape((1, *_spatial(x, size, stride, padding), x.shape[-1]))
+    def max_pool(self, x: ShapeOnly, window: Node) -> ShapeOnly:
+        height, width = _output_size(x, window.size, window.stride, window.padding)
+        return ShapeOnly((1, height, width, x.shape[-1]))
 
-    def pad(self, x: Shape, name: str, pads: tuple[tuple[int, int], tuple[int, int]]) -> Shape:
-        height, width = (side + sum(pad) for side, pad in zip(x.shape[1:3], pads, strict=True))
-        return Shape((1, height, width, x.shape[-1]))
+    def average_pool(self, x: ShapeOnly, window: Node) -> ShapeOnly:
+        self.ranged[window.name] = None
+        return self.max_pool(x, window)
 
-    def flat(self, x: Shape) -> Shape:
-        return Shape((1, x.shape[-1]))
+    def pad(self, x: ShapeOnly, name: str, pads: Pads) -> ShapeOnly:
+        rows, columns = pads
+        height, width = x.shape[1] + sum(rows), x.shape[2] + sum(columns)
+        return ShapeOnly((1, height, width, x.shape[-1]))
+
+    def flatten(self, x: ShapeOnly) -> ShapeOnly:
+        return ShapeOnly((1, x.shape[-1]))
 
 
-def counted(plan: StudentPlan) -> Counted:
-    """The plan's kernels and MACs."""
-    layers = Counted()
-    network(layers, Shape((1, *plan.input_shape)), plan)
-    return layers
+def count_costs(plan: StudentPlan) -> CostCounter:
+    """The costs of a student."""
+    counter = CostCounter()
+    build_network(counter, ShapeOnly((1, *plan.input_shape)), plan)
+    return counter
 
 
-def parameters(plan: StudentPlan) -> int:
-    """Weights and biases as they stand in the file."""
-    layers = counted(plan)
-    return sum(map(math.prod, layers.kernels.values())) + sum(
-        unit.filters for unit in layers.units.values()
-    )
+def random_student(plan: StudentPlan) -> Student:
+    """A student of random weights; its files have the bytes and the latency of a trained one's."""
+    counter, rng = count_costs(plan), np.random.default_rng(0)
+    convolutions = {}
+    for name, spec in counter.convolutions.items():
+        kernel = _random_array(rng, counter.kernels[name])
+        bias = _random_array(rng, (spec.filters,))
+        low, high = _random_range(rng, spec.activation)
+        convolutions[name] = FoldedConvolution(kernel, bias, low, high)
+    ranges = {}
+    for name, activation in counter.ranged.items():
+        ranges[name] = _random_range(rng, activation)
+    return Student(plan, convolutions, ranges, 0.0)
 
 
-def untrained(plan: StudentPlan) -> Student:
-    """A student of random constants: exported, it has the bytes and the latency that the trained
-    one will have.
-    """
-    layers, rng = counted(plan), np.random.default_rng(0)
-    convolutions = {
-        name: Folded(
-            _random(rng, layers.kernels[name]),
-            _random(rng, (unit.filters,)),
-            *_range(rng, unit.activation),
-        )
-        for name, unit in layers.units.items()
-    }
-    return Student(
-        plan, convolutions, {name: _range(rng, each) for name, each in layers.ranged.items()}, 0.0
-    )
-
-
-def _range(rng: np.random.Generator, activation: str | None) -> tuple[float, float]:
-    """As unlike any other tensor's as a trained one can be: equal zero points and scales are
-    written once.
-
-    What a ReLU gives begins at zero.
-    """
+def _random_range(rng: np.random.Generator, activation: Activation) -> tuple[float, float]:
+    """A range that no other tensor has; the output of a ReLU starts at zero."""
+    # Equal scales and zero points are written to a file only once, so equal ranges would make it
+    # smaller than a trained student's.
     low, high = rng.uniform(0.5, 1.5, 2)
     return 0.0 if activation else -float(low), float(high)
 
 
-def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _random_array(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.normal(size=shape).astype(np.float32)
 
 
-def _spatial(
-    x: Shape, size: tuple[int, int], stride: tuple[int, int], padding: str
+def _output_size(
+    x: ShapeOnly, size: tuple[int, int], stride: tuple[int, int], padding: str
 ) -> tuple[int, int]:
-    lost = (0, 0) if padding == "same" else (size[0] - 1, size[1] - 1)
-    height, width = (
-        -(-(side - less) // step)
-        for side, less, step in zip(x.shape[1:3], lost, stride, strict=True)
-    )
-    return height, width
+    """Height and width after a window of ``size`` moved over ``x``."""
+    height, width = x.shape[1:3]
+    if padding == "valid":
+        height, width = height - size[0] + 1, width - size[1] + 1
+    return math.ceil(height / stride[0]), math.ceil(width / stride[1])

@@ -1,197 +1,126 @@
-"""The student families: each network is written once over a vocabulary of layers, which trains or
-exports it.
+"""The student families: one function per family, written once for training, export and costs.
 
-Names of layers tell where they stand: layers of two students that have the same name and the same
-input may be one.
+A network is built by a NetworkBuilder, which gives every operation its meaning: trainable layers,
+constants for export, or only shapes. Operations of two students that have the same name and the
+same input may be shared in training, so a name says where in the network it stands.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from workers.compression.values import StudentPlan, Unit
+from workers.compression.graph import INPUT, Node
+from workers.compression.student_values import ConvSpec, StudentPlan
+from workers.compression.students import blocks
+from workers.compression.students.blocks import NetworkBuilder, T
 
-LARGEST_MAP = 48
-LEAST_STEM = 16
-MOST_BLOCKS = 3
-EXPANSION = 4
-
-
-class Vocabulary(Protocol):
-    """What a network is built from; tensors are (batch, height, width, channels)."""
-
-    def unit(self, x: Any, unit: Unit) -> Any:
-        """A convolution with what belongs to it."""
-
-    def add(self, x: Any, y: Any, name: str, activation: str | None = "relu") -> Any:
-        """Sum of two tensors and an activation."""
-
-    def mean(self, x: Any, name: str) -> Any:
-        """Mean over height and width, kept as (batch, 1, 1, channels)."""
-
-    def pool(
-        self,
-        x: Any,
-        name: str,
-        kind: str,
-        size: tuple[int, int],
-        stride: tuple[int, int],
-        padding: str,
-    ) -> Any:
-        """``max`` or ``average`` pooling."""
-
-    def pad(self, x: Any, name: str, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
-        """Zeros around height and width."""
-
-    def flat(self, x: Any) -> Any:
-        """Logits (batch, classes) from (batch, 1, 1, classes)."""
+MAX_BLOCKS_PER_STAGE = 3
 
 
-def network(layers: Vocabulary, images: Any, plan: StudentPlan) -> Any:
-    """Logits (batch, classes) of scaled images (batch, height, width, channels)."""
-    family = {"resnet": resnet, "mobilenet": mobilenet, "nasnet": nasnet, "teacher": teacher}[
-        plan.family
-    ]
-    return layers.flat(family(layers, images, plan))
+class Family(Protocol):
+    """A function that builds a student and returns its logits (batch, 1, 1, classes)."""
+
+    def __call__(self, builder: NetworkBuilder[T], x: T, plan: StudentPlan) -> T: ...
 
 
-def resnet(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
-    """CIFAR residual network (He et al. 2015, section 4.2) in three stages of w, 2w, 4w channels.
+def build_network(builder: NetworkBuilder[T], x: T, plan: StudentPlan) -> T:
+    """The logits (batch, classes) of the scaled input ``x`` (batch, *plan.input_shape)."""
+    return builder.flatten(FAMILIES[plan.family](builder, x, plan))
 
-    Shortcuts between stages are projections, and the stem has 16 channels or more. With two blocks
-    the first stage, which has most of the positions and few of the weights, is left out.
+
+def resnet(builder: NetworkBuilder[T], x: T, plan: StudentPlan) -> T:
+    """CIFAR's residual network (He et al. 2015, section 4.2): stages of w, 2w and 4w channels.
+
+    The shortcut into a new stage is a 1x1 convolution. With two blocks there is no first stage: it
+    has most of the MACs and few of the weights.
     """
-    x = _stem(layers, x, plan)
+    x = blocks.stem(builder, x, plan)
     for name, filters, stride in _blocks(plan, stages=3):
-        x = _residual(layers, x, name, filters, stride)
-    return _head(layers, x, plan)
+        x = blocks.residual(builder, x, name, filters, stride)
+    return blocks.head(builder, x, plan)
 
 
-def mobilenet(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
-    """Inverted residuals (Sandler et al. 2018, section 3) in four stages of w, 2w, 4w, 8w channels."""
-    x = _stem(layers, x, plan)
+def mobilenet(builder: NetworkBuilder[T], x: T, plan: StudentPlan) -> T:
+    """Inverted residuals (Sandler et al. 2018, section 3): stages of w, 2w, 4w and 8w channels."""
+    x = blocks.stem(builder, x, plan)
     for name, filters, stride in _blocks(plan, stages=4):
-        x = _inverted(layers, x, name, filters, stride)
-    return _head(layers, layers.unit(x, Unit("last", plan.width * 16, (1, 1))), plan)
+        x = blocks.inverted_residual(builder, x, name, filters, stride)
+    x = builder.conv(x, ConvSpec("last", plan.width * 16, (1, 1)))
+    return blocks.head(builder, x, plan)
 
 
-def nasnet(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
-    """Separable-convolution cells (Zoph et al. 2018, figure 4) in three stages of w, 2w, 4w
-    channels.
+def nasnet(builder: NetworkBuilder[T], x: T, plan: StudentPlan) -> T:
+    """Cells of separable convolutions (Zoph et al. 2018, figure 4): stages of w, 2w, 4w channels.
 
-    A cell sees the outputs of the two cells before it. Of the search's pairs it keeps those with
-    separable convolutions, and it adds where the original concatenates.
+    A cell reads the outputs of the two cells before it. It has those pairs of the original that are
+    separable convolutions, and adds where the original concatenates.
     """
-    x = before = _stem(layers, x, plan)
+    x = before = blocks.stem(builder, x, plan)
     for name, filters, stride in _blocks(plan, stages=3):
-        x, before = _cell(layers, x, before, name, filters, stride), x
-    return _head(layers, x, plan)
+        x, before = blocks.cell(builder, x, before, name, filters, stride), x
+    return blocks.head(builder, x, plan)
 
 
-def teacher(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
-    """The teacher's own graph, of each group of channels the first ``width`` percent."""
+def pruned(builder: NetworkBuilder[T], x: T, plan: StudentPlan) -> T:
+    """The teacher's own graph with the first ``plan.width`` percent of each group's channels."""
     assert plan.graph is not None
-    outputs = {"image": x}
+    outputs = {INPUT: x}
     for node in plan.graph.nodes:
         inputs = [outputs[name] for name in node.inputs]
-        outputs[node.name] = _node(layers, inputs, node, plan)
+        outputs[node.name] = _node(builder, inputs, node, plan)
     return outputs[plan.graph.nodes[-1].name]
 
 
+FAMILIES: dict[str, Family] = {
+    "resnet": resnet,
+    "mobilenet": mobilenet,
+    "nasnet": nasnet,
+    "pruned": pruned,
+}
+
+
 def _blocks(plan: StudentPlan, stages: int) -> Iterator[tuple[str, int, int]]:
-    """Name, channels and stride of each block.
+    """The name, channels and stride of each block.
 
-    The last stages get their first block first; further ones fill the stages from the first on, so
-    that a shallow student is the beginning of a deep one.
+    The last stages get their first block first. Further blocks fill up the stages from the first
+    one on, so that a shallow student equals the beginning of a deep one.
     """
-    counts = [int(stages - stage <= plan.depth) for stage in range(stages)]
+    last_stages = min(stages, plan.depth)
+    counts = [0] * (stages - last_stages) + [1] * last_stages
     for stage in range(stages):
-        counts[stage] += min(MOST_BLOCKS - 1, plan.depth - sum(counts))
+        counts[stage] += min(MAX_BLOCKS_PER_STAGE - 1, plan.depth - sum(counts))
         for block in range(counts[stage]):
-            yield (
-                f"stage{stage}_block{block}",
-                plan.width * 2**stage,
-                2 if stage and not block else 1,
-            )
+            starts_stage = stage > 0 and block == 0
+            yield f"stage{stage}_block{block}", plan.width * 2**stage, 2 if starts_stage else 1
 
 
-def _node(layers: Vocabulary, inputs: list[Any], node: Any, plan: StudentPlan) -> Any:
-    x, norm = inputs[0], node.group is not None
+def _node(builder: NetworkBuilder[T], inputs: list[T], node: Node, plan: StudentPlan) -> T:
+    x = inputs[0]
     if node.kind in ("conv", "depthwise"):
-        filters = plan.channels(node.channels) if norm else node.channels
-        unit = Unit(
-            node.name, filters, node.size, node.stride[0], node.activation, norm, node.padding
-        )
-        return layers.unit(x, replace(unit, depthwise=node.kind == "depthwise"))
+        return builder.conv(x, _conv_spec(node, plan))
     if node.kind == "add":
-        return layers.add(x, inputs[1], node.name, node.activation)
+        return builder.add(x, inputs[1], node.name, node.activation)
     if node.kind == "mean":
-        return layers.mean(x, node.name)
+        return builder.mean(x, node.name)
     if node.kind == "pad":
-        return layers.pad(x, node.name, node.pads)
-    return layers.pool(
-        x, node.name, node.kind.removesuffix("_pool"), node.size, node.stride, node.padding
+        return builder.pad(x, node.name, node.pads)
+    if node.kind == "max_pool":
+        return builder.max_pool(x, node)
+    return builder.average_pool(x, node)
+
+
+def _conv_spec(node: Node, plan: StudentPlan) -> ConvSpec:
+    # Without a group: the scaling or the logits, which keep all channels and are not normalized.
+    is_whole = node.group is None
+    filters = node.channels
+    if not is_whole:
+        filters = plan.channels(filters)
+    return ConvSpec(
+        node.name,
+        filters,
+        node.size,
+        node.stride[0],
+        node.activation,
+        norm=not is_whole,
+        padding=node.padding,
+        depthwise=node.kind == "depthwise",
     )
-
-
-def _stem(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
-    """Strided for inputs over 48 pixels, twice over 96; alike in all students of up to 16 channels,
-    which share it.
-    """
-    side, filters = max(plan.input_shape[:2]), max(LEAST_STEM, plan.width)
-    x = layers.unit(x, Unit("stem", filters, stride=2 if side > LARGEST_MAP else 1))
-    return layers.unit(x, Unit("stem_2", filters, stride=2)) if side > 2 * LARGEST_MAP else x
-
-
-def _head(layers: Vocabulary, x: Any, plan: StudentPlan) -> Any:
-    return layers.unit(
-        layers.mean(x, "pool"), Unit("logits", plan.classes, (1, 1), activation=None, norm=False)
-    )
-
-
-def _residual(layers: Vocabulary, x: Any, name: str, filters: int, stride: int) -> Any:
-    y = layers.unit(x, Unit(f"{name}_a", filters, stride=stride))
-    y = layers.unit(y, Unit(f"{name}_b", filters, activation=None))
-    straight = stride == 1 and x.shape[-1] == filters
-    shortcut = (
-        x
-        if straight
-        else layers.unit(x, Unit(f"{name}_skip", filters, (1, 1), stride, activation=None))
-    )
-    return layers.add(shortcut, y, f"{name}_sum")
-
-
-def _inverted(layers: Vocabulary, x: Any, name: str, filters: int, stride: int) -> Any:
-    y = layers.unit(x, Unit(f"{name}_expand", x.shape[-1] * EXPANSION, (1, 1)))
-    y = layers.unit(y, Unit(f"{name}_depthwise", y.shape[-1], stride=stride, depthwise=True))
-    y = layers.unit(y, Unit(f"{name}_project", filters, (1, 1), activation=None))
-    return layers.add(x, y, f"{name}_sum", activation=None) if y.shape == x.shape else y
-
-
-def _cell(layers: Vocabulary, x: Any, before: Any, name: str, filters: int, stride: int) -> Any:
-    """Separable 3x3 and 5x5 convolutions of ``x`` and a 3x3 of ``before``, added; ``x`` too unless
-    strided.
-    """
-    here = layers.unit(x, Unit(f"{name}_here", filters, (1, 1)))
-    shrink = max(
-        -(-large // small) for large, small in zip(before.shape[1:3], x.shape[1:3], strict=True)
-    )
-    before = layers.unit(before, Unit(f"{name}_before", filters, (1, 1), shrink))
-    y = layers.add(
-        _separable(layers, here, f"{name}_here3", 3, stride),
-        _separable(layers, here, f"{name}_here5", 5, stride),
-        f"{name}_sum_here",
-        activation=None,
-    )
-    y = layers.add(
-        y, _separable(layers, before, f"{name}_before3", 3, stride), f"{name}_sum_before"
-    )
-    return y if stride > 1 else layers.add(here, y, f"{name}_sum")
-
-
-def _separable(layers: Vocabulary, x: Any, name: str, size: int, stride: int) -> Any:
-    filters, sides = x.shape[-1], (size, size)
-    x = layers.unit(
-        x, Unit(f"{name}_depthwise", filters, sides, stride, activation=None, depthwise=True)
-    )
-    return layers.unit(x, Unit(f"{name}_point", filters, (1, 1), activation=None))

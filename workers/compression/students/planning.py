@@ -1,188 +1,150 @@
-"""Which students are trained: the largest that keep the budgets asked for, or three spread over the
-useful range.
-"""
+"""Chooses the students to train: the largest that keep their budgets, or three default sizes."""
 
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from workers.compression.errors import CompressionError
 from workers.compression.recipe import Recipe
-from workers.compression.students import costs
-from workers.compression.values import Size, StudentPlan
+from workers.compression.student_values import Budget, FileCosts, StudentPlan
+from workers.compression.students.costs import count_costs
+from workers.compression.students.ladders import SIZE_NAMES, all_sizes, spread
+from workers.compression.values import Json
 
-LADDERS: dict[str, list[tuple[int, int]]] = {
-    "resnet": [
-        *((w, 2) for w in range(2, 17)),
-        *((16, d) for d in range(3, 10)),
-        *((w, 9) for w in range(18, 65, 2)),
-    ],
-    "nasnet": [
-        *((w, 3) for w in range(2, 17)),
-        *((16, d) for d in range(4, 7)),
-        *((w, 6) for w in range(18, 97, 2)),
-    ],
-    "mobilenet": [
-        *((w, 3) for w in range(2, 9)),
-        *((8, d) for d in range(4, 13)),
-        *((w, 12) for w in range(9, 49)),
-    ],
-    "teacher": [(percent, 1) for percent in range(4, 101)],
-}
-"""Widths and depths of each family, from small to large; in blocks, or in percent of the teacher's
-channels.
-"""
-
-SPREAD = {"large": 1.0, "medium": 0.32, "small": 0.075}
 LATENCY_HEADROOM = 0.85
-BUDGETS: dict[str, tuple[tuple[type, ...], float]] = {
-    "max_bytes": ((int,), 2**53),
-    "max_macs": ((int,), 2**53),
-    "max_latency_ms": ((int, float), 1e6),
-    "min_top1": ((int, float), 1),
-}
-"""What a variant may be asked for by: the types of each, and the most, as in JobSpec."""
+"""A planned student has at most this share of a latency budget, because latency varies by run."""
 
-CANDIDATE = "."
-
-Measure = Callable[[StudentPlan, bool], Size]
-Settled = Mapping[str, tuple[int, int]]
+Measure = Callable[[StudentPlan, bool], FileCosts]
+"""The costs of the files that a plan leads to; the latency only if the flag is set."""
+Sizes = Mapping[str, tuple[int, int]]
+"""The (width, depth) of students by name."""
 
 
-def plan(
+def plan_students(
     recipe: Recipe,
-    budgets: Sequence[Mapping[str, Any]] | None,
-    classes: int,
-    graph: Any,
+    variants: Sequence[Json] | None,
+    template: StudentPlan,
     measure: Measure,
-    settled: Settled | None = None,
+    resumed_students: Sizes | None = None,
 ) -> tuple[StudentPlan, ...]:
-    """The students, largest first.
+    """The students to train, the largest first.
 
-    ``budgets`` are the variants of a JobSpec, ``graph`` the teacher's (family ``teacher``),
-    ``measure`` tells the size of the files of a plan before it is trained, their latency only if
-    asked. A variant that must reach a top-1 gets three candidates, the largest that its other
-    budgets and the recipe allow and two below; the pipeline picks one once they are trained.
-    ``settled`` has the width and depth of every student where a training has begun.
+    ``variants`` are those of the spec. A variant with a minimal accuracy gets three candidates: the
+    largest student within its other limits, and two smaller ones; the pipeline chooses one after
+    the training. ``template`` has what all plans share: family, input, classes and graph.
+    ``resumed_students`` are the sizes of a training that is continued.
 
     Raises:
-        CompressionError: budget_unreachable, where not even the smallest student keeps a budget.
+        CompressionError: budget_unreachable, if even the smallest student exceeds a limit.
     """
-    blank = StudentPlan("", "", recipe.family, 0, 0, recipe.input_shape, classes, graph=graph)
-    asked = {
-        budget["name"]: {key: budget[key] for key in BUDGETS if budget.get(key)}
-        for budget in budgets or ()
-    }
-    if settled:
-        plans = [_settled(blank, name, rung, asked) for name, rung in settled.items()]
+    budgets = {variant["name"]: _limits(variant) for variant in variants or ()}
+    if resumed_students:
+        plans = _resume(template, resumed_students, budgets)
     elif recipe.students:
-        plans = [
-            replace(blank, name=name, variant=name, width=w, depth=d)
-            for name, w, d in recipe.students
-        ]
-    elif asked:
-        plans = [
-            each
-            for name, budget in asked.items()
-            for each in _within(blank, name, budget, recipe, measure)
-        ]
+        plans = _with_sizes(template, recipe)
+    elif budgets:
+        plans = []
+        for name, budget in budgets.items():
+            variant = replace(template, name=name, variant=name, budget=budget)
+            plans += _plan_variant(variant, recipe, measure)
     else:
-        spread = _spread(blank, recipe.parameters, list(SPREAD))
-        plans = [replace(each, variant=each.name) for each in spread]
-    return tuple(sorted(plans, key=lambda each: (each.width, each.depth), reverse=True))
+        plans = []
+        for plan in spread(template, recipe.parameters, SIZE_NAMES):
+            plans.append(replace(plan, variant=plan.name))
+    return tuple(sorted(plans, key=lambda plan: (plan.width, plan.depth), reverse=True))
 
 
-def _settled(
-    blank: StudentPlan, name: str, rung: tuple[int, int], asked: Mapping[str, Any]
-) -> StudentPlan:
-    variant = name.split(CANDIDATE)[0]
-    return replace(
-        blank, name=name, variant=variant, width=rung[0], depth=rung[1], budget=asked.get(variant)
-    )
+def plan_template(recipe: Recipe, classes: int, teacher: StudentPlan | None) -> StudentPlan:
+    """A plan without name and size; ``teacher`` has the graph for family ``pruned``."""
+    graph = teacher.graph if teacher else None
+    return StudentPlan("", "", recipe.family, 0, 0, recipe.input_shape, classes, graph=graph)
 
 
-def _rungs(blank: StudentPlan) -> list[StudentPlan]:
-    return [replace(blank, width=width, depth=depth) for width, depth in LADDERS[blank.family]]
+def _limits(variant: Json) -> Budget:
+    return {key: limit for key, limit in variant.items() if key != "name" and limit is not None}
 
 
-def _spread(blank: StudentPlan, parameters: float, names: Sequence[str]) -> list[StudentPlan]:
-    """Distinct rungs with about ``parameters`` weights, a third and a thirteenth of them."""
-    rungs = _rungs(blank)
-    counts = [costs.parameters(rung) for rung in rungs]
-    found: list[StudentPlan] = []
-    limit = len(rungs)
-    for name, share in zip(names, SPREAD.values(), strict=True):
-        wanted = parameters * share
-        index = min(range(limit), key=lambda i: abs(math.log(counts[i] / wanted)), default=None)
-        if index is None:
-            break
-        found.append(replace(rungs[index], name=name))
-        limit = index
-    return found
-
-
-def _within(
-    blank: StudentPlan, name: str, budget: Mapping[str, float], recipe: Recipe, measure: Measure
+def _resume(
+    template: StudentPlan, sizes: Sizes, budgets: Mapping[str, Budget]
 ) -> list[StudentPlan]:
-    """The largest student that keeps the budget, up to the teacher's size unless there is none so
-    small.
+    plans = []
+    for name, (width, depth) in sizes.items():
+        variant = _variant_of(name)
+        budget = budgets.get(variant)
+        plans.append(
+            replace(template, name=name, variant=variant, width=width, depth=depth, budget=budget)
+        )
+    return plans
 
-    With ``min_top1`` two smaller ones too; where that stands alone, the largest has no more weights
-    than the recipe wants.
+
+def _with_sizes(template: StudentPlan, recipe: Recipe) -> list[StudentPlan]:
+    plans = []
+    for name, width, depth in recipe.students:
+        plans.append(replace(template, name=name, variant=name, width=width, depth=depth))
+    return plans
+
+
+def _variant_of(candidate: str) -> str:
+    return candidate.split(".")[0]
+
+
+def _plan_variant(variant: StudentPlan, recipe: Recipe, measure: Measure) -> list[StudentPlan]:
+    """The largest student within the budget, or three candidates for a minimal accuracy.
+
+    Never larger than the teacher, unless even the smallest is. If the budget has no maximum, the
+    largest candidate has at most ``recipe.parameters`` weights.
     """
-    first, *further = _rungs(replace(blank, name=name, variant=name, budget=budget))
-    if exceeded := _exceeded(first, budget, measure):
-        raise _unreachable(name, budget, exceeded)
-    further = [rung for rung in further if costs.parameters(rung) <= recipe.teacher_parameters]
-    count = bisect_right(further, False, key=lambda rung: _too_large(rung, budget, measure))
-    largest = [first, *further][count]
-    if "min_top1" not in budget:
+    budget = variant.budget or {}
+    smallest, *larger = all_sizes(variant)
+    if exceeded := _exceeded(smallest, budget, measure):
+        raise _unreachable(variant.name, budget, exceeded)
+    limit = recipe.teacher_parameters
+    larger = [size for size in larger if count_costs(size).parameters <= limit]
+    # The sizes are in order, so those that are too large come after all others.
+    kept = bisect_right(larger, False, key=lambda size: _is_too_large(size, budget, measure))
+    largest = [smallest, *larger][kept]
+    minimums = sum(key.startswith("min_") for key in budget)
+    if not minimums:
         return [largest]
-    parameters = costs.parameters(largest)
-    if set(budget) == {"min_top1"}:
+    parameters = count_costs(largest).parameters
+    if minimums == len(budget):
         parameters = min(parameters, recipe.parameters)
-    candidates = [name, f"{name}{CANDIDATE}2", f"{name}{CANDIDATE}3"]
-    return _spread(replace(largest, width=0, depth=0), parameters, candidates)
+    # No variant's name contains a dot.
+    names = (variant.name, f"{variant.name}.2", f"{variant.name}.3")
+    return spread(variant, parameters, names)
 
 
-def _too_large(rung: StudentPlan, budget: Mapping[str, float], measure: Measure) -> bool:
-    """Nothing is exported where the MACs already tell."""
-    return costs.counted(rung).macs > budget.get("max_macs", math.inf) or bool(
-        _exceeded(rung, budget, measure)
-    )
+def _is_too_large(size: StudentPlan, budget: Budget, measure: Measure) -> bool:
+    # An export takes a second, but MACs are known without one.
+    if count_costs(size).macs > budget.get("max_macs", math.inf):
+        return True
+    return bool(_exceeded(size, budget, measure))
 
 
-def _exceeded(rung: StudentPlan, budget: Mapping[str, float], measure: Measure) -> dict[str, float]:
-    """The figure of each budget that the student does not keep; latency with headroom, since it
-    varies by run.
-    """
-    figures: dict[str, float] = {"max_macs": costs.counted(rung).macs}
-    if {"max_bytes", "max_latency_ms"} & set(budget):
-        size = measure(rung, "max_latency_ms" in budget)
-        figures |= {
-            "max_bytes": size.bytes,
-            "max_latency_ms": (size.latency_ms or 0.0) / LATENCY_HEADROOM,
-        }
+def _exceeded(size: StudentPlan, budget: Budget, measure: Measure) -> dict[str, float]:
+    """The student's figure for each maximum that it exceeds."""
+    figures: dict[str, float] = {"max_macs": count_costs(size).macs}
+    if "max_bytes" in budget or "max_latency_ms" in budget:
+        costs = measure(size, "max_latency_ms" in budget)
+        figures["max_bytes"] = costs.bytes
+        figures["max_latency_ms"] = (costs.latency_ms or 0.0) / LATENCY_HEADROOM
     return {key: figure for key, figure in figures.items() if figure > budget.get(key, math.inf)}
 
 
-def _unreachable(
-    name: str, budget: Mapping[str, float], least: Mapping[str, float]
-) -> CompressionError:
-    parts = [
-        f"{key} {budget[key]:,}, but the smallest student needs {_rounded(least[key])}"
-        for key in least
-    ]
-    asks = " and ".join(f"{key} of at least {_rounded(figure)}" for key, figure in least.items())
-    return CompressionError(
-        "budget_unreachable",
-        f"No student keeps the budget of {name!r}: {'; '.join(parts)}.",
-        f"Ask for {asks}, or for another family.",
-    )
+def _unreachable(name: str, budget: Budget, least: Mapping[str, float]) -> CompressionError:
+    exceeded, needed = [], []
+    for key, figure in least.items():
+        text = _round_up(figure)
+        exceeded.append(f"{key} is {budget[key]:,}, but the smallest student needs {text}")
+        needed.append(f"{key} of at least {text}")
+    message = f"No student keeps the budget of {name!r}: {'; '.join(exceeded)}."
+    hint = f"Choose {' and '.join(needed)}, or another family."
+    return CompressionError("budget_unreachable", message, hint)
 
 
-def _rounded(figure: float) -> str:
-    """Up, so that it may be asked for: whole bytes and MACs, thousandths of a millisecond."""
-    return f"{figure:,}" if isinstance(figure, int) else f"{math.ceil(figure * 1000) / 1000:,}"
+def _round_up(figure: float) -> str:
+    """Whole bytes and MACs, thousandths of a millisecond; a budget of this figure can be kept."""
+    if isinstance(figure, int):
+        return f"{figure:,}"
+    return f"{math.ceil(figure * 1000) / 1000:,}"

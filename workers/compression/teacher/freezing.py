@@ -1,171 +1,114 @@
-"""Run as a process: one loader opens the teacher and leaves it frozen, the same way whatever file
-it came from.
+"""A process that opens a teacher with one loader and writes it as a frozen graph.
 
     python -m workers.compression.teacher.freezing LOADER PATH OUT
 
-writes OUT/graph.pb (the inference graph, weights as constants), OUT/teacher.tflite (float32; absent
-when the converter refuses) and OUT/teacher.json. LOADER is ``keras``, ``tf_keras`` or
-``saved_model``; each gets its own process, since Keras 3 and Keras 2 each open files that the other
-cannot.
+LOADER is ``keras``, ``tf_keras`` or ``saved_model``. Each runs in a process of its own, because
+Keras 3 and Keras 2 each open files that the other cannot, and some files end the process.
+
+Writes OUT/graph.pb (the inference graph with its weights as constants), OUT/teacher.json and
+OUT/teacher.tflite (float32; missing where the converter refuses). After an error it writes
+OUT/error.json instead and ends with status REFUSED.
 """
 
 import json
 import math
 import signal
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from workers.compression import parent_death
-from workers.compression.errors import CompressionError, foreseen
+from workers.compression.errors import CompressionError, as_compression_error
+from workers.compression.teacher.loaders import (
+    EXPORT_AGAIN,
+    LOADERS,
+    OpenedModel,
+    graph_nodes,
+    operation_names,
+)
 from workers.compression.teacher.safety import check_operations
+from workers.compression.teacher.signature import unsupported_input
+from workers.compression.values import Json
+from workers.compression.work_folder import DONE, REFUSED
 
-REFUSED = 2
-FALLBACK_SIZE = 224
-PATIENCE_SECONDS = 1800
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from tensorflow.core.framework import graph_pb2
+    from tensorflow.types.experimental import GenericFunction
+
+GRAPH, DESCRIPTION, TFLITE, ERROR = "graph.pb", "teacher.json", "teacher.tflite", "error.json"
+TIMEOUT_SECONDS = 1800
 
 
 def main(loader: str, path: Path, out: Path) -> int:
+    """Freeze the model at ``path``; return the exit status."""
     try:
-        function, input_spec, about = {
-            "keras": _keras,
-            "tf_keras": _tf_keras,
-            "saved_model": _saved_model,
-        }[loader](path)
-        _freeze(function, input_spec, out, about)
+        freeze(LOADERS[loader](path), out)
     except Exception as error:
-        told = foreseen(error) or CompressionError(
-            "model_not_loadable", f"{type(error).__name__}: {error}"[:500]
-        )
-        (out / "error.json").write_text(
-            json.dumps({"code": told.code, "message": told.message, "hint": told.hint})
-        )
+        refusal = as_compression_error(error)
+        if refusal is None:
+            message = f"{type(error).__name__}: {error}"[:500]
+            refusal = CompressionError("model_not_loadable", message, EXPORT_AGAIN)
+        fields = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
+        (out / ERROR).write_text(json.dumps(fields))
         return REFUSED
-    return 0
+    return DONE
 
 
-def _keras(path: Path) -> tuple[Any, Any, dict[str, Any]]:
-    import keras
+def freeze(model: OpenedModel, out: Path) -> None:
+    """Write graph, description and .tflite of ``model`` into the folder ``out``.
 
-    return _from_model(keras.saving.load_model(path, compile=False, safe_mode=True))
-
-
-def _tf_keras(path: Path) -> tuple[Any, Any, dict[str, Any]]:
-    import tf_keras
-
-    return _from_model(tf_keras.models.load_model(path, compile=False))
-
-
-def _from_model(model: Any) -> tuple[Any, Any, dict[str, Any]]:
-    import tensorflow as tf
-
-    _check_single(len(model.inputs), len(model.outputs))
-    tensor = model.inputs[0]
-    dtype = tf.as_dtype(str(getattr(tensor.dtype, "name", tensor.dtype)))
-    spec = tf.TensorSpec(_filled(tuple(tensor.shape)), dtype, name="image")
-    about = {"parameters": int(model.count_params()), "size_assumed": None in tensor.shape[1:3]}
-    return tf.function(lambda image: model(image, training=False)), spec, about
-
-
-def _saved_model(path: Path) -> tuple[Any, Any, dict[str, Any]]:
-    import tensorflow as tf
-    import tf_keras  # noqa: F401  (registers the Keras 2 objects without which most SavedModels do not load)
-
-    _check_operations(path / "saved_model.pb")
-    loaded = tf.saved_model.load(path)
-    if not loaded.signatures:
-        raise CompressionError("model_not_loadable", "The SavedModel has no serving signature.")
-    signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()))
-    inputs = signature.structured_input_signature[1]
-    _check_single(len(inputs), len(signature.structured_outputs))
-    name, tensor = next(iter(inputs.items()))
-    spec = tf.TensorSpec(_filled(tuple(tensor.shape)), tensor.dtype, name="image")
-    output = next(iter(signature.structured_outputs))
-    parameters = sum(int(tf.size(variable)) for variable in getattr(loaded, "variables", ()))
-    parameters = parameters or sum(int(tf.size(v)) for v in signature.variables)
-    about = {"parameters": parameters, "size_assumed": None in tuple(tensor.shape)[1:3]}
-    function = tf.function(lambda image: signature(**{name: image})[output])
-    function.kept = loaded
-    return function, spec, about
-
-
-def _check_single(inputs: int, outputs: int) -> None:
-    if inputs != 1:
-        raise CompressionError("several_inputs", f"The model takes {inputs} inputs.")
-    if outputs != 1:
-        raise CompressionError("several_outputs", f"The model returns {outputs} outputs.")
-
-
-def _filled(shape: tuple[int | None, ...]) -> list[int | None]:
-    """Batch left open; an unknown height or width becomes FALLBACK_SIZE pixels."""
-    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)):
-        raise CompressionError(
-            "unsupported_input",
-            f"The model takes {shape}, not images (N, height, width, 1 or 3) or (N, height, width).",
-        )
-    return [None, *(size or FALLBACK_SIZE for size in shape[1:3]), *shape[3:]]
-
-
-def _check_operations(path: Path) -> None:
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    for meta in saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs:
-        check_operations(_operations(meta.graph_def), saver=True)
-
-
-def _operations(graph: Any) -> Iterator[str]:
-    return (node.op for node in _nodes(graph))
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
-        yield from nodes
-
-
-def _freeze(function: Any, spec: Any, out: Path, about: dict[str, Any]) -> None:
+    Raises:
+        CompressionError: unsupported_input or unsafe_operation.
+    """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+    spec = model.input
     if not spec.dtype.is_floating and spec.dtype not in (tf.uint8, tf.int32):
-        raise CompressionError(
-            "unsupported_input", f"The model takes {spec.dtype.name}, not images."
-        )
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(spec))
+        raise unsupported_input(f"The model takes {spec.dtype.name}, not images.")
+    frozen = convert_variables_to_constants_v2(model.function.get_concrete_function(spec))
     output = frozen.outputs[0]
     if output.shape.rank != 2 or output.shape[1] is None:
-        raise CompressionError(
-            "unsupported_input",
-            f"The model returns {output.shape}, not one score per class (N, classes).",
-        )
-    definition = frozen.graph.as_graph_def()
-    check_operations(_operations(definition))
-    batch = _batch(frozen, spec)
-    about["parameters"] = about["parameters"] or _constants(definition)
-    (out / "graph.pb").write_bytes(definition.SerializeToString())
-    about |= {
-        "input": {
-            "name": frozen.inputs[0].name,
-            "shape": [batch, *spec.shape[1:]],
-            "dtype": spec.dtype.name,
-        },
-        "output": {"name": output.name, "shape": list(output.shape), "dtype": output.dtype.name},
+        expected = "one score per class (N, classes)"
+        raise unsupported_input(f"The model returns {output.shape}, not {expected}.")
+    graph = frozen.graph.as_graph_def()
+    check_operations(operation_names(graph))
+    input_shape = [_batch_size(frozen, spec), *spec.shape[1:]]
+    description: Json = {
+        "parameters": model.parameters or _count_constants(graph),
+        "size_assumed": model.size_assumed,
+        "input": _describe(frozen.inputs[0].name, input_shape, spec.dtype.name),
+        "output": _describe(output.name, list(output.shape), output.dtype.name),
     }
-    single = tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name="image")
+    (out / GRAPH).write_bytes(graph.SerializeToString())
+    if refusal := _convert(model.function, spec, out / TFLITE):
+        description["not_converted"] = refusal
+    (out / DESCRIPTION).write_text(json.dumps(description))
+
+
+def _describe(name: str, shape: list[int | None], dtype: str) -> Json:
+    return {"name": name, "shape": shape, "dtype": dtype}
+
+
+def _convert(function: "GenericFunction", spec: "tf.TensorSpec", path: Path) -> str:
+    """Write the float32 .tflite; return why the converter refused, or an empty string."""
+    import tensorflow as tf
+
+    one_image = tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name="image")
+    concrete = function.get_concrete_function(one_image)
     try:
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [function.get_concrete_function(single)]
-        )
-        (out / "teacher.tflite").write_bytes(converter.convert())
+        path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
     except Exception as error:
-        about["not_converted"] = f"{type(error).__name__}: {error}"[:300]
-    (out / "teacher.json").write_text(json.dumps(about))
+        return f"{type(error).__name__}: {error}"[:300]
+    return ""
 
 
-def _batch(frozen: Any, spec: Any) -> int | None:
-    """None where it takes any, 1 where one image alone has an answer: graphs of other frameworks
-    may fix the batch.
+def _batch_size(frozen: "GenericFunction", spec: "tf.TensorSpec") -> int | None:
+    """None where the graph takes any number of images, 1 where it takes only one at a time.
+
+    Converters from other frameworks fix the batch inside the graph, whatever its input says.
     """
     import tensorflow as tf
 
@@ -174,24 +117,27 @@ def _batch(frozen: Any, spec: Any) -> int | None:
             (answers,) = frozen(tf.zeros([images, *spec.shape[1:]], spec.dtype))
             if answers.shape[0] == images:
                 return batch
-    size = "x".join(str(side) for side in spec.shape[1:])
-    raise CompressionError("unsupported_input", f"The model has no answer for one image of {size}.")
+    size = "x".join(map(str, spec.shape[1:]))
+    raise unsupported_input(f"The model returns no scores for one image of {size}.")
 
 
-def _constants(graph: Any) -> int:
-    """Weights of a model that was frozen before it was uploaded: it has no variables."""
+def _count_constants(graph: "graph_pb2.GraphDef") -> int:
+    """The weights of a model that was frozen before its upload, which has no variables."""
     import tensorflow as tf
 
-    values = (node.attr["value"].tensor for node in _nodes(graph) if node.op == "Const")
-    sizes = (
-        math.prod(side.size for side in each.tensor_shape.dim)
-        for each in values
-        if tf.as_dtype(each.dtype).is_floating
-    )
-    return sum(size for size in sizes if size > 1)
+    total = 0
+    for node in graph_nodes(graph):
+        if node.op != "Const":
+            continue
+        tensor = node.attr["value"].tensor
+        size = math.prod(side.size for side in tensor.tensor_shape.dim)
+        # Single numbers are arithmetic, not weights.
+        if tf.as_dtype(tensor.dtype).is_floating and size > 1:
+            total += size
+    return total
 
 
 if __name__ == "__main__":
     parent_death.signal_at_parents_death()
-    signal.alarm(PATIENCE_SECONDS)
+    signal.alarm(TIMEOUT_SECONDS)
     sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))

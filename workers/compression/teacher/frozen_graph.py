@@ -1,29 +1,40 @@
-"""The graph that freezing.py left, as a function."""
+"""Runs the graph that freezing.py wrote."""
 
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from workers.compression.values import Json
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+GraphFunction = Callable[["tf.Tensor"], "tf.Tensor"]
+"""From scaled examples (N, *input_shape) to raw outputs (N, outputs)."""
 
 
-def opened(folder: Path, about: dict[str, Any]) -> Callable[[Any], Any]:
-    """Scaled images (N, height, width, channels) to raw outputs (N, outputs), both tensors;
-    ``about`` is teacher.json.
+def open_graph(folder: Path, description: Json) -> GraphFunction:
+    """The graph in ``folder`` as a function.
 
-    TensorFlow is imported at the first call, since an inspection makes none.
+    ``description`` is the content of teacher.json. TensorFlow is imported at the first call,
+    because an inspection makes none.
     """
-    shape, dtype = about["input"]["shape"][1:], about["input"]["dtype"]
+    shape, dtype = description["input"]["shape"][1:], description["input"]["dtype"]
 
     @cache
-    def graph() -> Callable[[Any], Any]:
+    def load() -> GraphFunction:
         import tensorflow as tf
 
         definition = tf.compat.v1.GraphDef.FromString((folder / "graph.pb").read_bytes())
         wrapped = tf.compat.v1.wrap_function(
             lambda: tf.graph_util.import_graph_def(definition, name=""), []
         )
-        ends = [wrapped.graph.as_graph_element(about[end]["name"]) for end in ("input", "output")]
-        run = wrapped.prune(*ends)
-        return lambda images: run(tf.cast(tf.reshape(images, (-1, *shape)), dtype))
+        graph = wrapped.graph
+        run = wrapped.prune(
+            graph.as_graph_element(description["input"]["name"]),
+            graph.as_graph_element(description["output"]["name"]),
+        )
+        return lambda examples: run(tf.cast(tf.reshape(examples, (-1, *shape)), dtype))
 
-    return lambda images: graph()(images)
+    return lambda examples: load()(examples)

@@ -1,187 +1,201 @@
-"""What each operator of a float32 .tflite image classifier computes, as nodes of seven kinds,
-however it is spelled.
-"""
+"""Turns each operator of a float32 .tflite image classifier into a node of one of seven kinds."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from workers.compression.teacher.graph_reader import IMAGE, Kind, Node, Operator, Shape, Walk, check
+from workers.compression.graph import INPUT, Activation, Kind, MapShape, Node
+from workers.compression.teacher.graph_reader import GraphReader, NodeFields, Operator, check
+
+Factor = np.ndarray | int
+"""One number per channel, or one for all."""
 
 
-def nodes_of(tflite: Path) -> tuple[Shape, tuple[Node, ...]]:
-    """The image's (height, width, channels), and a node, of no group yet, for each operator that
-    computes something.
+def read_nodes(tflite: Path) -> tuple[MapShape, tuple[Node, ...]]:
+    """The input's (height, width, channels), and a node for each operator that computes something.
+
+    The nodes have no groups yet.
 
     Raises:
-        CompressionError: ``teacher_not_prunable``; its message names the operator.
+        CompressionError: teacher_not_prunable; its message names the operator.
     """
-    walk = Walk(schema.ModelT.InitFromPackedBuf(tflite.read_bytes(), 0))
-    for operator in walk.operators():
-        # Whatever does not see the image is arithmetic on shapes, and SHAPE is where that begins.
-        if operator.name != "SHAPE" and any(tensor in walk.values for tensor in operator.inputs):
-            _take(walk, operator)
-    return walk.shapes[IMAGE], walk.finished()
+    reader = GraphReader(schema.ModelT.InitFromPackedBuf(tflite.read_bytes(), 0))
+    for operator in reader.operators():
+        # Operators that do not read the image compute shapes; all of these start with SHAPE.
+        if operator.name != "SHAPE" and any(reader.input_nodes(operator)):
+            _read(reader, operator)
+    return reader.shapes[INPUT], reader.finish()
 
 
-def _take(walk: Walk, operator: Operator) -> None:
-    check(operator.name in READERS, operator.name)
-    check(
-        not walk.scored_by or READERS[operator.name] is _reshape,
-        f"{walk.scored_by} before {operator.name}",
-    )
-    READERS[operator.name](walk, operator)
+def _read(reader: GraphReader, operator: Operator) -> None:
+    check(operator.name in OPERATORS, operator.name)
+    is_last = not reader.score_operator or OPERATORS[operator.name] is _reshape
+    check(is_last, f"{reader.score_operator} before {operator.name}")
+    OPERATORS[operator.name](reader, operator)
 
 
-def _conv(walk: Walk, operator: Operator) -> None:
-    kernel = walk.constant(operator, 1).transpose(1, 2, 3, 0)
-    check(kernel.shape[2] == walk.shape(operator)[2], f"{operator.name} with groups")
-    _convolution(walk, operator, "conv", kernel, kernel.shape[3])
+def _conv(reader: GraphReader, operator: Operator) -> None:
+    kernel = reader.constant(operator, 1).transpose(1, 2, 3, 0)
+    check(kernel.shape[2] == reader.input_shape(operator)[2], f"{operator.name} with groups")
+    _add_convolution(reader, operator, "conv", kernel, kernel.shape[3])
 
 
-def _depthwise(walk: Walk, operator: Operator) -> None:
-    kernel = walk.constant(operator, 1).transpose(1, 2, 3, 0)
-    check(kernel.shape[2] == walk.shape(operator)[2], f"{operator.name} with a multiplier")
-    _convolution(walk, operator, "depthwise", kernel, kernel.shape[2])
+def _depthwise(reader: GraphReader, operator: Operator) -> None:
+    kernel = reader.constant(operator, 1).transpose(1, 2, 3, 0)
+    has_multiplier = kernel.shape[2] != reader.input_shape(operator)[2]
+    check(not has_multiplier, f"{operator.name} with a multiplier")
+    _add_convolution(reader, operator, "depthwise", kernel, kernel.shape[2])
 
 
-def _convolution(
-    walk: Walk, operator: Operator, kind: Kind, kernel: np.ndarray, channels: int
+def _add_convolution(
+    reader: GraphReader, operator: Operator, kind: Kind, kernel: np.ndarray, channels: int
 ) -> None:
-    dilated = operator.options.dilationHFactor > 1 or operator.options.dilationWFactor > 1
-    check(not dilated, f"{operator.name} with dilation")
-    window = _window(operator, (kernel.shape[0], kernel.shape[1]))
-    walk.add(
-        operator,
-        kind,
-        walk.map_shape(operator),
-        kernel=kernel,
-        bias=walk.bias(operator, channels),
-        **window,
-    )
-
-
-def _window(operator: Operator, size: tuple[int, int]) -> dict[str, Any]:
     options = operator.options
-    check(options.strideH == options.strideW, f"{operator.name} with unequal strides")
-    padding = "same" if options.padding == schema.Padding.SAME else "valid"
-    return {"size": size, "stride": (options.strideH, options.strideW), "padding": padding}
+    has_dilation = options.dilationHFactor > 1 or options.dilationWFactor > 1
+    check(not has_dilation, f"{operator.name} with dilation")
+    fields = _window(operator, (kernel.shape[0], kernel.shape[1]))
+    fields = replace(fields, kernel=kernel, bias=reader.bias(operator, channels))
+    reader.add_node(operator, kind, reader.output_shape(operator), fields)
 
 
-def _dense(walk: Walk, operator: Operator) -> None:
-    """After a flattened (h, w, c) a convolution that covers all of it; after (1, 1, c), or over
-    maps, one of 1x1.
-    """
-    height, width, channels = walk.shape(operator)
-    weights = walk.constant(operator, 1)
-    size = (height, width) if weights.shape[1] == height * width * channels else (1, 1)
-    check(
-        weights.shape[1] == size[0] * size[1] * channels, f"{operator.name} over regrouped features"
-    )
+def _window(operator: Operator, size: tuple[int, int]) -> NodeFields:
+    options = operator.options
+    check(options.strideH == options.strideW, f"{operator.name} with different strides")
+    stride = (options.strideH, options.strideW)
+    if options.padding == schema.Padding.SAME:
+        return NodeFields(size, stride, "same")
+    return NodeFields(size, stride, "valid")
+
+
+def _dense(reader: GraphReader, operator: Operator) -> None:
+    """A dense layer over a flattened map is a convolution as large as the map, any other is 1x1."""
+    height, width, channels = reader.input_shape(operator)
+    weights = reader.constant(operator, 1)
+    size = (1, 1)
+    if weights.shape[1] == height * width * channels:
+        size = (height, width)
+    is_regrouped = weights.shape[1] != size[0] * size[1] * channels
+    check(not is_regrouped, f"{operator.name} over regrouped features")
     kernel = weights.reshape(-1, *size, channels).transpose(1, 2, 3, 0)
     shape = (height - size[0] + 1, width - size[1] + 1, len(weights))
-    walk.add(
-        operator, "conv", shape, size=size, kernel=kernel, bias=walk.bias(operator, len(weights))
-    )
+    fields = NodeFields(size, kernel=kernel, bias=reader.bias(operator, len(weights)))
+    reader.add_node(operator, "conv", shape, fields)
 
 
-def _add(walk: Walk, operator: Operator) -> None:
-    names = [walk.values.get(tensor) for tensor in operator.inputs]
-    if None in names:
-        return _affine(walk, operator)
-    check(
-        len({walk.shapes[name] for name in names if name}) == 1,
-        f"{operator.name} with broadcasting",
-    )
-    walk.add(operator, "add", walk.shape(operator))
+def _add(reader: GraphReader, operator: Operator) -> None:
+    nodes = reader.input_nodes(operator)
+    if None in nodes:
+        _affine(reader, operator)
+        return
+    shapes = {reader.shapes[name] for name in nodes if name}
+    check(len(shapes) == 1, f"{operator.name} with broadcasting")
+    reader.add_node(operator, "add", reader.input_shape(operator), NodeFields())
 
 
-def _affine(walk: Walk, operator: Operator) -> None:
-    """A constant per channel, or one for all, added, subtracted, multiplied by or divided by."""
-    names = [walk.values.get(tensor) for tensor in operator.inputs]
-    check(None in names, f"{operator.name} of two computed inputs")
-    place = names.index(None)
-    constant, shape = walk.constant(operator, place), walk.shapes[names[1 - place] or IMAGE]
+def _affine(reader: GraphReader, operator: Operator) -> None:
+    """Addition, subtraction, multiplication or division with a constant, per channel or for all."""
+    nodes = reader.input_nodes(operator)
+    check(None in nodes, f"{operator.name} of two computed inputs")
+    place = nodes.index(None)
+    constant, shape = reader.constant(operator, place), reader.shapes[nodes[1 - place] or INPUT]
     per_channel = constant.size == 1 or constant.shape[-1] == constant.size == shape[2]
     check(per_channel, f"{operator.name} with a constant per pixel")
     scale, shift = _scale_and_shift(operator.name, place, constant.reshape(-1))
-    _pointwise(walk, operator, shape, scale, shift)
+    _add_pointwise(reader, operator, shape, scale, shift)
 
 
-def _scale_and_shift(name: str, place: int, constant: np.ndarray) -> tuple[Any, Any]:
+def _scale_and_shift(name: str, place: int, constant: np.ndarray) -> tuple[Factor, Factor]:
+    """The operation as ``x * scale + shift``; ``place`` is that of the constant, 0 or 1."""
     check((name, place) != ("DIV", 0), "DIV of a constant")
+    if name == "ADD":
+        return 1, constant
+    if name == "SUB" and place == 0:
+        return -1, constant
     if name == "SUB":
-        return (1, -constant) if place else (-1, constant)
-    return {"ADD": (1, constant), "MUL": (constant, 0), "DIV": (1 / constant, 0)}[name]
+        return 1, -constant
+    if name == "MUL":
+        return constant, 0
+    return 1 / constant, 0
 
 
-def _pointwise(
-    walk: Walk, operator: Operator, shape: Shape, scale: Any, shift: Any, **fields: Any
+def _add_pointwise(
+    reader: GraphReader,
+    operator: Operator,
+    shape: MapShape,
+    scale: Factor,
+    shift: Factor,
+    activation: Activation = None,
 ) -> None:
     kernel = np.full((1, 1, shape[2], 1), np.reshape(scale, (-1, 1)), np.float32)
-    walk.add(
-        operator,
-        "depthwise",
-        shape,
-        kernel=kernel,
-        bias=np.full(shape[2], shift, np.float32),
-        **fields,
-    )
+    bias = np.full(shape[2], shift, np.float32)
+    fields = NodeFields(kernel=kernel, bias=bias, activation=activation)
+    reader.add_node(operator, "depthwise", shape, fields)
 
 
-def _activation(walk: Walk, operator: Operator) -> None:
-    _pointwise(walk, operator, walk.shape(operator), 1, 0, activation=operator.name.lower())
+def _relu(reader: GraphReader, operator: Operator) -> None:
+    _add_pointwise(reader, operator, reader.input_shape(operator), 1, 0, "relu")
 
 
-def _pool(walk: Walk, operator: Operator) -> None:
-    kind: Kind = "max_pool" if operator.name == "MAX_POOL_2D" else "average_pool"
-    window = _window(operator, (operator.options.filterHeight, operator.options.filterWidth))
-    walk.add(operator, kind, walk.map_shape(operator), **window)
+def _relu6(reader: GraphReader, operator: Operator) -> None:
+    _add_pointwise(reader, operator, reader.input_shape(operator), 1, 0, "relu6")
 
 
-def _mean(walk: Walk, operator: Operator) -> None:
-    rank = len(walk.stored_shape(operator.inputs[0])) + 1
-    axes = sorted(int(axis) % rank for axis in walk.constant(operator, 1).reshape(-1))
-    check(rank == 4 and axes == [1, 2], f"{operator.name} over other axes than height and width")
-    walk.add(operator, "mean", (1, 1, walk.shape(operator)[2]))
+def _max_pool(reader: GraphReader, operator: Operator) -> None:
+    _add_pool(reader, operator, "max_pool")
 
 
-def _pad(walk: Walk, operator: Operator) -> None:
-    pads = walk.constant(operator, 1).tolist()
-    check(
-        len(pads) == 4 and pads[0] == pads[3] == [0, 0],
-        f"{operator.name} of other axes than height and width",
-    )
-    walk.add(operator, "pad", walk.map_shape(operator), pads=(tuple(pads[1]), tuple(pads[2])))
+def _average_pool(reader: GraphReader, operator: Operator) -> None:
+    _add_pool(reader, operator, "average_pool")
 
 
-def _reshape(walk: Walk, operator: Operator) -> None:
-    """Vanishes: another spelling of the same (height, width, channels), of its flat form, or of one
-    row of channels.
-    """
-    height, width, channels = walk.shape(operator)
-    target = walk.stored_shape(operator.output)
-    row = height == width == 1 and target and target[-1] == channels == np.prod(target)
-    same = target in ((height, width, channels), (height * width * channels,))
-    check(bool(row or same), f"{operator.name} to {(1, *target)}")
-    walk.values[operator.output] = walk.values[operator.inputs[0]]
+def _add_pool(reader: GraphReader, operator: Operator, kind: Kind) -> None:
+    fields = _window(operator, (operator.options.filterHeight, operator.options.filterWidth))
+    reader.add_node(operator, kind, reader.output_shape(operator), fields)
 
 
-def _cast(walk: Walk, operator: Operator) -> None:
-    """Vanishes before the first layer, where it makes numbers of pixels."""
-    check(walk.values[operator.inputs[0]] == IMAGE, operator.name)
-    walk.values[operator.output] = IMAGE
+def _mean(reader: GraphReader, operator: Operator) -> None:
+    rank = len(reader.stored_shape(operator.inputs[0])) + 1
+    axes = sorted(int(axis) % rank for axis in reader.constant(operator, 1).reshape(-1))
+    over_map = rank == 4 and axes == [1, 2]
+    check(over_map, f"{operator.name} over other axes than height and width")
+    shape = (1, 1, reader.input_shape(operator)[2])
+    reader.add_node(operator, "mean", shape, NodeFields())
 
 
-def _scores(walk: Walk, operator: Operator) -> None:
-    walk.values[operator.output] = walk.values[operator.inputs[0]]
-    walk.scored_by = operator.name
+def _pad(reader: GraphReader, operator: Operator) -> None:
+    pads = reader.constant(operator, 1).tolist()
+    over_map = len(pads) == 4 and pads[0] == pads[3] == [0, 0]
+    check(over_map, f"{operator.name} of other axes than height and width")
+    fields = NodeFields(pads=((pads[1][0], pads[1][1]), (pads[2][0], pads[2][1])))
+    reader.add_node(operator, "pad", reader.output_shape(operator), fields)
 
 
-READERS: dict[str, Callable[[Walk, Operator], None]] = {
+def _reshape(reader: GraphReader, operator: Operator) -> None:
+    """No node: the same (height, width, channels), flattened, or one row of channels."""
+    height, width, channels = reader.input_shape(operator)
+    target = reader.stored_shape(operator.output)
+    is_row = height == width == 1 and target and target[-1] == channels == np.prod(target)
+    is_same = target in ((height, width, channels), (height * width * channels,))
+    check(bool(is_row or is_same), f"{operator.name} to {(1, *target)}")
+    reader.node_of[operator.output] = reader.node_of[operator.inputs[0]]
+
+
+def _cast(reader: GraphReader, operator: Operator) -> None:
+    """No node: before the first layer a cast turns integers into floats."""
+    check(reader.node_of[operator.inputs[0]] == INPUT, operator.name)
+    reader.node_of[operator.output] = INPUT
+
+
+def _scores(reader: GraphReader, operator: Operator) -> None:
+    """No node: students compute logits, so the final softmax or sigmoid is left out."""
+    reader.node_of[operator.output] = reader.node_of[operator.inputs[0]]
+    reader.score_operator = operator.name
+
+
+OPERATORS: dict[str, Callable[[GraphReader, Operator], None]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,
     "FULLY_CONNECTED": _dense,
@@ -189,10 +203,10 @@ READERS: dict[str, Callable[[Walk, Operator], None]] = {
     "SUB": _affine,
     "MUL": _affine,
     "DIV": _affine,
-    "RELU": _activation,
-    "RELU6": _activation,
-    "MAX_POOL_2D": _pool,
-    "AVERAGE_POOL_2D": _pool,
+    "RELU": _relu,
+    "RELU6": _relu6,
+    "MAX_POOL_2D": _max_pool,
+    "AVERAGE_POOL_2D": _average_pool,
     "MEAN": _mean,
     "PAD": _pad,
     "RESHAPE": _reshape,

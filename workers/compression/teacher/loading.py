@@ -1,6 +1,4 @@
-"""The teacher: opened by the loader that can, each in a process of its own, and frozen into one
-graph.
-"""
+"""Loads a teacher: tries the loaders that fit its format, each in a process of its own."""
 
 import json
 import math
@@ -8,123 +6,102 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from workers.compression.errors import CompressionError
-from workers.compression.teacher import frozen_graph
+from workers.compression.teacher import freezing, frozen_graph
 from workers.compression.teacher.files import identify
-from workers.compression.teacher.freezing import PATIENCE_SECONDS
-from workers.compression.values import Teacher
+from workers.compression.teacher.loaders import EXPORT_AGAIN
+from workers.compression.teacher.signature import example_shape, unsupported_input
+from workers.compression.values import Json, Predict, Teacher
+from workers.compression.work_folder import DONE, IMPORT_ROOT
 
-MOST_BATCH, BATCH_BYTES = 128, 32 * 1024**2
-LOADERS = {
+MAX_BATCH, BATCH_BYTES = 128, 32 * 1024**2
+LOADERS_OF_FORMAT = {
     "keras": ("keras", "tf_keras"),
     "hdf5": ("keras", "tf_keras"),
     "saved_model": ("saved_model",),
 }
-HINTS = {
-    "several_inputs": "Upload an image classifier that takes one image.",
-    "several_outputs": "Upload a model with a single output: one score per class.",
-    "unsupported_input": "Upload an image classifier: (N, height, width, channels) in, (N, classes) out.",
-    "model_not_loadable": "Save the model again with a current Keras, or export it as a SavedModel.",
-}
 
 
 def load(path: Path, folder: Path) -> Teacher:
-    """Load a .keras, HDF5 or archived SavedModel.
+    """Load a .keras file, an HDF5 file or an archived SavedModel; ``folder`` is for its files.
 
     Raises:
-        CompressionError: what ``identify`` raises, or why no loader could open it.
+        CompressionError: what ``identify`` raises, or why no loader could open the model.
     """
-    kind, target = identify(path.resolve(), folder.resolve() / "upload")
-    refusals = {}
-    for loader in LOADERS[kind]:
+    model_format, target = identify(path.resolve(), folder.resolve() / "upload")
+    errors: dict[str, CompressionError] = {}
+    for loader in LOADERS_OF_FORMAT[model_format]:
         out = folder.resolve() / f"frozen-{loader}"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        if (error := _freeze(loader, target, out)) is None:
-            return _teacher(kind, loader, path, out)
-        refusals[loader] = error
-        if error["code"] != "model_not_loadable":
-            break
-    last = list(refusals.values())[-1]
-    code, every = (
-        last["code"],
-        "; ".join(f"{name}: {each['message']}" for name, each in refusals.items()),
-    )
-    hint = last["hint"] or HINTS[code]
-    raise CompressionError(code, every if code == "model_not_loadable" else last["message"], hint)
+        error = _freeze(loader, target, out)
+        if error is None:
+            return _teacher(model_format, loader, path, out)
+        errors[loader] = error
+        if error.code != "model_not_loadable":
+            raise error
+    message = "; ".join(f"{loader}: {error.message}" for loader, error in errors.items())
+    raise CompressionError("model_not_loadable", message, EXPORT_AGAIN)
 
 
-def _freeze(loader: str, target: Path, out: Path) -> dict[str, str] | None:
-    command = [
-        sys.executable,
-        "-m",
-        "workers.compression.teacher.freezing",
-        loader,
-        str(target),
-        str(out),
-    ]
-    # Not from the work folder: Python would look for modules among the uploads.
-    done = subprocess.run(
-        command, stdout=subprocess.DEVNULL, check=False, cwd=Path(__file__).parents[3]
-    )
-    if done.returncode == 0:
+def _freeze(loader: str, target: Path, out: Path) -> CompressionError | None:
+    """Run freezing.py; return the error that it wrote, or what its exit status means."""
+    arguments = [loader, str(target), str(out)]
+    command = [sys.executable, "-m", freezing.__name__, *arguments]
+    process = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, cwd=IMPORT_ROOT)
+    if process.returncode == DONE:
         return None
-    if (out / "error.json").exists():
-        return dict(json.loads((out / "error.json").read_text()))
-    if done.returncode == -signal.SIGKILL:
+    if (out / freezing.ERROR).exists():
+        return CompressionError(**json.loads((out / freezing.ERROR).read_text()))
+    if process.returncode == -signal.SIGKILL:
+        # Linux kills the largest process when memory runs out.
         raise MemoryError
-    if done.returncode == -signal.SIGALRM:
-        message = f"it was not open after {PATIENCE_SECONDS // 60} minutes"
-        return {"code": "model_not_loadable", "message": message, "hint": ""}
-    return {
-        "code": "model_not_loadable",
-        "message": f"its process ended with {done.returncode}",
-        "hint": "",
-    }
+    message = f"its process ended with status {process.returncode}"
+    if process.returncode == -signal.SIGALRM:
+        message = f"it did not open within {freezing.TIMEOUT_SECONDS // 60} minutes"
+    return CompressionError("model_not_loadable", message, EXPORT_AGAIN)
 
 
-def _teacher(kind: str, loader: str, path: Path, out: Path) -> Teacher:
-    about: dict[str, Any] = json.loads((out / "teacher.json").read_text())
-    shape = about["input"]["shape"][1:]
-    tflite = out / "teacher.tflite"
+def _teacher(model_format: str, loader: str, path: Path, out: Path) -> Teacher:
+    found: Json = json.loads((out / freezing.DESCRIPTION).read_text())
+    input_shape = found["input"]["shape"]
+    tflite = out / freezing.TFLITE
+    size = path.stat().st_size
+    batch = input_shape[0] or _batch_size(input_shape[1:])
     return Teacher(
-        format=kind,
+        format=model_format,
         loader=loader,
-        input_shape=(shape[0], shape[1], shape[2] if len(shape) == 3 else 1),
-        outputs=about["output"]["shape"][1],
-        parameters=about["parameters"],
-        bytes=path.stat().st_size,
+        input_shape=example_shape(input_shape),
+        outputs=found["output"]["shape"][1],
+        parameters=found["parameters"],
+        bytes=size,
         tflite=tflite if tflite.exists() else None,
         frozen=out,
-        predict=_predictor(
-            frozen_graph.opened(out, about), about["input"]["shape"][0] or _batch(shape)
-        ),
-        description={"format": kind, "loader": loader, "bytes": path.stat().st_size} | about,
+        predict=_predictor(frozen_graph.open_graph(out, found), batch),
+        description={"format": model_format, "loader": loader, "bytes": size} | found,
     )
 
 
-def _batch(shape: list[int]) -> int:
-    """Of images that are looked at at once: the maps of a teacher are many times as large as they."""
-    return max(1, min(MOST_BATCH, BATCH_BYTES // (4 * math.prod(shape))))
+def _batch_size(shape: list[int]) -> int:
+    # A teacher's activations are many times larger than its input.
+    return max(1, min(MAX_BATCH, BATCH_BYTES // (4 * math.prod(shape))))
 
 
-def _predictor(graph: Callable[[Any], Any], batch: int) -> Callable[[np.ndarray], np.ndarray]:
-    def predict(images: np.ndarray) -> np.ndarray:
+def _predictor(graph: frozen_graph.GraphFunction, batch: int) -> Predict:
+    def predict(examples: np.ndarray) -> np.ndarray:
         import tensorflow as tf
 
+        outputs = []
         try:
-            parts = [graph(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
+            for start in range(0, len(examples), batch):
+                outputs.append(graph(examples[start : start + batch]).numpy())
         except tf.errors.InvalidArgumentError as error:
-            message = f"The model does not take the images: {error.message[:300]}"
-            raise CompressionError(
-                "unsupported_input", message, HINTS["unsupported_input"]
-            ) from error
-        return np.concatenate(parts).astype(np.float32)
+            message = f"The model does not accept the images: {error.message[:300]}"
+            raise unsupported_input(message) from error
+        return np.concatenate(outputs).astype(np.float32)
 
     return predict

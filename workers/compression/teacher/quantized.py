@@ -1,9 +1,9 @@
-"""The teacher itself in int8, without any training: what a user could have had at once.
+"""The teacher in int8 without any training: what a user gets from the converter alone.
 
     python -m workers.compression.teacher.quantized FOLDER OUT
 
-is how ``begin`` runs it: in a process of its own, beside the training, since the converter ends its
-process over some graphs.
+``start`` runs this module as a process beside the training, because the converter ends its process
+for some graphs.
 """
 
 import json
@@ -13,34 +13,39 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workers.compression import parent_death
-from workers.compression.teacher import frozen_graph
-from workers.compression.values import INPUT_MEAN, INPUT_STD, Artifact, Split, Teacher
+from workers.compression.student_values import Artifact
+from workers.compression.teacher import freezing, frozen_graph
+from workers.compression.values import PreparedTeacher
+from workers.compression.work_folder import IMPORT_ROOT
 
-CALIBRATION_IMAGES = 200
-EXAMPLES = "examples.npz"
-PATIENCE_SECONDS = 600
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+NAME = "teacher-int8"
+CALIBRATION_EXAMPLES = 200
+INPUTS = "calibration.npz"
+TIMEOUT_SECONDS = 600
+"""After the end of the training."""
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A conversion under way."""
+class Conversion:
+    """A conversion that runs in a process of its own."""
 
     process: subprocess.Popen[bytes]
     artifact: Artifact
 
-    def finished(self) -> Artifact | None:
-        """The file once it is there, or None where the converter refused, or hangs long after the
-        training.
-        """
+    def result(self) -> Artifact | None:
+        """Wait for the file; None where the converter refused or does not come to an end."""
         try:
-            return self.artifact if self.process.wait(PATIENCE_SECONDS) == 0 else None
+            return self.artifact if self.process.wait(TIMEOUT_SECONDS) == 0 else None
         except subprocess.TimeoutExpired:
-            # An old kernel's sandbox lets nobody end another process; this one dies with its
+            # The sandbox of an old kernel forbids ending other processes. This one ends with its
             # parent.
             with suppress(PermissionError):
                 self.process.kill()
@@ -48,71 +53,66 @@ class Begun:
             return None
 
 
-def begin(
-    teacher: Teacher,
-    scaling: tuple[np.ndarray, np.ndarray],
-    output: str,
-    train: Split,
-    folder: Path,
-) -> Begun:
-    """Begin to write the teacher as a full-int8 .tflite with uint8 in and out below ``folder``.
+def start(teacher: PreparedTeacher, examples: np.ndarray, folder: Path) -> Conversion:
+    """Start to write the teacher as teacher-int8.tflite below ``folder``, uint8 in and out.
 
-    ``scaling`` is the matrix and offset from a student's scaled pixels to the teacher's input,
-    ``output`` what the teacher returns; the ranges of its tensors are those found on training
-    images (post-training quantization).
+    The file takes what students take, at the teacher's size. The ranges of tensors are found on
+    ``examples``, float32 (N, *input_shape), which are scaled as for students (post-training
+    quantization).
     """
-    height, width, channels = teacher.input_shape
-    path = folder / f"teacher-{height}x{width}x{channels}-int8.tflite"
-    examples = train.spread(CALIBRATION_IMAGES).images
-    # The input's range is that of all pixels, not of these.
-    examples[:, 0, 0], examples[:, -1, -1] = 0, 255
-    np.savez(
-        teacher.frozen / EXAMPLES,
-        images=examples,
-        matrix=scaling[0],
-        offset=scaling[1],
-        output=np.array(output),
-    )
-    command = [sys.executable, "-m", __name__, str(teacher.frozen), str(path.resolve())]
-    process = subprocess.Popen(
-        command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    return Begun(process, Artifact(None, "int8", path, teacher.parameters, None))
+    matrix, offset = teacher.input_map
+    output = np.array(teacher.contract.output)
+    frozen, parameters = teacher.loaded.frozen, teacher.loaded.parameters
+    np.savez(frozen / INPUTS, examples=examples, matrix=matrix, offset=offset, output=output)
+    path = folder / f"{NAME}.tflite"
+    command = [sys.executable, "-m", __name__, str(frozen), str(path.resolve())]
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=IMPORT_ROOT, stdout=silent, stderr=silent)
+    return Conversion(process, Artifact(NAME, None, "int8", path, parameters, None))
 
 
 def main(folder: Path, out: Path) -> None:
+    """Convert the frozen teacher in ``folder`` and write it to ``out``."""
     import tensorflow as tf
 
-    with np.load(folder / EXAMPLES) as stored:
-        examples, matrix, offset, output = (
-            stored[name] for name in ("images", "matrix", "offset", "output")
-        )
-    graph = frozen_graph.opened(folder, json.loads((folder / "teacher.json").read_text()))
+    with np.load(folder / INPUTS) as stored:
+        examples, output = stored["examples"], str(stored["output"])
+        matrix, offset = stored["matrix"][None, None].astype(np.float32), stored["offset"]
+    description = json.loads((folder / freezing.DESCRIPTION).read_text())
+    graph = frozen_graph.open_graph(folder, description)
 
-    def infer(image: Any) -> Any:
-        scores = graph(
-            tf.nn.conv2d(image, matrix[None, None].astype(np.float32), 1, "VALID") + offset
-        )
-        if scores.shape[1] == 1:
-            second = tf.sigmoid(scores) if output == "logits" else scores
-            return tf.concat([1.0 - second, second], 1)
-        return tf.nn.softmax(scores) if output == "logits" else scores
+    def infer(example: tf.Tensor) -> tf.Tensor:
+        scaled = tf.nn.conv2d(example, matrix, 1, "VALID") + offset
+        return _probabilities(graph(scaled), output)
 
     def calibration() -> Iterator[list[np.ndarray]]:
-        for image in examples:
-            yield [(image[None].astype(np.float32) - INPUT_MEAN) / INPUT_STD]
+        for example in examples:
+            yield [example[None]]
 
     spec = tf.TensorSpec([1, *examples.shape[1:]], tf.float32, name="image")
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [tf.function(infer).get_concrete_function(spec)]
-    )
+    function = tf.function(infer).get_concrete_function(spec)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = calibration
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
     content = converter.convert()
+    # The converter writes some files that no interpreter can run.
     tf.lite.Interpreter(model_content=content).allocate_tensors()
     out.write_bytes(content)
+
+
+def _probabilities(outputs: "tf.Tensor", kind: str) -> "tf.Tensor":
+    """Probabilities (1, classes) from the teacher's raw outputs (1, outputs)."""
+    import tensorflow as tf
+
+    if outputs.shape[1] == 1:
+        if kind == "logits":
+            outputs = tf.sigmoid(outputs)
+        return tf.concat([1.0 - outputs, outputs], 1)
+    if kind == "logits":
+        outputs = tf.nn.softmax(outputs)
+    return outputs
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
-"""What a model file may contain: layers of Keras and tensor arithmetic, nothing that runs code or
-reaches outside.
+"""Checks what a model file contains before it is loaded: only Keras layers and tensor arithmetic.
 
-The sandbox is the wall; this is the door, which says by name what it does not let in.
+The sandbox protects the worker in any case; these checks tell the user by name what is refused.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import h5py
-
 from workers.compression.errors import CompressionError
+from workers.compression.values import Json
 
 KERAS_MODULES = (
     "keras.",
@@ -19,9 +17,9 @@ KERAS_MODULES = (
     "tensorflow.python.keras.",
     "builtins.",
 )
-LAMBDAS = ("Lambda", "TFOpLambda", "SlicingOpLambda", "__lambda__")
+LAMBDA_CLASSES = ("Lambda", "TFOpLambda", "SlicingOpLambda", "__lambda__")
 KERAS_2_CLASSES = frozenset(
-    [
+    {
         "Model",
         "Functional",
         "Sequential",
@@ -32,122 +30,95 @@ KERAS_2_CLASSES = frozenset(
         "ThresholdedReLU",
         "LocallyConnected1D",
         "LocallyConnected2D",
-    ]
+    }
 )
-OUTSIDE = re.compile(
-    r"ReadFile|WriteFile|MatchingFiles|PyFunc|Reader|Dataset|Iterator|Queue|Summary|Debug|Print|Rpc|Dump|ImmutableConst"
-    r"|LoadAndRemap|^Save|^Restore|MergeV2Checkpoints|^DistributedSave|FromTextFile|VocabRemapping|FixedUnigram"
-    r"|^_?(Host)?(Send|Recv)$|RemoteCall|FileSystem|^Abort$"
+"""Classes in files of Keras 1 and 2, which name no module, that Keras 3 no longer has."""
+OUTSIDE_OPERATIONS = re.compile(
+    "ReadFile|WriteFile|MatchingFiles|PyFunc|Reader|Dataset|Iterator|Queue|Summary|Debug|Print|Rpc"
+    "|Dump|ImmutableConst|LoadAndRemap|^Save|^Restore|MergeV2Checkpoints|^DistributedSave"
+    "|FromTextFile|VocabRemapping|FixedUnigram|^_?(Host)?(Send|Recv)$|RemoteCall|FileSystem|^Abort$"
 )
-SAVER = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints"})
-MOST_EXPANSION = 100
+"""TensorFlow operations that read or write outside the graph."""
+SAVER_OPERATIONS = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints"})
 
 
 def check_config(config: Any) -> None:
-    """Refuse a Keras configuration that names anything but Keras' own classes, wherever it stands
-    in it.
+    """Refuse a Keras configuration that names a class which is not from Keras, at any depth.
 
     Raises:
         CompressionError: lambda_layer or custom_layer.
     """
-    for node in _nodes(config):
-        if any(key.endswith("_type") and value == "lambda" for key, value in node.items()):
-            raise _lambda("a lambda")
-        if "class_name" in node:
-            _check_class(str(node["class_name"]), node.get("module"), node.get("registered_name"))
+    for entry in _objects(config):
+        if any(key.endswith("_type") and value == "lambda" for key, value in entry.items()):
+            raise _lambda_layer("a lambda")
+        if "class_name" in entry:
+            _check_class(
+                str(entry["class_name"]), entry.get("module"), entry.get("registered_name")
+            )
 
 
-def check_weights(file: h5py.File) -> None:
-    """Refuse HDF5 that refers to other files, or claims far more than it holds.
+def check_operations(names: Iterable[str], allow_saver: bool = False) -> None:
+    """Refuse TensorFlow operations that read or write outside the graph.
 
-    Raises:
-        CompressionError: unsafe_operation.
-    """
-
-    seen = set()
-
-    def visit(group: h5py.Group) -> None:
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise _unsafe(f"{name!r} is a link to another file")
-            item = group[name]
-            if (place := h5py.h5o.get_info(item.id).addr) in seen:
-                continue
-            seen.add(place)
-            if isinstance(item, h5py.Group):
-                visit(item)
-            elif item.external or item.is_virtual:
-                raise _unsafe(f"{name!r} lies in another file")
-            elif item.nbytes > 1024**2 and item.nbytes > MOST_EXPANSION * max(
-                1, item.id.get_storage_size()
-            ):
-                raise _unsafe(f"{name!r} claims {item.nbytes:,} bytes that are not there")
-
-    visit(file)
-
-
-def check_operations(names: Iterable[str], saver: bool = False) -> None:
-    """Refuse TensorFlow operations that read or write outside the graph; ``saver`` allows those of
-    a checkpoint.
+    ``allow_saver`` permits the operations that load and save a checkpoint.
 
     Raises:
         CompressionError: unsafe_operation.
     """
-    found = {name for name in names if OUTSIDE.search(name) and not (saver and name in SAVER)}
+    allowed = SAVER_OPERATIONS if allow_saver else frozenset()
+    found = {name for name in names if OUTSIDE_OPERATIONS.search(name)} - allowed
     if found:
-        raise _unsafe(f"it holds {', '.join(sorted(found))}, which reach outside the model")
+        operations = ", ".join(sorted(found))
+        raise unsafe_operation(f"it contains {operations}, which read or write outside the model")
 
 
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+def _objects(value: Any) -> Iterator[Json]:
+    """Every JSON object in ``value``, at any depth."""
     if isinstance(value, dict):
         yield value
         for child in value.values():
-            yield from _nodes(child)
+            yield from _objects(child)
     elif isinstance(value, list):
         for child in value:
-            yield from _nodes(child)
+            yield from _objects(child)
 
 
-def _check_class(name: str, module: Any, registered: Any) -> None:
-    if name in LAMBDAS:
-        raise _lambda(name)
+def _check_class(name: str, module: object, registered: object) -> None:
+    if name in LAMBDA_CLASSES:
+        raise _lambda_layer(name)
     if module and not f"{module}.".startswith(KERAS_MODULES):
-        raise _custom(name, str(module))
+        raise _custom_layer(name, str(module))
     if registered and ">" in str(registered):
-        raise _custom(name, str(registered))
-    if (
-        module is None
-        and registered is None
-        and not name.startswith("__")
-        and not _is_of_keras(name)
-    ):
-        raise _custom(name, "no module of Keras")
+        raise _custom_layer(name, str(registered))
+    has_origin = module is not None or registered is not None or name.startswith("__")
+    if not has_origin and not _is_keras_class(name):
+        raise _custom_layer(name, "without a module")
 
 
-def _is_of_keras(name: str) -> bool:
-    """Whether a class name without a module is one of Keras 1 or 2; found without loading anything."""
+def _is_keras_class(name: str) -> bool:
+    # Looked up by name, so that nothing from the file is loaded.
     import keras
 
-    rooms = (keras.layers, keras.initializers, keras.regularizers, keras.constraints)
-    return name in KERAS_2_CLASSES or any(
-        isinstance(getattr(room, name, None), type) for room in rooms
-    )
+    if name in KERAS_2_CLASSES:
+        return True
+    modules = (keras.layers, keras.initializers, keras.regularizers, keras.constraints)
+    return any(isinstance(getattr(module, name, None), type) for module in modules)
 
 
-def _lambda(name: str) -> CompressionError:
-    hint = "Replace it by a layer of Keras and save again, or export a SavedModel: `model.export('folder')`."
-    return CompressionError(
-        "lambda_layer", f"The model has {name}, which runs code from the file.", hint
-    )
+def _lambda_layer(name: str) -> CompressionError:
+    message = f"The model contains {name}, which runs code from the file."
+    replace = "Replace it by a Keras layer and save the model again"
+    hint = f"{replace}, or export a SavedModel with `model.export('folder')`."
+    return CompressionError("lambda_layer", message, hint)
 
 
-def _custom(name: str, origin: str) -> CompressionError:
+def _custom_layer(name: str, origin: str) -> CompressionError:
+    message = f"{name!r} ({origin}) is not a class of Keras."
     hint = "Export a SavedModel, which needs no code: `model.export('folder')`."
-    return CompressionError(
-        "custom_layer", f"{name!r} ({origin}) is no class of Keras itself.", hint
-    )
+    return CompressionError("custom_layer", message, hint)
 
 
-def _unsafe(what: str) -> CompressionError:
-    hint = "Save or export the model again, without operations or links that reach outside it."
-    return CompressionError("unsafe_operation", f"The model is refused: {what}.", hint)
+def unsafe_operation(reason: str) -> CompressionError:
+    """The error for a model with operations or links that lead outside it."""
+    hint = "Save or export the model again, without operations or links that lead outside it."
+    return CompressionError("unsafe_operation", f"The model is refused: {reason}.", hint)

@@ -1,4 +1,4 @@
-"""What happens at the end of each batch and epoch: progress is told, and the checkpoint replaced."""
+"""The end of each batch and epoch: reports progress and saves the checkpoint."""
 
 import math
 import time
@@ -7,49 +7,50 @@ from typing import Any
 
 import keras
 
-from workers.compression.errors import diverged
+from workers.compression.errors import training_diverged
 from workers.compression.recipe import Phase
-from workers.compression.values import Report
+from workers.compression.values import Json, ReportProgress
 
-TELL_SECONDS = 1.0
+REPORT_SECONDS = 1.0
 
 
 class EpochEnd(keras.callbacks.Callback):
-    """Tells ``report`` how far the phase is; after each epoch calls ``save(epochs done)`` and tells
-    the accuracies.
+    """Reports progress every second, and after each epoch the accuracies.
+
+    After each epoch it calls ``save`` with the number of finished epochs of the phase.
     """
 
     def __init__(
         self,
         phase: Phase,
-        report: Report,
+        report_progress: ReportProgress,
         accuracies: Callable[[], dict[str, float]],
         save: Callable[[int], None],
     ):
         super().__init__()
-        self.phase, self.report, self.accuracies, self.save = phase, report, accuracies, save
-        self.epoch, self.told = 0, 0.0
+        self.phase = phase
+        self.report_progress = report_progress
+        self.accuracies = accuracies
+        self.save = save
+        self.epoch = 0
+        self.last_report = 0.0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Json | None = None) -> None:
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if time.monotonic() - self.told >= TELL_SECONDS:
-            self._tell(self.epoch + (batch + 1) / self.params["steps"], self.epoch + 1)
+    def on_train_batch_end(self, batch: int, logs: Json | None = None) -> None:
+        if time.monotonic() - self.last_report >= REPORT_SECONDS:
+            self._report(self.epoch + (batch + 1) / self.params["steps"], self.epoch + 1)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Json | None = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
-            raise diverged(f"The training diverged in epoch {epoch + 1}.")
+            raise training_diverged(f"The training diverged in epoch {epoch + 1}.")
         self.save(epoch + 1)
-        metrics = {f"{name}_top1": value for name, value in self.accuracies().items()}
-        self._tell(epoch + 1, epoch + 1, metrics=metrics, saved=True)
+        metrics = {f"{name}_top1": top1 for name, top1 in self.accuracies().items()}
+        self._report(epoch + 1, epoch + 1, metrics=metrics, saved=True)
 
-    def _tell(self, done: float, epoch: int, **details: Any) -> None:
-        self.told = time.monotonic()
-        self.report(
-            self.phase.name,
-            min(1.0, done / self.phase.epochs),
-            epoch=epoch,
-            epochs=self.phase.epochs,
-            **details,
-        )
+    def _report(self, finished: float, epoch: int, **details: Any) -> None:
+        self.last_report = time.monotonic()
+        epochs = self.phase.epochs
+        fraction = min(1.0, finished / epochs)
+        self.report_progress(self.phase.name, fraction, epoch=epoch, epochs=epochs, **details)

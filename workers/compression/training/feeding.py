@@ -1,19 +1,19 @@
-"""Batches for ``fit``, without the wait that Keras's own way through tf.data ends each epoch with."""
+"""Batches for ``fit``, without the wait at the end of each epoch that Keras's own way has."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-WAITING = 2
+PREFETCHED_BATCHES = 2
 
 
-def fed(batches: keras.utils.PyDataset) -> Any:
-    """``batches`` as ``fit`` takes them fastest: on TensorFlow a tf.data.Dataset that does not tune
-    itself.
+def for_fit(batches: keras.utils.PyDataset) -> Any:
+    """``batches`` in the form that ``fit`` takes fastest.
 
-    The thread that tunes one sleeps twice as long each time, 10 ms at first, and an epoch ends when
-    it wakes up: on average half an epoch too late.
+    On TensorFlow that is a tf.data.Dataset without autotuning. The thread that tunes sleeps twice
+    as long each time, 10 ms at first, and an epoch ends only when it wakes up: on average half an
+    epoch too late (docs/experiments.md, "what the small students see of a batch").
     """
     if keras.backend.backend() != "tensorflow":
         return batches
@@ -23,14 +23,12 @@ def fed(batches: keras.utils.PyDataset) -> Any:
         for number in range(len(batches)):
             yield batches[number]
 
-    signature = keras.tree.map_structure(
-        lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), batches[0]
-    )
+    def signature(part: Any) -> Any:
+        return tf.TensorSpec((None, *part.shape[1:]), part.dtype)
+
+    signatures = keras.tree.map_structure(signature, batches[0])
     options = tf.data.Options()
     options.autotune.enabled = False
-    data = (
-        tf.data.Dataset.from_generator(epoch, output_signature=signature)
-        .prefetch(WAITING)
-        .with_options(options)
-    )
+    data = tf.data.Dataset.from_generator(epoch, output_signature=signatures)
+    data = data.prefetch(PREFETCHED_BATCHES).with_options(options)
     return data.apply(tf.data.experimental.assert_cardinality(len(batches)))

@@ -1,136 +1,143 @@
-"""One training for all students: in float, then quantization-aware, from a checkpoint where there
-is one.
-"""
+"""Trains all students at once: first in float, then quantization-aware."""
 
-import time
+from collections.abc import Iterator
 from functools import partial
 
 import keras
 
 from workers.compression.recipe import Phase, Recipe
-from workers.compression.students import costs
-from workers.compression.training import (
-    checkpoint,
-    fitting,
-    networks,
-    precision,
-    pruning,
-    quantization,
-    transfer,
-)
+from workers.compression.student_values import Student, StudentPlan
+from workers.compression.students.costs import count_costs
+from workers.compression.training import fitting, networks, precision, quantization, transfer
+from workers.compression.training.checkpoint import CheckpointFile
 from workers.compression.training.epochs import EpochEnd
+from workers.compression.training.pruning import Pruner
+from workers.compression.training.training_state import TrainingInputs, TrainingState
 from workers.compression.values import (
     Checkpoint,
-    Dataset,
-    Report,
-    Student,
-    StudentPlan,
-    TeacherOutputs,
+    ReportProgress,
+    Shape,
+    Tensor,
 )
 
-WARM_START_BATCHES = 40
-WATCHED = 2_000
-"""Images after each epoch, to tell how far the training is; nothing is decided by them."""
+TRANSFER_BATCHES = 40
+MONITORED_EXAMPLES = 2_000
+"""Validation examples after each epoch. They only show the progress; nothing is decided by them."""
 
 
 def train(
-    plans: tuple[StudentPlan, ...],
-    teacher: StudentPlan | None,
-    recipe: Recipe,
-    images: Dataset,
-    soft: TeacherOutputs,
-    slot: checkpoint.Slot,
-    report: Report,
+    inputs: TrainingInputs, file: CheckpointFile, report_progress: ReportProgress
 ) -> tuple[list[Student], float]:
-    """The trained students of ``plans`` and the seconds that took; a checkpoint in ``slot`` after
-    every epoch.
+    """The trained students and the seconds that the training took.
 
-    ``teacher`` is the plan of the teacher itself where its graph is needed: to begin from, or to be
-    trained along. What an earlier attempt left in ``slot`` is not trained again.
+    After every epoch the checkpoint in ``file`` is replaced; a training that was interrupted
+    continues from it.
     """
-    saved = slot.begun
-    keras.utils.set_random_seed(recipe.seed)
-    joint, layers = _networks(plans, teacher, recipe, images, soft, fresh=saved is None)
-    float32_top1 = saved.float32_top1 if saved else {}
-    rungs = {plan.name: (plan.width, plan.depth) for plan in plans}
-    watched = images.val.spread(WATCHED)
-    begun, before = time.monotonic(), saved.seconds if saved else 0.0
-
-    def seconds() -> float:
-        return before + time.monotonic() - begun
-
-    def fit(phase: Phase, *callbacks: keras.callbacks.Callback) -> None:
-        def save(epochs: int) -> None:
-            values = fitting.state(joint)
-            slot.save(
-                Checkpoint(recipe.row(), rungs, phase.name, epochs, seconds(), float32_top1, values)
-            )
-
-        accuracies = partial(fitting.accuracies, joint, watched)
-        own = saved if saved and saved.phase == phase.name else None
-        fitting.fit(
-            joint,
-            phase,
-            images.train,
-            soft,
-            own,
-            [*callbacks, EpochEnd(phase, report, accuracies, save)],
-        )
-
-    in_float, in_int8 = recipe.phases
-    if not saved or saved.phase == in_float.name:
-        pruner = (
-            [pruning.Pruner(layers.values(), recipe.sparsity, in_float.epochs)]
-            if recipe.sparsity
-            else []
-        )
-        with precision.bfloat16_convolutions(
-            _depthwise(plans, teacher if recipe.teacher == "joint" else None)
-        ):
-            fit(in_float, *pruner)
-        float32_top1 = fitting.accuracies(joint, images.test)
-        sample = fitting.Batches(images.train, soft, recipe.batch, recipe.seed).sample(
-            quantization.CALIBRATION_BATCHES
-        )
-        quantization.calibrate(joint, layers.values(), sample)
-    quantization.set_mode(layers.values(), "quantized", recipe.weight_bits)
-    fit(in_int8)
-    return [
-        quantization.quantized(plan, layers[plan.name], float32_top1[plan.name]) for plan in plans
-    ], seconds()
+    keras.utils.set_random_seed(inputs.recipe.seed)
+    state = _prepare(inputs, file.resumed)
+    fit = partial(_fit, inputs, state, file, report_progress)
+    float_phase, int8_phase = inputs.recipe.phases
+    students = state.students.values()
+    if not state.resumed or state.resumed.phase == float_phase.name:
+        with precision.bfloat16_convolutions(_has_depthwise(inputs)):
+            fit(float_phase, _pruners(inputs.recipe, state))
+        state.float32_top1 = fitting.measure_top1(state.model, inputs.data.test)
+        sample = inputs.batches().first_inputs(quantization.CALIBRATION_BATCHES)
+        quantization.calibrate(state.model, students, sample)
+    quantization.set_mode(students, "quantized", inputs.recipe.weight_bits)
+    fit(int8_phase, [])
+    return _fold_students(inputs.plans, state), state.seconds()
 
 
-def _networks(
-    plans: tuple[StudentPlan, ...],
-    teacher: StudentPlan | None,
-    recipe: Recipe,
-    images: Dataset,
-    soft: TeacherOutputs,
-    fresh: bool,
-) -> tuple[fitting.Joint, dict[str, networks.Trainable]]:
-    """The joint network and the students' layers by name; unless a checkpoint follows, with their
-    first weights.
-    """
-    layers, network = networks.build(plans, recipe.sparsity > 0)
+def _prepare(inputs: TrainingInputs, resumed: Checkpoint | None) -> TrainingState:
+    """The networks before training, with the teacher's weights if needed and not resumed."""
+    students, network = networks.build_students(inputs.plans, inputs.recipe.sparsity > 0)
     teacher_network = None
-    if teacher is not None:
-        itself, teacher_network = networks.build((teacher,))
-        begun = list(layers.values()) if recipe.family == teacher.family else []
-        if fresh:
-            batches = fitting.Batches(images.train, soft, recipe.batch, recipe.seed)
-            observed = (
-                fitting.fitted(x, teacher_network) for x in batches.scaled(WARM_START_BATCHES)
-            )
-            transfer.teach(teacher.graph, itself[teacher.name], teacher_network, observed)
-            if begun:
-                seen = batches.scaled(WARM_START_BATCHES)
-                transfer.follow(teacher.graph, itself[teacher.name], begun, network, seen)
-    return fitting.Joint(
-        network, recipe, teacher_network if recipe.teacher == "joint" else None
-    ), layers
+    if inputs.teacher_plan is not None:
+        teacher, teacher_network = networks.build_students((inputs.teacher_plan,))
+        if resumed is None:
+            layers = teacher[inputs.teacher_plan.name]
+            _transfer(inputs, layers, teacher_network, list(students.values()), network)
+    trained = teacher_network if inputs.trained_teacher else None
+    model = fitting.JointModel(network, inputs.recipe, inputs.preprocessing, trained)
+    if resumed is None:
+        return TrainingState(model, students, None)
+    return TrainingState(model, students, resumed, resumed.float32_top1, resumed.seconds)
 
 
-def _depthwise(plans: tuple[StudentPlan, ...], teacher: StudentPlan | None) -> bool:
-    """Whether a network that is trained has depthwise convolutions."""
-    trained = (*plans, teacher) if teacher else plans
-    return any(unit.depthwise for plan in trained for unit in costs.counted(plan).units.values())
+def _transfer(
+    inputs: TrainingInputs,
+    teacher: networks.StudentLayers,
+    teacher_network: keras.Model,
+    students: list[networks.StudentLayers],
+    network: keras.Model,
+) -> None:
+    assert inputs.teacher_plan is not None and inputs.teacher_plan.graph is not None
+    graph = inputs.teacher_plan.graph
+    batches = _first_inputs(inputs, inputs.teacher_plan.input_shape)
+    transfer.copy_to_teacher(graph, teacher, teacher_network, batches)
+    if inputs.recipe.family == "pruned":
+        batches = _first_inputs(inputs, inputs.recipe.input_shape)
+        transfer.copy_to_students(graph, teacher, students, network, batches)
+
+
+def _first_inputs(inputs: TrainingInputs, shape: Shape) -> Iterator[Tensor]:
+    """Scaled batches of training examples of ``shape``."""
+    for batch in inputs.batches().first_inputs(TRANSFER_BATCHES):
+        x = inputs.preprocessing.scale(keras.ops.cast(batch["features"], "float32"))
+        yield inputs.preprocessing.resize(x, shape)
+
+
+def _fit(
+    inputs: TrainingInputs,
+    state: TrainingState,
+    file: CheckpointFile,
+    report_progress: ReportProgress,
+    phase: Phase,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    """Train one phase, with a checkpoint after every epoch."""
+    sizes = {plan.name: (plan.width, plan.depth) for plan in inputs.plans}
+    monitored = inputs.data.val.sample(MONITORED_EXAMPLES)
+
+    def save(epochs: int) -> None:
+        checkpoint = Checkpoint(
+            recipe=inputs.recipe.to_json(),
+            students=sizes,
+            phase=phase.name,
+            epochs=epochs,
+            seconds=state.seconds(),
+            float32_top1=state.float32_top1,
+            values=fitting.get_state(state.model),
+        )
+        file.save(checkpoint)
+
+    resumed = state.resumed
+    if resumed and resumed.phase != phase.name:
+        resumed = None
+    accuracies = partial(fitting.measure_top1, state.model, monitored)
+    epoch_end = EpochEnd(phase, report_progress, accuracies, save)
+    train_split = inputs.data.train
+    fitting.fit(state.model, phase, train_split, inputs.targets, resumed, [*callbacks, epoch_end])
+
+
+def _pruners(recipe: Recipe, state: TrainingState) -> list[keras.callbacks.Callback]:
+    if not recipe.sparsity:
+        return []
+    return [Pruner(state.students.values(), recipe.sparsity, recipe.epochs)]
+
+
+def _has_depthwise(inputs: TrainingInputs) -> bool:
+    """Whether any network that is trained has depthwise convolutions."""
+    plans = list(inputs.plans)
+    if inputs.trained_teacher:
+        plans.append(inputs.trained_teacher)
+    return any(count_costs(plan).has_depthwise for plan in plans)
+
+
+def _fold_students(plans: tuple[StudentPlan, ...], state: TrainingState) -> list[Student]:
+    folded = []
+    for plan in plans:
+        layers, top1 = state.students[plan.name], state.float32_top1[plan.name]
+        folded.append(quantization.fold_student(plan, layers, top1))
+    return folded

@@ -1,153 +1,160 @@
-"""The students as trainable Keras networks; small ones branch off from the largest one's first
-layers.
-"""
+"""All students as one trainable Keras network; small ones branch off the largest one's layers."""
 
-import operator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import keras
-from keras import ops
+from keras import KerasTensor, ops
 
-from workers.compression.students.families import network
-from workers.compression.training.layers import (
+from workers.compression.graph import Activation, Node, Pads
+from workers.compression.student_values import ConvSpec, StudentPlan
+from workers.compression.students.families import build_network
+from workers.compression.training.branch import Branch
+from workers.compression.training.convolutions import (
     ACTIVATIONS,
-    Branch,
     Convolution,
     DepthwiseConvolution,
-    Quantizer,
 )
-from workers.compression.values import StudentPlan, Unit
+from workers.compression.training.quantizer import Quantizer
+
+Layer = Convolution | Quantizer | None
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a named layer was applied to and what it gave; ``layer`` is its unit or its quantizer."""
+class Operation:
+    """An operation of a network: its inputs, its output, and its layer if it has one."""
 
-    inputs: tuple[Any, ...]
-    output: Any
-    layer: Any
+    inputs: tuple[KerasTensor, ...]
+    output: KerasTensor
+    layer: Layer
 
 
-class Trainable:
-    """The vocabulary of trainable layers.
+class StudentLayers:
+    """A NetworkBuilder that makes trainable layers, and keeps those of its student.
 
-    With a ``trunk``, another student's layers, a layer that has the same name, the same filters and
-    the same input there is that one: both students are the same network up to where they differ.
-    Behind that the gradient of the smaller one is weakened, so that the trunk stays the larger
-    one's.
+    ``trunk`` are the layers of the largest student. An operation that has the same name, the same
+    number of channels and the same inputs there is shared. Where the student leaves the trunk, a
+    Branch makes its gradient smaller.
     """
 
-    def __init__(self, student: str, trunk: "Trainable | None", prunable: bool):
-        self.student, self.trunk, self.prunable = student, trunk, prunable
-        self.steps: dict[str, Step] = {}
-        self.branches: dict[int, Any] = {}
+    def __init__(self, student: str, trunk: "StudentLayers | None", prunable: bool):
+        self.student = student
+        self.trunk = trunk
+        self.prunable = prunable
+        self.operations: dict[str, Operation] = {}
+        self.branches: dict[int, KerasTensor] = {}
 
     @property
     def convolutions(self) -> dict[str, Convolution]:
-        return {
-            name: step.layer
-            for name, step in self.steps.items()
-            if isinstance(step.layer, Convolution)
-        }
+        """The convolutions by name."""
+        found = {}
+        for name, operation in self.operations.items():
+            if isinstance(operation.layer, Convolution):
+                found[name] = operation.layer
+        return found
 
     @property
     def quantizers(self) -> dict[str, Quantizer]:
-        return {
-            name: step.layer
-            for name, step in self.steps.items()
-            if isinstance(step.layer, Quantizer)
-        }
+        """The quantizers of operations that are not convolutions, by name."""
+        found = {}
+        for name, operation in self.operations.items():
+            if isinstance(operation.layer, Quantizer):
+                found[name] = operation.layer
+        return found
 
-    def unit(self, x: Any, unit: Unit) -> Any:
-        def make(own: Any) -> tuple[Any, Any]:
-            prunable = self.prunable and unit.norm and not unit.depthwise
-            layer = (DepthwiseConvolution if unit.depthwise else Convolution)(
-                self.student, unit, x.shape[-1], prunable
-            )
-            return layer, layer(own)
+    def conv(self, x: KerasTensor, spec: ConvSpec) -> KerasTensor:
+        if spec.norm and (shared := self._shared(spec.name, spec.filters, (x,))):
+            return self._keep(spec.name, shared)
+        # Logits, which have no normalization, are never shared and never pruned.
+        kind = DepthwiseConvolution if spec.depthwise else Convolution
+        prunable = self.prunable and spec.norm and not spec.depthwise
+        layer = kind(self.student, spec, x.shape[-1], prunable)
+        return self._keep(spec.name, Operation((x,), layer(self._leave_trunk(x)), layer))
 
-        return self._step(unit.name, unit.filters, make, x, shareable=unit.norm)
+    def add(
+        self, x: KerasTensor, y: KerasTensor, name: str, activation: Activation = "relu"
+    ) -> KerasTensor:
+        return self._with_range(name, lambda a, b: ACTIVATIONS[activation](a + b), x, y)
 
-    def add(self, x: Any, y: Any, name: str, activation: str | None = "relu") -> Any:
-        return self._ranged(name, x.shape[-1], lambda a, b: ACTIVATIONS[activation](a + b), x, y)
+    def mean(self, x: KerasTensor, name: str) -> KerasTensor:
+        return self._with_range(name, lambda a: ops.mean(a, axis=(1, 2), keepdims=True), x)
 
-    def mean(self, x: Any, name: str) -> Any:
-        return self._ranged(name, x.shape[-1], lambda a: ops.mean(a, axis=(1, 2), keepdims=True), x)
-
-    def pool(
-        self,
-        x: Any,
-        name: str,
-        kind: str,
-        size: tuple[int, int],
-        stride: tuple[int, int],
-        padding: str,
-    ) -> Any:
-        if kind == "max":
-            return self._plain(name, lambda a: ops.max_pool(a, size, stride, padding), x)
-        return self._ranged(
-            name, x.shape[-1], lambda a: ops.average_pool(a, size, stride, padding), x
+    def max_pool(self, x: KerasTensor, window: Node) -> KerasTensor:
+        return self._without_range(
+            window.name, lambda a: ops.max_pool(a, window.size, window.stride, window.padding), x
         )
 
-    def pad(self, x: Any, name: str, pads: tuple[tuple[int, int], tuple[int, int]]) -> Any:
-        return self._plain(name, lambda a: ops.pad(a, ((0, 0), *pads, (0, 0))), x)
+    def average_pool(self, x: KerasTensor, window: Node) -> KerasTensor:
+        return self._with_range(
+            window.name,
+            lambda a: ops.average_pool(a, window.size, window.stride, window.padding),
+            x,
+        )
 
-    def flat(self, x: Any) -> Any:
+    def pad(self, x: KerasTensor, name: str, pads: Pads) -> KerasTensor:
+        return self._without_range(name, lambda a: ops.pad(a, ((0, 0), *pads, (0, 0))), x)
+
+    def flatten(self, x: KerasTensor) -> KerasTensor:
         return ops.squeeze(x, axis=(1, 2))
 
-    def _plain(self, name: str, compute: Any, x: Any) -> Any:
-        """What changes no range and has no weights."""
-        return self._step(name, x.shape[-1], lambda own: (None, compute(own)), x)
+    def _without_range(
+        self, name: str, compute: Callable[[KerasTensor], KerasTensor], x: KerasTensor
+    ) -> KerasTensor:
+        """An operation whose output has the range of its input."""
+        if shared := self._shared(name, x.shape[-1], (x,)):
+            return self._keep(name, shared)
+        return self._keep(name, Operation((x,), compute(self._leave_trunk(x)), None))
 
-    def _ranged(self, name: str, filters: int, compute: Any, *inputs: Any) -> Any:
-        def make(*own: Any) -> tuple[Any, Any]:
-            quantizer = Quantizer(f"{self.student}_{name}")
-            return quantizer, quantizer(compute(*own))
+    def _with_range(
+        self, name: str, compute: Callable[..., KerasTensor], *inputs: KerasTensor
+    ) -> KerasTensor:
+        """An operation whose output has a range of its own, and so a quantizer."""
+        if shared := self._shared(name, inputs[0].shape[-1], inputs):
+            return self._keep(name, shared)
+        quantizer = Quantizer(f"{self.student}_{name}")
+        output = quantizer(compute(*map(self._leave_trunk, inputs)))
+        return self._keep(name, Operation(inputs, output, quantizer))
 
-        return self._step(name, filters, make, *inputs)
+    def _keep(self, name: str, operation: Operation) -> KerasTensor:
+        self.operations[name] = operation
+        return operation.output
 
-    def _step(
-        self, name: str, filters: int, make: Any, *inputs: Any, shareable: bool = True
-    ) -> Any:
-        """The trunk's layer of that name where it is the same, else what ``make`` gives for the
-        student's inputs.
+    def _shared(
+        self, name: str, channels: int, inputs: tuple[KerasTensor, ...]
+    ) -> Operation | None:
+        """The trunk's operation of that name, if it is the same."""
+        operation = self.trunk.operations.get(name) if self.trunk else None
+        if operation is None or operation.output.shape[-1] != channels:
+            return None
+        for own, trunks in zip(inputs, operation.inputs, strict=True):
+            if own is not trunks:
+                return None
+        return operation
 
-        Logits are every student's own, even where all else is the same.
-        """
-        step = self.trunk.steps.get(name) if self.trunk and shareable else None
-        same = (
-            step
-            and step.output.shape[-1] == filters
-            and all(map(operator.is_, step.inputs, inputs))
-        )
-        if step is None or not same:
-            layer, output = make(*map(self._own, inputs))
-            step = Step(inputs, output, layer)
-        self.steps[name] = step
-        return step.output
-
-    def _own(self, x: Any) -> Any:
-        """``x``, or a branch from it where a layer of the trunk gives it."""
-        if self.trunk is None or not any(x is step.output for step in self.trunk.steps.values()):
+    def _leave_trunk(self, x: KerasTensor) -> KerasTensor:
+        """``x``, through a Branch if it is an output of the trunk."""
+        if self.trunk is None:
+            return x
+        is_trunks = any(x is operation.output for operation in self.trunk.operations.values())
+        if not is_trunks:
             return x
         if id(x) not in self.branches:
             self.branches[id(x)] = Branch()(x)
         return self.branches[id(x)]
 
 
-def build(
+def build_students(
     plans: tuple[StudentPlan, ...], prunable: bool = False
-) -> tuple[dict[str, Trainable], keras.Model]:
-    """The layers of every student by name, and the model from scaled images to all their logits by
-    name.
+) -> tuple[dict[str, StudentLayers], keras.Model]:
+    """The layers of every student, and the model from scaled inputs to the logits of each by name.
 
-    ``plans`` are largest first.
+    ``plans`` are sorted, the largest first.
     """
-    images = keras.Input(plans[0].input_shape, name="images")
-    layers: dict[str, Trainable] = {}
-    logits: dict[str, Any] = {}
+    x = keras.Input(plans[0].input_shape, name="images")
+    students: dict[str, StudentLayers] = {}
+    logits: dict[str, KerasTensor] = {}
     for plan in plans:
-        layers[plan.name] = Trainable(plan.name, layers.get(plans[0].name), prunable)
-        logits[plan.name] = network(layers[plan.name], images, plan)
-    return layers, keras.Model(images, logits)
+        trunk = students.get(plans[0].name)
+        students[plan.name] = StudentLayers(plan.name, trunk, prunable)
+        logits[plan.name] = build_network(students[plan.name], x, plan)
+    return students, keras.Model(x, logits)

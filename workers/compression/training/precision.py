@@ -1,6 +1,4 @@
-"""Convolutions in bfloat16 where the processor multiplies it: a training in float takes a third
-less.
-"""
+"""Convolutions in bfloat16 where the processor has instructions for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +12,15 @@ INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}
 
 @contextmanager
 def bfloat16_convolutions(depthwise: bool = False) -> Iterator[None]:
-    """TensorFlow rounds what convolutions take to 8 bits of mantissa; weights, sums and statistics
-    stay float32.
+    """Let TensorFlow round the inputs of convolutions to bfloat16; all else stays float32.
 
-    Training does not mind (Kalamkar et al. 2019, section 4; docs/experiments.md). Quantized levels
-    times their scale are not exact in bfloat16, so quantization-aware training is no place for it.
-    Nor are networks with ``depthwise`` convolutions, whose steps take two to four times longer.
+    That takes a third off the processor time of a float training and costs no accuracy (Kalamkar et
+    al. 2019, section 4; docs/experiments.md, "what the small students see of a batch"). It is not
+    for quantization-aware training, whose values bfloat16 does not hold exactly, and not for
+    networks with ``depthwise`` convolutions, which take two to four times longer with it
+    ("depthwise convolutions in bfloat16").
     """
-    if depthwise or keras.backend.backend() != "tensorflow" or not _multiplied():
+    if depthwise or keras.backend.backend() != "tensorflow" or not has_bfloat16():
         yield
         return
     import tensorflow as tf
@@ -34,5 +33,6 @@ def bfloat16_convolutions(depthwise: bool = False) -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({option: False})
 
 
-def _multiplied() -> bool:
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16."""
     return CPUINFO.exists() and bool(INSTRUCTIONS & set(CPUINFO.read_text().split()))

@@ -1,72 +1,70 @@
-"""Quantization-aware training: from float to the exact arithmetic of the int8 file (Jacob et al.
-2018, section 3).
+"""Quantization-aware training: students learn in the arithmetic of the int8 file.
+
+Jacob et al. 2018, section 3.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import keras
 import numpy as np
 
-from workers.compression.errors import diverged
-from workers.compression.values import Folded, Student, StudentPlan
+from workers.compression.errors import training_diverged
+from workers.compression.student_values import FoldedConvolution, Student, StudentPlan
+from workers.compression.training.convolutions import Convolution
+from workers.compression.training.networks import StudentLayers
+from workers.compression.training.quantizer import Quantizer
 
 CALIBRATION_BATCHES = 20
-LEAST_RANGE = 1e-3
+MIN_RANGE = 1e-3
 
 
-def set_mode(layers: Iterable[Any], mode: str, bits: int = 8) -> None:
-    """Switch the students' layers to ``float``, ``calibrate`` or ``quantized``; compile the model
-    again afterwards.
+def set_mode(students: Iterable[StudentLayers], mode: str, weight_bits: int = 8) -> None:
+    """Set all layers to ``float``, ``calibrate`` or ``quantized``.
 
-    ``bits`` are those of the weights; activations have 8.
+    Activations always have 8 bits. Compile the model again afterwards.
     """
-    for vocabulary in layers:
-        for unit in vocabulary.convolutions.values():
-            unit.mode = unit.quantizer.mode = mode
-            unit.bits = bits
-        for quantizer in vocabulary.quantizers.values():
+    for student in students:
+        for convolution in student.convolutions.values():
+            convolution.mode = convolution.quantizer.mode = mode
+            convolution.weight_bits = weight_bits
+        for quantizer in student.quantizers.values():
             quantizer.mode = mode
 
 
 def calibrate(
-    joint: keras.Model, layers: Iterable[Any], inputs: Iterable[dict[str, np.ndarray]]
+    model: keras.Model,
+    students: Iterable[StudentLayers],
+    batches: Iterable[dict[str, np.ndarray]],
 ) -> None:
-    """Find every tensor's range on batches of ``inputs``, normalization as at inference."""
-    set_mode(layers, "calibrate")
-    for batch in inputs:
-        joint(batch, training=True)
+    """Find the range of every tensor on ``batches`` of the model's inputs."""
+    set_mode(students, "calibrate")
+    for batch in batches:
+        model(batch, training=True)
 
 
-def quantized(plan: StudentPlan, layers: Any, float32_top1: float) -> Student:
-    """The student as constants: its folded convolutions and the ranges of its tensors, ready for
-    export.
-    """
-    convolutions = {name: _folded(unit) for name, unit in layers.convolutions.items()}
-    return Student(
-        plan,
-        convolutions,
-        {name: _range(found) for name, found in layers.quantizers.items()},
-        float32_top1,
-    )
+def fold_student(plan: StudentPlan, layers: StudentLayers, float32_top1: float) -> Student:
+    """The student as constants for export: folded convolutions, and the ranges of other tensors."""
+    convolutions, ranges = {}, {}
+    for name, convolution in layers.convolutions.items():
+        convolutions[name] = _fold(convolution)
+    for name, quantizer in layers.quantizers.items():
+        ranges[name] = _range(quantizer)
+    return Student(plan, convolutions, ranges, float32_top1)
 
 
-def _folded(unit: Any) -> Folded:
-    """What a training for few bits rounded stays so in files of more: the network has learnt to
-    answer with that.
-    """
-    kernel, bias = unit.folded()
-    if unit.bits < 8:
-        kernel = unit.rounded(kernel)
-    kernel, bias = (np.asarray(part, np.float32) for part in (kernel, bias))
+def _fold(convolution: Convolution) -> FoldedConvolution:
+    kernel, bias = convolution.fold()
+    # Weights trained at 4 bits keep those 16 levels in the 8-bit file.
+    if convolution.weight_bits < 8:
+        kernel = convolution.quantize_kernel(kernel)
+    kernel, bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-        raise diverged("The training diverged: a weight is not finite.")
-    return Folded(kernel, bias, *_range(unit.quantizer))
+        raise training_diverged("The training diverged: a weight is not finite.")
+    low, high = _range(convolution.quantizer)
+    return FoldedConvolution(kernel, bias, low, high)
 
 
-def _range(quantizer: Any) -> tuple[float, float]:
-    """The tracked range; that of a tensor which is always zero is widened, since a scale cannot be
-    zero.
-    """
+def _range(quantizer: Quantizer) -> tuple[float, float]:
     low, high = float(np.asarray(quantizer.low)), float(np.asarray(quantizer.high))
-    return low, max(high, low + LEAST_RANGE)
+    # A tensor that is always zero gets a range too, because a scale cannot be zero.
+    return low, max(high, low + MIN_RANGE)

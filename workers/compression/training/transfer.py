@@ -1,90 +1,110 @@
-"""Family ``teacher``: its students begin as the teacher with channels left out, not as random
-numbers.
-"""
+"""Family ``pruned``: its students start with the teacher's weights, not with random ones."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
+import keras
 import numpy as np
 from keras import ops
 
+from workers.compression.graph import TeacherGraph
+from workers.compression.training.convolutions import Convolution
+from workers.compression.training.networks import StudentLayers
+from workers.compression.training.normalization import BatchNormalization, Moments
+from workers.compression.values import Tensor
 
-def teach(graph: Any, teacher: Any, network: Any, batches: Iterable[Any]) -> None:
+NORM_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+def copy_to_teacher(
+    graph: TeacherGraph,
+    teacher: StudentLayers,
+    network: keras.Model,
+    batches: Iterable[Tensor],
+) -> None:
     """Give the teacher's layers the weights of its graph.
 
-    Normalization, which the graph has folded into its kernels, comes back: each channel is
-    normalized by its mean and variance over ``batches`` (scaled images) and gets them again as beta
-    and gamma, so that nothing changes at first.
+    The graph has batch normalization folded into its kernels. It is restored: each channel is
+    normalized by its mean and variance over ``batches`` (scaled images), which also become its beta
+    and gamma, so that the network still computes the same.
     """
-    for node in _weighted(graph):
-        _set_kernel(teacher.convolutions[node.name], node)
-        _set_bias(teacher.convolutions[node.name], node.bias)
-    _observe(teacher, network, batches)
+    for name, kernel, bias in _weights(graph):
+        convolution = teacher.convolutions[name]
+        _set_kernel(convolution, kernel)
+        _set_bias(convolution, bias)
+    _restore_normalization(teacher, network, batches)
 
 
-def follow(
-    graph: Any, teacher: Any, students: list[Any], network: Any, batches: Iterable[Any]
+def copy_to_students(
+    graph: TeacherGraph,
+    teacher: StudentLayers,
+    students: list[StudentLayers],
+    network: keras.Model,
+    batches: Iterable[Tensor],
 ) -> None:
     """Give every student's layers the first channels of the teacher's.
 
-    A channel keeps the mean and the variance that it has in the teacher, whatever channels before
-    it a student lacks: the statistics move to those on ``batches`` (Cai et al. 2020, once-for-all,
-    section 3.3). ``network`` runs all students.
+    A channel keeps the mean and the variance that it has in the teacher, although a student lacks
+    channels before it: the moving statistics become those on ``batches`` (Cai et al. 2020,
+    once-for-all, section 3.3). ``network`` runs all students.
     """
     for layers in students:
-        for node in _weighted(graph):
-            unit = layers.convolutions[node.name]
-            _set_kernel(unit, node)
-            _follow(unit, teacher.convolutions[node.name], node.bias)
+        for name, kernel, bias in _weights(graph):
+            convolution = layers.convolutions[name]
+            _set_kernel(convolution, kernel)
+            _copy_normalization(convolution, teacher.convolutions[name], bias)
     for images in batches:
         network(images, training=True)
 
 
-def _weighted(graph: Any) -> list[Any]:
-    return [node for node in graph.nodes if node.kernel is not None]
+def _weights(graph: TeacherGraph) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """The name, kernel and bias of each node that has weights."""
+    for node in graph.nodes:
+        if node.kernel is not None and node.bias is not None:
+            yield node.name, node.kernel, node.bias
 
 
-def _set_kernel(unit: Any, node: Any) -> None:
-    unit.dense.assign(node.kernel[tuple(slice(side) for side in unit.dense.shape)])
+def _set_kernel(convolution: Convolution, kernel: np.ndarray) -> None:
+    first_channels = tuple(slice(side) for side in convolution.weights_before_mask.shape)
+    convolution.weights_before_mask.assign(kernel[first_channels])
 
 
-def _set_bias(unit: Any, bias: np.ndarray) -> None:
-    """As the graph has it: without normalization, or with one that only adds the bias."""
-    if unit.norm is None:
-        unit.bias.assign(bias)
+def _set_bias(convolution: Convolution, bias: np.ndarray) -> None:
+    """Add the graph's bias; a normalization is set to do only that."""
+    norm = convolution.norm
+    if norm is None:
+        convolution.bias.assign(bias)
         return
-    unit.norm.moving_mean.assign(np.zeros_like(bias))
-    unit.norm.moving_variance.assign(np.ones_like(bias))
-    unit.norm.gamma.assign(np.full_like(bias, np.sqrt(1 + unit.norm.EPSILON)))
-    unit.norm.beta.assign(bias)
+    norm.moving_mean.assign(np.zeros_like(bias))
+    norm.moving_variance.assign(np.ones_like(bias))
+    norm.gamma.assign(np.full_like(bias, np.sqrt(1 + norm.EPSILON)))
+    norm.beta.assign(bias)
 
 
-def _observe(layers: Any, network: Any, batches: Iterable[Any]) -> None:
-    """Measure each normalization's input while its output stays what it is; then let it do what it
-    measured.
-    """
-    seen: dict[str, list[Any]] = {}
-    for name, unit in layers.convolutions.items():
-        if unit.norm is not None:
-            unit.norm.observe = seen.setdefault(name, []).append
+def _restore_normalization(
+    layers: StudentLayers, network: keras.Model, batches: Iterable[Tensor]
+) -> None:
+    """Measure the input of each normalization, then normalize by what was measured."""
+    observed: dict[BatchNormalization, list[Moments]] = defaultdict(list)
+    for convolution in layers.convolutions.values():
+        if convolution.norm is not None:
+            convolution.norm.observe = observed[convolution.norm].append
     for images in batches:
         network(images, training=False)
-    for name, moments in seen.items():
-        norm = layers.convolutions[name].norm
+    for norm, moments in observed.items():
         norm.observe = None
-        mean, variance = (
-            np.mean([np.asarray(each[i]) for each in moments], axis=0) for i in range(2)
-        )
+        mean, variance = np.mean([np.asarray(pair) for pair in moments], axis=0)
         norm.beta.assign(np.asarray(norm.beta) + mean)
         norm.gamma.assign(np.sqrt(variance + norm.EPSILON))
         norm.moving_mean.assign(mean)
         norm.moving_variance.assign(variance)
 
 
-def _follow(unit: Any, teacher: Any, bias: np.ndarray) -> None:
-    if unit.norm is None:
-        unit.bias.assign(bias[: unit.bias.shape[0]])
+def _copy_normalization(convolution: Convolution, teacher: Convolution, bias: np.ndarray) -> None:
+    if convolution.norm is None:
+        convolution.bias.assign(bias[: convolution.bias.shape[0]])
         return
-    for name in ("gamma", "beta", "moving_mean", "moving_variance"):
-        part = getattr(unit.norm, name)
-        part.assign(ops.convert_to_numpy(getattr(teacher.norm, name))[: part.shape[0]])
+    for name in NORM_VARIABLES:
+        variable = getattr(convolution.norm, name)
+        values = ops.convert_to_numpy(getattr(teacher.norm, name))
+        variable.assign(values[: variable.shape[0]])

@@ -1,55 +1,74 @@
-from pathlib import Path
-
 import pytest
 
 from workers.compression.artifacts import selection
-from workers.compression.values import Artifact, Scorecard, StudentPlan
+from workers.compression.student_values import Artifact, Latency, Scorecard, StudentPlan
+
+LATENCY = Latency(1.0, 1.1, 1, "")
 
 
 @pytest.fixture
 def candidate(tmp_path):
-    def make(
-        name: str, top1: float, size: int, budget: dict | None = None
-    ) -> tuple[Artifact, Scorecard]:
-        path = Path(tmp_path / f"{name}.tflite")
+    """Makes the file and the scorecard of a candidate, whose name is VARIANT or VARIANT.NUMBER."""
+
+    def make(name, top1, size, budget=None, quantization="int8", top3=1.0):
+        variant = name.split(".")[0]
+        row = variant if quantization == "int8" else f"{variant}-{quantization}"
+        path = tmp_path / f"{name}-{quantization}.tflite"
         path.write_bytes(b"0" * size)
-        plan = StudentPlan(name, name.split(".")[0], "resnet", 8, 3, (8, 8, 3), 2, budget)
-        latency = {"p50": 1.0, "p90": 1.1, "threads": 1, "cpu": ""}
-        return Artifact(plan, "int8", path, 10, top1), Scorecard(
-            10, top1, 1.0, 1.0, {}, size, size, 100, 10, latency
-        )
+        plan = StudentPlan(name, variant, "resnet", 8, 3, (8, 8, 3), 2, budget)
+        card = Scorecard(10, top1, top3, 1.0, 1.0, {}, size, size, 100, 10, LATENCY)
+        return Artifact(row, plan, quantization, path, 10, top1), card
 
     return make
 
 
-def chosen(*candidates):
+def choose(*candidates):
     return selection.choose(*zip(*candidates, strict=True))
 
 
-def test_the_smallest_that_reaches_the_accuracy_is_delivered(candidate):
+def test_the_smallest_that_reaches_the_accuracy_is_delivered(candidate, tmp_path):
     budget = {"min_top1": 0.8}
-    best, middle, small = (
-        candidate(n, t, s, budget)
-        for n, t, s in (("app", 0.9, 90), ("app.2", 0.81, 50), ("app.3", 0.7, 20))
-    )
-    (only,) = chosen(best, middle, small)
-    assert (only.artifact, only.kept) == (middle[0], True)
-    assert [each[0].path.exists() for each in (best, middle, small)] == [False, True, False]
+    best = candidate("app", 0.9, 90, budget)
+    middle = candidate("app.2", 0.81, 50, budget)
+    small = candidate("app.3", 0.7, 20, budget)
+    (only,) = choose(best, middle, small)
+    assert (only.card, only.kept) == (middle[1], True)
+    assert [path.name for path in tmp_path.iterdir()] == ["app.tflite"]
+    assert only.artifact.path.stat().st_size == 50
 
 
-def test_where_none_reaches_it_the_most_accurate_is(candidate):
+def test_all_files_of_the_chosen_student_get_the_names_of_their_rows(candidate, tmp_path):
+    budget = {"min_top1": 0.8}
+    files = []
+    for name, size in (("app", 90), ("app.2", 50)):
+        for quantization in ("int8", "float16"):
+            files.append(candidate(name, 0.9, size, budget, quantization))
+    chosen = choose(*files)
+    assert [file.artifact.path.name for file in chosen] == ["app.tflite", "app-float16.tflite"]
+    assert {path.stat().st_size for path in tmp_path.iterdir()} == {50}
+
+
+def test_if_none_reaches_the_accuracy_the_most_accurate_is_delivered(candidate):
     budget = {"min_top1": 0.95}
-    (only,) = chosen(candidate("app", 0.9, 90, budget), candidate("app.2", 0.91, 50, budget))
+    (only,) = choose(candidate("app", 0.9, 90, budget), candidate("app.2", 0.91, 50, budget))
     assert (only.card.top1, only.kept) == (0.91, False)
 
 
+def test_a_minimal_top3_is_checked_like_a_minimal_top1(candidate):
+    budget = {"min_top3": 0.95}
+    large = candidate("app", 0.7, 90, budget, top3=0.99)
+    small = candidate("app.2", 0.7, 50, budget, top3=0.9)
+    (only,) = choose(large, small)
+    assert (only.card.top3, only.kept) == (0.99, True)
+
+
 def test_a_budget_is_checked_on_the_file(candidate):
-    assert chosen(candidate("app", 0.9, 90, {"max_bytes": 89}))[0].kept is False
-    assert chosen(candidate("web", 0.9, 90, {"max_bytes": 90}))[0].kept is True
-    assert chosen(candidate("any", 0.9, 90))[0].kept is None
+    assert choose(candidate("app", 0.9, 90, {"max_bytes": 89}))[0].kept is False
+    assert choose(candidate("web", 0.9, 90, {"max_bytes": 90}))[0].kept is True
+    assert choose(candidate("any", 0.9, 90))[0].kept is None
 
 
-def test_a_missed_accuracy_does_not_break_what_could_be_kept(candidate):
+def test_if_no_accuracy_is_reached_the_other_limits_are_still_kept(candidate):
     budget = {"max_bytes": 60, "min_top1": 0.95}
-    (only,) = chosen(candidate("app", 0.93, 90, budget), candidate("app.2", 0.9, 50, budget))
+    (only,) = choose(candidate("app", 0.93, 90, budget), candidate("app.2", 0.9, 50, budget))
     assert (only.card.top1, only.kept) == (0.9, False)

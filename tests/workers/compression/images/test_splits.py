@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.workers.compression.conftest import CLASSES, class_folders, png, striped
+from service.contract.report import DatasetDescription
+from tests.workers.compression.conftest import CLASSES, class_folders, full_spec, png, striped
 from workers.compression.errors import CompressionError
-from workers.compression.images import splits
+from workers.compression.images import class_folders as folders
+from workers.compression.images import description, splits
+from workers.compression.images.decoding import to_pixels
 
 SHAPE = (16, 16, 3)
 
@@ -17,7 +20,7 @@ SHAPE = (16, 16, 3)
 def load(path, tmp_path, shape=SHAPE, **spec):
     folder = tmp_path / "scratch"
     folder.mkdir(exist_ok=True)
-    return splits.load(path, shape, spec, folder, lambda _: None)
+    return splits.load(path, shape, full_spec(**spec), folder, lambda _: None)
 
 
 def code_of(path, tmp_path, **spec):
@@ -36,9 +39,9 @@ def test_given_splits_are_kept_and_validation_is_drawn_from_training(stripes, tm
 
 
 @pytest.mark.parametrize("root", ["", "photos/", "photos/2026/"])
-def test_without_splits_the_seed_decides_alone(zipped, tmp_path, root):
+def test_without_splits_only_the_seed_decides(zipped, tmp_path, root):
     path = zipped(class_folders(20, root))
-    one, same, other = (load(path, tmp_path, seed=seed).test.images.copy() for seed in (1, 1, 2))
+    one, same, other = (load(path, tmp_path, seed=seed).test.features.copy() for seed in (1, 1, 2))
     assert len(one) == 9
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
@@ -48,12 +51,12 @@ def test_no_test_image_is_ever_trained_on(zipped, tmp_path):
     files = class_folders(20, "train/") | class_folders(20, "test/", seed=1)
     files |= {f"train/red/copy{i}.png": files[f"test/red/{i:03d}.png"] for i in range(3)}
     found = load(zipped(files), tmp_path)
-    seen = {image.tobytes() for image in [*found.train.images, *found.val.images]}
-    assert not seen & {image.tobytes() for image in found.test.images}
+    seen = {image.tobytes() for image in [*found.train.features, *found.val.features]}
+    assert not seen & {image.tobytes() for image in found.test.features}
     assert sum(found.description["duplicates_dropped"].values()) == 3
 
 
-def test_validation_that_is_the_test_again_is_drawn_from_training_instead(zipped, tmp_path):
+def test_validation_that_repeats_the_test_is_drawn_from_training_instead(zipped, tmp_path):
     files = (
         class_folders(20, "train/")
         | class_folders(20, "val/", seed=1)
@@ -96,20 +99,20 @@ def test_more_unreadable_images_are_refused(zipped, tmp_path):
         ),
     ],
 )
-def test_folders_that_make_no_dataset_are_refused(zipped, tmp_path, files, code):
+def test_folders_that_are_not_a_dataset_are_refused(zipped, tmp_path, files, code):
     assert code_of(zipped(files), tmp_path) == code
 
 
-def test_class_names_give_the_order_of_labels(zipped, tmp_path):
+def test_class_names_set_the_order_of_labels(zipped, tmp_path):
     path = zipped(class_folders(20))
     found = load(path, tmp_path, class_names=("red", "blue", "green"))
-    red = found.train.images[found.train.labels == 0].mean((0, 1, 2))
+    red = found.train.features[found.train.labels == 0].mean((0, 1, 2))
     assert found.classes == ("red", "blue", "green")
     assert red.argmax() == 0
     assert code_of(path, tmp_path, class_names=("red", "blue")) == "class_names_mismatch"
 
 
-def test_a_class_name_may_be_written_in_two_ways(zipped, tmp_path):
+def test_a_class_name_may_be_composed_or_decomposed_unicode(zipped, tmp_path):
     composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
     rng = np.random.default_rng(0)
     names = (decomposed, "tea")
@@ -124,7 +127,7 @@ def test_a_class_name_may_be_written_in_two_ways(zipped, tmp_path):
         assert load(path, tmp_path, class_names=("tea", name)).classes == ("tea", composed)
 
 
-def test_numbered_classes_sort_as_numbers(zipped, tmp_path):
+def test_numbered_classes_are_sorted_as_numbers(zipped, tmp_path):
     names = ["10", "2", "1"]
     rng = np.random.default_rng(0)
     files = {
@@ -137,15 +140,15 @@ def test_numbered_classes_sort_as_numbers(zipped, tmp_path):
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_kind_of_image_becomes_the_wanted_shape(tmp_path, mode, channels):
+def test_every_mode_of_image_gets_the_requested_shape(tmp_path, mode, channels):
     image = Image.fromarray(striped(0, np.random.default_rng(0))).resize((31, 50)).convert(mode)
-    pixels = splits._pixels(image, (20, 24, channels))
+    pixels = to_pixels(image, (20, 24, channels))
     assert pixels.shape == (20, 24, channels)
     assert pixels.dtype == np.uint8
 
 
-def test_inspection_tells_classes_counts_sizes_and_what_is_unreadable(zipped):
-    found = splits.inspect(
+def test_a_description_has_classes_counts_sizes_and_unreadable_files(zipped):
+    found = description.describe(
         zipped(
             class_folders(20, "train/") | class_folders(5, "test/") | {"train/red/bad.png": b"no"}
         )
@@ -154,25 +157,26 @@ def test_inspection_tells_classes_counts_sizes_and_what_is_unreadable(zipped):
     assert found["counts"]["train"] == {"blue": 20, "green": 20, "red": 20}
     assert found["image_sizes"]["width"] == {"least": 16, "median": 16, "most": 16}
     assert found["unreadable"] == ["train/red/bad.png"]
+    assert DatasetDescription.model_validate(found).images == 75
 
 
-def test_a_stray_picture_beside_the_splits_is_no_class(zipped):
+def test_an_image_beside_the_splits_is_ignored(zipped):
     files = class_folders(10, "train/") | class_folders(5, "test/")
     stray = png(striped(0, np.random.default_rng(9)))
-    found = splits.inspect(zipped(files | {"docs/preview.png": stray, "cover.png": stray}))
+    found = description.describe(zipped(files | {"docs/preview.png": stray, "cover.png": stray}))
     assert found["classes"] == list(CLASSES)
     assert found["ignored_files"] == 2
 
 
 @pytest.mark.parametrize("name", ["photos/cover.png", "cover.png"])
-def test_a_stray_picture_above_the_classes_is_no_class(zipped, name):
+def test_an_image_above_the_class_folders_is_ignored(zipped, name):
     stray = png(striped(0, np.random.default_rng(9)))
-    found = splits.inspect(zipped(class_folders(10, "photos/") | {name: stray}))
+    found = description.describe(zipped(class_folders(10, "photos/") | {name: stray}))
     assert found["classes"] == list(CLASSES)
     assert found["ignored_files"] == 1
 
 
-def test_two_images_of_one_name_are_refused(tmp_path):
+def test_two_images_with_the_same_path_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive, pytest.warns(UserWarning):
         for _ in range(2):
             for name, content in class_folders(10).items():
@@ -182,20 +186,18 @@ def test_two_images_of_one_name_are_refused(tmp_path):
 
 def test_sixteen_bit_grey_keeps_its_levels():
     levels = np.array([[0, 10_000, 20_000, 40_000, 65_535]], np.uint16)
-    assert splits._pixels(Image.fromarray(levels), (1, 5, 1)).ravel().tolist() == [
-        0,
-        39,
-        78,
-        156,
-        255,
-    ]
+    assert to_pixels(Image.fromarray(levels), (1, 5, 1)).ravel().tolist() == [0, 39, 78, 156, 255]
 
 
-def test_a_full_disk_is_an_error_before_anything_is_written(tmp_path):
-    script = "import resource, pathlib, sys, numpy as np; from workers.compression.disk_arrays import allocate\n"
-    script += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-    script += "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-    script += "allocate(pathlib.Path(sys.argv[1]), np.uint8, (100_000, 16, 16, 3))"
+def test_a_full_disk_is_an_error_at_once(tmp_path):
+    script = """
+import pathlib, resource, signal, sys
+import numpy as np
+from workers.compression.disk_arrays import allocate
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+allocate(pathlib.Path(sys.argv[1]), np.uint8, (100_000, 16, 16, 3))
+"""
     done = subprocess.run(
         [sys.executable, "-c", script, tmp_path / "x.npy"],
         capture_output=True,
@@ -206,13 +208,37 @@ def test_a_full_disk_is_an_error_before_anything_is_written(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (8, 8, 1), (1, 8, 3)])
-def test_students_may_see_smaller_images(zipped, tmp_path, shape):
+def test_images_can_be_resized_for_students(zipped, tmp_path, shape):
     found = load(zipped(class_folders(12)), tmp_path, shape=(16, 16, shape[2]))
-    small = splits.resized(found, shape, tmp_path)
-    assert small.train.images.shape == (len(found.train), *shape)
+    small = splits.resize(found, shape, tmp_path)
+    assert small.train.features.shape == (len(found.train), *shape)
     expected = np.asarray(
-        Image.fromarray(found.train.images[0].squeeze()).resize(
+        Image.fromarray(found.train.features[0].squeeze()).resize(
             (8, shape[0]), Image.Resampling.BILINEAR
         )
     )
-    assert np.abs(small.train.images[0].squeeze().astype(int) - expected.squeeze()).max() <= 16
+    assert np.abs(small.train.features[0].squeeze().astype(int) - expected.squeeze()).max() <= 16
+
+
+def test_more_classes_than_allowed_are_refused(zipped, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "MAX_CLASSES", 2)
+    assert code_of(zipped(class_folders(12)), tmp_path) == "too_many_classes"
+
+
+def test_a_description_that_is_too_long_is_refused(zipped, tmp_path, monkeypatch):
+    monkeypatch.setattr(description, "MAX_DESCRIPTION_BYTES", 200)
+    path = zipped(class_folders(12))
+    assert code_of(path, tmp_path) == "too_many_classes"
+    with pytest.raises(CompressionError, match="bytes"):
+        description.describe(path)
+
+
+def test_images_that_are_left_out_lead_to_warnings(zipped, tmp_path):
+    files = class_folders(20, "train/") | class_folders(20, "test/", seed=1)
+    files["train/red/copy.png"] = files["test/red/000.png"]
+    files["train/red/bad.png"] = b"not an image"
+    files |= {f"notes/{number}.txt": b"note" for number in range(10)}
+    duplicates, unreadable, ignored = load(zipped(files), tmp_path).warnings
+    assert "1 images equal" in duplicates
+    assert "1 images could not be read" in unreadable
+    assert "10 files" in ignored

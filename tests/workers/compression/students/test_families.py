@@ -1,4 +1,4 @@
-"""Every family trains, and becomes files that compute what the network computes."""
+"""Every family can be trained, and its files compute what its network computes."""
 
 from dataclasses import replace
 
@@ -7,121 +7,133 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from workers.compression.artifacts import evaluation, export, file_costs, metadata
+from tests.workers.compression.conftest import AS_STORED
+from workers.compression.artifacts import export, file_costs, interpreter, metadata
+from workers.compression.images import pixels
 from workers.compression.recipe import Recipe
-from workers.compression.students import costs
+from workers.compression.student_values import Artifact, StudentPlan
+from workers.compression.students.costs import count_costs, random_student
 from workers.compression.training import fitting, networks, quantization
-from workers.compression.values import Split, StudentPlan, TeacherOutputs
+from workers.compression.training.batches import Batches
+from workers.compression.values import Split, TeacherLogits
 
 SHAPES = {"resnet": (16, 16, 3), "nasnet": (16, 16, 1), "mobilenet": (64, 64, 3)}
 IMAGES = np.random.default_rng(0).integers(0, 256, (32, 64, 64, 3), np.uint8)
+CLASSES = [f"class {number}" for number in range(5)]
+OUTPUT_SCALES = {"int8": 256, "int4": 256, "int8_dynamic": 1, "float16": 1, "float32": 1}
+TOLERANCES = {"int8": 0.1, "int4": 0.5, "int8_dynamic": 0.05, "float16": 2e-3, "float32": 2e-3}
 
 
 def images(shape):
     return np.ascontiguousarray(IMAGES[:, : shape[0], : shape[1], : shape[2]])
 
 
-def trained_for_a_moment(family):
-    """Layers and joint network of a large and a small student, with known ranges; the images; the
-    small one's plan.
-    """
+def plan(name, family, width, depth, shape):
+    return StudentPlan(name, name, family, width, depth, shape, 5)
+
+
+def probabilities(path, shape, scale=256):
+    return interpreter.predict(path, images(shape), pixels.scale) / scale
+
+
+def exported(student, quantization_name, folder):
+    """The file of a student, with metadata."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{quantization_name}.tflite"
+    export.export_student(student, quantization_name, path)
+    parameters = export.count_parameters(student)
+    artifact = Artifact("small", student.plan, quantization_name, path, parameters, 0.0)
+    metadata.describe(artifact, student.plan.input_shape, CLASSES)
+    return artifact
+
+
+def trained_for_one_epoch(family):
+    """The layers and the joint model of two students, the data, and the smaller student's plan."""
     shape = SHAPES[family]
     recipe = replace(Recipe.tiny(shape), family=family, epochs=1, shift=0)
-    plans = tuple(
-        StudentPlan(name, name, family, w, d, shape, 5)
-        for name, w, d in (("large", 4, 5), ("small", 3, 4))
-    )
+    plans = (plan("large", family, 4, 5, shape), plan("small", family, 3, 4, shape))
     keras.utils.set_random_seed(0)
-    layers, network = networks.build(plans)
-    joint = fitting.Joint(network, recipe, None)
+    students, network = networks.build_students(plans)
+    model = fitting.JointModel(network, recipe, AS_STORED)
     split = Split(images(shape), (np.arange(32) % 5).astype(np.int32))
-    soft = TeacherOutputs(np.zeros((1, 32, 5), np.float32))
-    fitting.fit(joint, recipe.phases[0], split, soft, None, [])
-    quantization.calibrate(joint, layers.values(), fitting.Batches(split, soft, 32, 0).sample(1))
-    return layers, joint, split, plans[1]
+    targets = TeacherLogits(np.zeros((1, 32, 5), np.float32))
+    fitting.fit(model, recipe.phases[0], split, targets, None, [])
+    batches = Batches(split, targets, 32, 0).first_inputs(1)
+    quantization.calibrate(model, students.values(), batches)
+    return students, model, split, plans[1]
 
 
 @pytest.fixture(scope="module", params=list(SHAPES))
 def student(request):
-    """The small student, and what its network answers."""
-    layers, joint, split, plan = trained_for_a_moment(request.param)
-    quantization.set_mode(layers.values(), "float")
-    answers = np.asarray(keras.ops.softmax(joint({"image": split.images}, training=False)["small"]))
-    return quantization.quantized(plan, layers["small"], 0.0), answers
+    """The smaller student, and the probabilities that its network computes."""
+    students, model, split, small = trained_for_one_epoch(request.param)
+    quantization.set_mode(students.values(), "float")
+    logits = model({"features": split.features}, training=False)["small"]
+    folded = quantization.fold_student(small, students["small"], 0.0)
+    return folded, np.asarray(keras.ops.softmax(logits))
 
 
-@pytest.mark.parametrize("kind", ["float32", "float16", "int8_dynamic", "int8", "int4"])
-def test_the_file_answers_as_the_network(student, kind, tmp_path):
-    trained, answers = student
-    artifact = export.export(trained, kind, tmp_path)
-    metadata.describe(artifact.path, [f"class {i}" for i in range(5)])
-    scale, tolerance = {"int8": (256, 0.1), "int4": (256, 0.5), "int8_dynamic": (1, 0.05)}.get(
-        kind, (1, 2e-3)
-    )
-    found = evaluation.predict(artifact.path, images(trained.plan.input_shape)) / scale
-    assert np.abs(found - answers).max() < tolerance
+@pytest.mark.parametrize("name", list(TOLERANCES))
+def test_the_file_answers_like_the_network(student, name, tmp_path):
+    trained, expected = student
+    path = exported(trained, name, tmp_path).path
+    found = probabilities(path, trained.plan.input_shape, OUTPUT_SCALES[name])
+    assert np.abs(found - expected).max() < TOLERANCES[name]
 
 
-@pytest.mark.parametrize(("kind", "bits"), [("int8", 8), ("int4", 4)])
-def test_the_quantized_graph_and_litert_agree(student, kind, bits, tmp_path):
+@pytest.mark.parametrize(("name", "bits"), [("int8", 8), ("int4", 4)])
+def test_the_quantized_graph_and_litert_agree(student, name, bits, tmp_path):
     trained, _ = student
-    shape = trained.plan.input_shape
-    artifact = export.export(trained, kind, tmp_path)
-    assert (
-        np.abs(
-            evaluation.predict(artifact.path, images(shape)) / 256 - answers(trained, bits)
-        ).max()
-        < 0.05
-    )
+    path = exported(trained, name, tmp_path).path
+    found = probabilities(path, trained.plan.input_shape)
+    assert np.abs(found - graph_probabilities(trained, bits)).max() < 0.05
 
 
 @pytest.mark.parametrize("family", list(SHAPES))
-def test_an_int8_file_of_a_student_trained_for_four_bits_answers_as_the_int4_file(family, tmp_path):
-    layers, _, split, plan = trained_for_a_moment(family)
-    quantization.set_mode(layers.values(), "quantized", 4)
-    student = quantization.quantized(plan, layers["small"], 0.0)
-    paths = [export.export(student, kind, tmp_path).path for kind in ("int4", "int8")]
-    few, many = (evaluation.predict(path, split.images) / 256 for path in paths)
-    assert np.abs(few - many).max() < 0.05
+def test_weights_trained_at_4_bits_give_the_same_answers_in_the_8_bit_file(family, tmp_path):
+    students, _, _, small = trained_for_one_epoch(family)
+    quantization.set_mode(students.values(), "quantized", 4)
+    folded = quantization.fold_student(small, students["small"], 0.0)
+    paths = [exported(folded, name, tmp_path).path for name in ("int4", "int8")]
+    at_4_bits, at_8_bits = (probabilities(path, SHAPES[family]) for path in paths)
+    assert np.abs(at_4_bits - at_8_bits).max() < 0.05
 
 
-def answers(student, bits):
-    scaled = tf.constant(np.asarray(fitting.scaled(images(student.plan.input_shape))))
-    return np.asarray(tf.nn.softmax(export.Exported(student, bits).logits(scaled)))
+def graph_probabilities(student, bits):
+    scaled = tf.constant(pixels.scale(images(student.plan.input_shape).astype(np.float32)))
+    return np.asarray(tf.nn.softmax(export.ConstantNetwork(student, bits).logits(scaled)))
 
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_a_filter_without_weights_keeps_its_bias(bits, tmp_path):
-    blank = costs.untrained(StudentPlan("app", "app", "resnet", 4, 2, (16, 16, 3), 5))
-    wide = {
-        name: replace(unit, low=min(2 * unit.low, 0), high=3.0)
-        for name, unit in blank.convolutions.items()
-    }
+    student = random_student(plan("app", "resnet", 4, 2, (16, 16, 3)))
+    wide = {}
+    for name, convolution in student.convolutions.items():
+        wide[name] = replace(convolution, low=min(2 * convolution.low, 0), high=3.0)
     kernel, bias = wide["stem"].kernel.copy(), wide["stem"].bias.copy()
     kernel[..., :8], bias[:8] = 0.0, 3.0
     wide["stem"] = replace(wide["stem"], kernel=kernel, bias=bias)
-    pruned = replace(blank, convolutions=wide, ranges={name: (-3.0, 3.0) for name in blank.ranges})
-    path = export.export(pruned, f"int{bits}", tmp_path).path
-    found = evaluation.predict(path, images((16, 16, 3))) / 256
-    assert np.abs(found - answers(pruned, bits)).max() < 0.02
+    ranges = dict.fromkeys(student.ranges, (-3.0, 3.0))
+    pruned = replace(student, convolutions=wide, ranges=ranges)
+    found = probabilities(exported(pruned, f"int{bits}", tmp_path).path, (16, 16, 3))
+    assert np.abs(found - graph_probabilities(pruned, bits)).max() < 0.02
 
 
-@pytest.mark.parametrize("kind", ["int8", "float32"])
-def test_sizes_are_known_before_the_training(student, kind, tmp_path):
+@pytest.mark.parametrize("name", ["int8", "float32"])
+def test_sizes_are_known_before_the_training(student, name, tmp_path):
     trained, _ = student
-    (tmp_path / "blank").mkdir()
-    blank = export.export(costs.untrained(trained.plan), kind, tmp_path / "blank")
-    artifact = export.export(trained, kind, tmp_path)
-    for each in (blank, artifact):
-        metadata.describe(each.path, [f"class {i}" for i in range(5)])
-    planned, found = (each.path.stat().st_size for each in (blank, artifact))
-    assert 0.98 * planned < found <= planned  # ranges that training made equal are written once
-    assert costs.counted(trained.plan).macs == file_costs.macs(artifact.path)
-    assert costs.parameters(trained.plan) == artifact.parameters
+    untrained = exported(random_student(trained.plan), name, tmp_path / "untrained")
+    artifact = exported(trained, name, tmp_path / "trained")
+    planned, found = untrained.path.stat().st_size, artifact.path.stat().st_size
+    # Ranges that are equal after the training are written once.
+    assert 0.98 * planned < found <= planned
+    costs = count_costs(trained.plan)
+    assert costs.macs == file_costs.count_macs(artifact.path)
+    assert costs.parameters == artifact.parameters
 
 
 @pytest.mark.parametrize("side", [5, 25, 32, 50])
 def test_cells_fit_together_at_any_size(side):
-    plan = StudentPlan("app", "app", "nasnet", 4, 4, (side, side, 3), 2)
-    networks.build((plan,))
-    assert costs.counted(plan).macs > 0
+    small = StudentPlan("app", "app", "nasnet", 4, 4, (side, side, 3), 2)
+    networks.build_students((small,))
+    assert count_costs(small).macs > 0

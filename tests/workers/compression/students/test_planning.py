@@ -2,118 +2,129 @@ from dataclasses import replace
 
 import pytest
 
+from tests.workers.compression.conftest import full_spec
 from workers.compression.errors import CompressionError
 from workers.compression.recipe import Recipe
-from workers.compression.students import costs, planning
-from workers.compression.values import Augmentation, Size
+from workers.compression.student_values import FileCosts
+from workers.compression.students import ladders, planning
+from workers.compression.students.costs import count_costs
+from workers.compression.values import Augmentation
 
-RECIPE = Recipe.derive({}, 470_000, (32, 32, 3), 50_000, Augmentation(True, 0.125))
-
-
-def measured(plan, timed):
-    """A byte per parameter and 2 kB beside, a millisecond per 10 M MACs."""
-    layers = costs.counted(plan)
-    return Size(costs.parameters(plan) + 2_000, layers.macs, layers.macs / 1e7 if timed else None)
+TOLERATED = Augmentation(True, 0.125)
+RECIPE = Recipe.derive(full_spec(), 470_000, (32, 32, 3), 50_000, TOLERATED)
 
 
-def planned(*budgets, family="resnet"):
-    return planning.plan(replace(RECIPE, family=family), budgets or None, 10, None, measured)
+def measured(plan, with_latency):
+    """One byte per parameter and 2 kB more, one millisecond per 10 million MACs."""
+    costs = count_costs(plan)
+    latency = costs.macs / 1e7 if with_latency else None
+    return FileCosts(costs.parameters + 2_000, costs.macs, latency)
+
+
+def plan(*variants, family="resnet", recipe=RECIPE, resumed=None):
+    recipe = replace(recipe, family=family)
+    complete = full_spec(variants=variants or None)["variants"]
+    template = planning.plan_template(recipe, 10, None)
+    return planning.plan_students(recipe, complete, template, measured, resumed)
+
+
+def sizes(plans):
+    return [(each.width, each.depth) for each in plans]
+
+
+def parameters(plans):
+    return [count_costs(each).parameters for each in plans]
 
 
 @pytest.mark.parametrize("family", ["resnet", "mobilenet", "nasnet"])
-def test_without_budgets_three_students_spread_over_the_range(family):
-    plans = planned(family=family)
-    counts = [costs.parameters(plan) for plan in plans]
-    assert [plan.name for plan in plans] == ["large", "medium", "small"]
+def test_without_budgets_there_are_three_students_of_different_sizes(family):
+    plans = plan(family=family)
+    counts = parameters(plans)
+    assert [each.name for each in plans] == ["large", "medium", "small"]
     assert 0.4 * 470_000 < counts[0] < 0.7 * 470_000
     assert counts[0] > 2.5 * counts[1] > 2.5 * 3 * counts[2]
 
 
 def test_a_tiny_teacher_gets_smaller_students():
-    plans = planning.plan(replace(RECIPE, parameters=9_000), None, 10, None, measured)
-    assert [costs.parameters(plan) < 10_000 for plan in plans] == [True] * len(plans)
-    assert len({(plan.width, plan.depth) for plan in plans}) == len(plans) > 1
+    plans = plan(recipe=replace(RECIPE, parameters=9_000))
+    assert max(parameters(plans)) < 10_000
+    assert len(set(sizes(plans))) == len(plans) > 1
 
 
 @pytest.mark.parametrize("family", ["resnet", "mobilenet", "nasnet"])
 @pytest.mark.parametrize(
-    ("key", "most", "figure"),
+    ("key", "limit", "figure"),
     [
-        ("max_bytes", 60_000, lambda size: size.bytes),
-        ("max_macs", 9_000_000, lambda size: size.macs),
-        ("max_latency_ms", 0.8, lambda size: size.latency_ms),
+        ("max_bytes", 60_000, lambda costs: costs.bytes),
+        ("max_macs", 9_000_000, lambda costs: costs.macs),
+        ("max_latency_ms", 0.8, lambda costs: costs.latency_ms),
     ],
 )
-def test_the_largest_student_that_keeps_a_budget(family, key, most, figure):
-    (plan,) = planned({"name": "app", key: most}, family=family)
-    ladder = planning.LADDERS[family]
-    above = replace(
-        plan,
-        **dict(
-            zip(("width", "depth"), ladder[ladder.index((plan.width, plan.depth)) + 1], strict=True)
-        ),
-    )
-    assert figure(measured(plan, True)) <= most
+def test_the_largest_student_that_keeps_a_budget_is_planned(family, key, limit, figure):
+    (found,) = plan({"name": "app", key: limit}, family=family)
+    ladder = ladders.LADDERS[family]
+    width, depth = ladder[ladder.index((found.width, found.depth)) + 1]
+    larger = replace(found, width=width, depth=depth)
+    assert figure(measured(found, True)) <= limit
     headroom = planning.LATENCY_HEADROOM if key == "max_latency_ms" else 1
-    assert figure(measured(above, True)) > most * headroom
+    assert figure(measured(larger, True)) > limit * headroom
 
 
 def test_no_student_is_larger_than_the_teacher():
-    (plan,) = planned({"name": "app", "max_bytes": 100_000_000})
-    assert 200_000 < costs.parameters(plan) <= 470_000
+    (found,) = plan({"name": "app", "max_bytes": 100_000_000})
+    assert 200_000 < count_costs(found).parameters <= 470_000
 
 
-def test_all_budgets_of_a_variant_are_kept():
-    (plan,) = planned({"name": "app", "max_bytes": 200_000, "max_macs": 5_000_000})
-    assert costs.counted(plan).macs <= 5_000_000
+def test_all_limits_of_a_variant_are_kept():
+    (found,) = plan({"name": "app", "max_bytes": 200_000, "max_macs": 5_000_000})
+    assert count_costs(found).macs <= 5_000_000
 
 
-def test_an_accuracy_gets_candidates_within_the_other_budgets():
-    plans = planned({"name": "app", "max_bytes": 100_000, "min_top1": 0.9})
-    assert [plan.variant for plan in plans] == ["app"] * 3
-    assert len({plan.name for plan in plans}) == 3
-    (largest,) = planned({"name": "app", "max_bytes": 100_000})
-    assert (plans[0].width, plans[0].depth) == (largest.width, largest.depth)
+@pytest.mark.parametrize("minimum", ["min_top1", "min_top3", "min_top5"])
+def test_a_minimal_accuracy_gets_three_candidates_within_the_other_limits(minimum):
+    plans = plan({"name": "app", "max_bytes": 100_000, minimum: 0.9})
+    assert [each.variant for each in plans] == ["app"] * 3
+    assert len({each.name for each in plans}) == 3
+    largest = plan({"name": "app", "max_bytes": 100_000})
+    assert sizes(plans)[:1] == sizes(largest)
 
 
-def test_an_accuracy_alone_starts_from_the_usual_large_student():
-    plans = planned({"name": "app", "min_top1": 0.9})
-    usual = planned()
-    assert [(plan.width, plan.depth) for plan in plans] == [
-        (plan.width, plan.depth) for plan in usual
-    ]
+def test_candidates_for_an_accuracy_alone_have_the_default_sizes():
+    assert sizes(plan({"name": "app", "min_top1": 0.9})) == sizes(plan())
 
 
-def test_a_candidate_is_no_variant_that_somebody_asked_for():
-    plans = planned({"name": "app", "min_top1": 0.9}, {"name": "app-2", "max_bytes": 50_000})
-    assert len({plan.name for plan in plans}) == 4
+def test_a_candidate_never_has_the_name_of_another_variant():
+    plans = plan({"name": "app", "min_top1": 0.9}, {"name": "app-2", "max_bytes": 50_000})
+    assert len({each.name for each in plans}) == 4
 
 
-def test_what_has_begun_is_planned_as_it_began():
-    budgets = [{"name": "app", "max_latency_ms": 1.0, "min_top1": 0.9}]
-    settled = {plan.name: (plan.width, plan.depth) for plan in planned(*budgets)}
-    again = planning.plan(RECIPE, budgets, 10, None, None, settled)
-    assert again == planned(*budgets)
-    assert [plan.budget for plan in again] == [{"max_latency_ms": 1.0, "min_top1": 0.9}] * 3
+def test_a_resumed_training_has_the_students_that_it_started_with():
+    variant = {"name": "app", "max_latency_ms": 1.0, "min_top1": 0.9}
+    first = plan(variant)
+    resumed = {each.name: (each.width, each.depth) for each in first}
+    again = plan(variant, resumed=resumed)
+    assert again == first
+    assert [each.budget for each in again] == [{"max_latency_ms": 1.0, "min_top1": 0.9}] * 3
 
 
-def test_what_cannot_be_kept_is_refused_with_the_nearest_figure():
-    least = measured(planned({"name": "app", "max_bytes": 8_000})[0], False)
+def test_a_limit_that_no_student_keeps_is_refused_with_the_nearest_figure():
     with pytest.raises(CompressionError) as refused:
-        planned({"name": "app", "max_bytes": 1_000})
+        plan({"name": "app", "max_bytes": 1_000})
     assert refused.value.code == "budget_unreachable"
-    smallest = measured(replace(planned()[0], width=2, depth=2), False).bytes
+    smallest = measured(replace(plan()[0], width=2, depth=2), False).bytes
     assert f"{smallest:,}" in refused.value.message
     assert f"{smallest:,}" in refused.value.hint
-    assert least.bytes >= smallest
+    (found,) = plan({"name": "app", "max_bytes": smallest})
+    assert (found.width, found.depth) == (2, 2)
 
 
-def test_the_refusal_names_every_budget_that_is_missed():
+def test_the_error_names_every_limit_that_is_exceeded():
+    limits = {"max_bytes": 1_000, "max_macs": 1_000, "max_latency_ms": 0.001}
     with pytest.raises(CompressionError) as refused:
-        planned({"name": "app", "max_bytes": 1_000, "max_macs": 1_000, "max_latency_ms": 0.001})
-    assert all(key in refused.value.hint for key in ("max_bytes", "max_macs", "max_latency_ms"))
+        plan({"name": "app", **limits})
+    assert all(key in refused.value.hint for key in limits)
 
 
-def test_students_of_several_variants_come_largest_first():
-    plans = planned({"name": "watch", "max_bytes": 30_000}, {"name": "phone", "max_bytes": 250_000})
-    assert [plan.name for plan in plans] == ["phone", "watch"]
+def test_the_students_of_several_variants_are_sorted_largest_first():
+    plans = plan({"name": "watch", "max_bytes": 30_000}, {"name": "phone", "max_bytes": 250_000})
+    assert [each.name for each in plans] == ["phone", "watch"]

@@ -1,25 +1,25 @@
-"""Family ``teacher`` and a teacher that is trained along, through the whole pipeline in its tiny
-form.
-"""
+"""Family ``pruned`` and a teacher that is trained too, through the whole pipeline in tiny form."""
 
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tests.workers.compression.conftest import SIDE, striped
+from service.contract.report import Report
+from tests.workers.compression.conftest import SIDE, full_spec, no_progress, striped
 from workers.compression import pipeline
+from workers.compression.images import pixels
 from workers.compression.recipe import Recipe
-from workers.compression.teacher import graph as teacher_graph
-from workers.compression.training import fitting, networks, transfer
-from workers.compression.values import Augmentation, StudentPlan
+from workers.compression.student_values import StudentPlan
+from workers.compression.teacher.channel_importance import sort_channels
+from workers.compression.teacher.graph_loading import read_graph, scale_input
+from workers.compression.training import networks, transfer
+from workers.compression.values import Augmentation
 
 LAYERS = keras.layers
-
-
-def no_report(stage, fraction, **details):
-    pass
+SPEC = full_spec()
 
 
 def block(x, filters, stride):
@@ -32,7 +32,7 @@ def block(x, filters, stride):
 
 @pytest.fixture(scope="module")
 def prunable_teacher(tmp_path_factory):
-    """A residual Keras teacher for the stripes, with a scaling, a padding and a pooling of its own."""
+    """A residual Keras teacher for the stripes, with scaling, padding and pooling inside."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(2)
     labels = np.arange(384) % 3
@@ -50,56 +50,66 @@ def prunable_teacher(tmp_path_factory):
     return path
 
 
-def test_cut_channels_make_smaller_students_of_the_teacher(prunable_teacher, stripes, tmp_path):
-    recipe = replace(
-        Recipe.tiny(),
-        family="teacher",
-        students=(("half", 50, 1), ("third", 33, 1)),
-        rate=1e-2,
-        epochs=3,
-    )
-    report = pipeline.compress(prunable_teacher, stripes, tmp_path, {}, no_report, recipe)
+def test_students_with_fewer_of_the_teachers_channels_are_smaller(
+    prunable_teacher, stripes, tmp_path
+):
+    sizes = (("half", 50, 1), ("third", 33, 1))
+    recipe = replace(Recipe.tiny(), family="pruned", students=sizes, rate=1e-2, epochs=3)
+    report = pipeline.compress(prunable_teacher, stripes, tmp_path, SPEC, no_progress, recipe)
     half, third, untrained = report["variants"]
-    assert [row["family"] for row in report["variants"]] == ["teacher"] * 3
+    assert [row["family"] for row in report["variants"]] == ["pruned", "pruned", "teacher"]
+    assert [row["width"] for row in report["variants"]] == [50, 33, None]
     assert report["baseline"]["macs"] > 3 * half["macs"] > 3 * third["macs"]
     assert third["bytes"] < half["bytes"] < untrained["bytes"] < report["baseline"]["bytes"]
     assert half["top1"] > 0.8
 
 
-def test_large_images_come_in_smaller_batches():
-    derived = (
-        Recipe.derive(
-            {"family": "teacher"}, 10**6, (side, side, 3), 50_000, Augmentation(True, 0.0)
-        )
-        for side in (128, 256, 600)
+def test_large_images_are_trained_in_smaller_batches():
+    batches = []
+    for side in (128, 256, 600):
+        spec, shape = full_spec(family="pruned"), (side, side, 3)
+        recipe = Recipe.derive(spec, 10**6, shape, 50_000, Augmentation(True, 0.0))
+        batches.append(recipe.batch)
+    assert batches == [128, 32, 8]
+
+
+def test_a_teacher_can_be_trained_with_its_students(prunable_teacher, stripes, tmp_path):
+    spec = full_spec(
+        quantizations=["int8", "float16"], variants=[{"name": "small", "min_top1": 0.01}]
     )
-    assert [recipe.batch for recipe in derived] == [128, 32, 8]
+    recipe = replace(
+        Recipe.tiny(),
+        teacher_training="joint",
+        students=(),
+        parameters=2_000,
+        quantizations=("int8", "float16"),
+        epochs=6,
+    )
+    report = pipeline.compress(prunable_teacher, stripes, tmp_path, spec, no_progress, recipe)
+    int8, float16, _ = Report.model_validate(report).variants
+    assert (int8.name, float16.name) == ("small", "small-float16")
+    assert int8.budget.model_dump(exclude_none=True) == {
+        "requested": {"min_top1": 0.01},
+        "kept": True,
+    }
+    assert float16.input.dtype == "float32"
+    assert report["recipe"]["teacher_training"] == "joint"
 
 
-def test_a_teacher_learns_along(prunable_teacher, stripes, tmp_path):
-    recipe = replace(Recipe.tiny(), teacher="joint", students=(("small", 4, 2),), epochs=6)
-    report = pipeline.compress(prunable_teacher, stripes, tmp_path, {}, no_report, recipe)
-    assert report["variants"][0]["top1"] > 0.6
-
-
-def test_the_rebuilt_teacher_is_the_teacher(prunable_teacher):
+def test_the_rebuilt_teacher_computes_what_the_teacher_computes(prunable_teacher):
     model = keras.saving.load_model(prunable_teacher)
-    import tensorflow as tf
-
     spec = tf.TensorSpec([1, SIDE, SIDE, 3], tf.float32)
     function = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec)
     path = prunable_teacher.with_suffix(".tflite")
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
-    graph = teacher_graph.by_importance(teacher_graph.read(path))
-    graph = teacher_graph.scaled(
-        graph, 127.5 * np.eye(3, dtype=np.float32), np.full(3, 128.0, np.float32)
-    )
-    plan = StudentPlan("teacher", "teacher", "teacher", 100, 1, (SIDE, SIDE, 3), 3, graph=graph)
-    layers, network = networks.build((plan,))
-    pixels = np.random.default_rng(0).integers(0, 256, (64, SIDE, SIDE, 3)).astype(np.float32)
-    images = fitting.scaled(pixels)
-    transfer.teach(graph, layers["teacher"], network, [images])
-    found = keras.ops.softmax(network(images, training=False)["teacher"])
-    np.testing.assert_allclose(found, model(pixels, training=False), atol=1e-3)
-    in_training = keras.ops.softmax(network(images, training=True)["teacher"])
+    matrix, offset = np.eye(3, dtype=np.float32) * pixels.STD, np.full(3, pixels.MEAN, np.float32)
+    graph = scale_input(sort_channels(read_graph(path)), matrix, offset)
+    plan = StudentPlan("teacher", "teacher", "pruned", 100, 1, (SIDE, SIDE, 3), 3, graph=graph)
+    layers, network = networks.build_students((plan,))
+    images = np.random.default_rng(0).integers(0, 256, (64, SIDE, SIDE, 3)).astype(np.float32)
+    scaled = pixels.scale(images)
+    transfer.copy_to_teacher(graph, layers["teacher"], network, [scaled])
+    found = keras.ops.softmax(network(scaled, training=False)["teacher"])
+    np.testing.assert_allclose(found, model(images, training=False), atol=1e-3)
+    in_training = keras.ops.softmax(network(scaled, training=True)["teacher"])
     np.testing.assert_allclose(in_training, found, atol=2e-2)

@@ -1,4 +1,4 @@
-"""What a teacher's graph and its .tflite answer, computed apart from the engine."""
+"""Computes a teacher's graph and its .tflite without the engine's code."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from workers.compression.teacher.graph import Node, TeacherGraph
+from workers.compression.graph import INPUT, Node, TeacherGraph
 
 OPERATIONS: dict[str, Callable[[Node, list], tf.Tensor]] = {
     "conv": lambda node, x: (
@@ -33,10 +33,11 @@ ACTIVATIONS = {None: tf.identity, "relu": tf.nn.relu, "relu6": tf.nn.relu6}
 def logits(
     graph: TeacherGraph, images: np.ndarray, kept: Callable[[int], np.ndarray] = np.ones
 ) -> np.ndarray:
-    """The graph, node by node; ``kept(channels)`` is 1 for each channel of a group that counts and
-    0 elsewhere.
+    """The logits of the graph, node by node.
+
+    ``kept(channels)`` is 1 for the channels of a group that stay and 0 for the others.
     """
-    values = {"image": tf.reshape(images, (-1, *graph.input_shape))}
+    values = {INPUT: tf.reshape(images, (-1, *graph.input_shape))}
     for node in graph.nodes:
         value = OPERATIONS[node.kind](node, [values[name] for name in node.inputs])
         assert value.shape[-1] == node.channels
@@ -46,6 +47,7 @@ def logits(
 
 
 def answers(tflite: Path, images: np.ndarray) -> np.ndarray:
+    """The outputs of the file, image by image."""
     interpreter = Interpreter(str(tflite))
     interpreter.allocate_tensors()
     entry, end = interpreter.get_input_details()[0], interpreter.get_output_details()[0]

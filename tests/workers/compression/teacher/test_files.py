@@ -47,33 +47,33 @@ def hdf5_file(path: Path, layer: dict | None) -> Path:
     return path
 
 
-def test_a_git_lfs_pointer_is_named(tmp_path):
+def test_a_git_lfs_pointer_is_recognized(tmp_path):
     (tmp_path / "m.h5").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"
     )
     assert code_of(tmp_path / "m.h5", tmp_path) == "lfs_pointer"
 
 
-@pytest.mark.parametrize("content", [b"", b"ok", b"plain text, and no model at all" * 10])
-def test_what_is_no_model_is_refused(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"ok", b"plain text, not a model" * 10])
+def test_a_file_that_is_not_a_model_is_refused(tmp_path, content):
     (tmp_path / "m.h5").write_bytes(content)
     assert code_of(tmp_path / "m.h5", tmp_path) == "not_a_model"
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
-def test_a_truncated_keras_file_is_named(stripe_teacher, tmp_path, share):
+def test_a_truncated_keras_file_is_recognized(stripe_teacher, tmp_path, share):
     whole = stripe_teacher.read_bytes()
     (tmp_path / "cut.keras").write_bytes(whole[: int(share * len(whole))])
     assert code_of(tmp_path / "cut.keras", tmp_path) == "truncated_model"
 
 
-def test_a_truncated_hdf5_file_is_named(tmp_path):
+def test_a_truncated_hdf5_file_is_recognized(tmp_path):
     whole = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}}).read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
     assert code_of(tmp_path / "cut.h5", tmp_path) == "truncated_model"
 
 
-def test_a_truncated_saved_model_is_named(tmp_path):
+def test_a_truncated_saved_model_is_recognized(tmp_path):
     with tarfile.open(tmp_path / "whole.tar.gz", "w:gz") as archive:
         info = tarfile.TarInfo("saved/saved_model.pb")
         info.size = 100_000
@@ -82,7 +82,7 @@ def test_a_truncated_saved_model_is_named(tmp_path):
     assert code_of(tmp_path / "cut.tar.gz", tmp_path) == "truncated_model"
 
 
-def test_a_file_of_weights_only_is_named(tmp_path):
+def test_a_file_with_only_weights_is_recognized(tmp_path):
     assert code_of(hdf5_file(tmp_path / "w.h5", None), tmp_path) == "weights_only"
 
 
@@ -114,7 +114,7 @@ def test_a_file_of_weights_only_is_named(tmp_path):
         ({"class_name": "Dense", "module": "os", "config": {}}, "custom_layer"),
     ],
 )
-def test_code_in_an_hdf5_file_is_refused_before_it_loads(tmp_path, layer, code):
+def test_an_hdf5_file_with_code_is_refused_before_it_is_loaded(tmp_path, layer, code):
     assert code_of(hdf5_file(tmp_path / "m.h5", layer), tmp_path) == code
 
 
@@ -138,11 +138,11 @@ def test_code_in_an_hdf5_file_is_refused_before_it_loads(tmp_path, layer, code):
         ),
     ],
 )
-def test_code_in_a_keras_file_is_refused_before_it_loads(tmp_path, layer, code):
+def test_a_keras_file_with_code_is_refused_before_it_is_loaded(tmp_path, layer, code):
     assert code_of(keras_file(tmp_path / "m.keras", layer), tmp_path) == code
 
 
-def test_the_format_is_told_by_content_not_by_name(stripe_teacher, tmp_path):
+def test_the_format_is_recognized_by_content_not_by_name(stripe_teacher, tmp_path):
     (tmp_path / "model.h5").write_bytes(stripe_teacher.read_bytes())
     assert identify(tmp_path / "model.h5", tmp_path / "x")[0] == "keras"
     hdf5_file(tmp_path / "model.keras", {"class_name": "Dense", "config": {}})
@@ -153,7 +153,7 @@ def test_an_archive_without_a_saved_model_is_refused(zipped, tmp_path):
     assert code_of(zipped({"readme.txt": b"hello"}), tmp_path) == "not_a_model"
 
 
-def test_a_keras_file_whose_root_names_another_module_is_refused(tmp_path):
+def test_a_keras_file_whose_root_is_from_another_module_is_refused(tmp_path):
     config = {"module": "inputs.dataset.data", "class_name": "Sequential", "config": {"layers": []}}
     with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
         archive.writestr("config.json", json.dumps(config))
@@ -163,14 +163,14 @@ def test_a_keras_file_whose_root_names_another_module_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "link", [h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/elsewhere")]
 )
-def test_weights_that_lie_elsewhere_are_refused(tmp_path, link):
+def test_weights_behind_a_link_are_refused(tmp_path, link):
     path = hdf5_file(tmp_path / "m.h5", {"class_name": "Dense", "config": {}})
     with h5py.File(path, "a") as file:
         file["link"] = link
     assert code_of(path, tmp_path) == "unsafe_operation"
 
 
-def test_groups_that_hold_each_other_twice_are_looked_at_once(tmp_path):
+def test_a_group_with_many_links_to_it_is_checked_once(tmp_path):
     with h5py.File(tmp_path / "m.h5", "w") as file:
         group = file
         for _ in range(60):
@@ -188,7 +188,7 @@ def test_weights_stored_in_another_file_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("config", ["[]", "{" * 5000, '{"config": ' * 5000 + "0" + "}" * 5000])
-def test_a_configuration_of_another_shape_is_refused(tmp_path, config):
+def test_a_configuration_that_is_not_a_models_is_refused(tmp_path, config):
     with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
         archive.writestr("config.json", config)
         archive.writestr("model.weights.h5", b"no hdf5")

@@ -1,6 +1,4 @@
-"""The graph read from a .tflite computes what LiteRT computes, before and after its channels are
-ordered.
-"""
+"""The graph read from a .tflite computes what LiteRT computes, also with sorted channels."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,23 +12,16 @@ from keras import layers
 
 from tests.workers.compression.teacher.reference_graph import answers, logits
 from workers.compression.errors import CompressionError
+from workers.compression.graph import Node, TeacherGraph
 from workers.compression.teacher import loading
-from workers.compression.teacher.graph import (
-    Node,
-    TeacherGraph,
-    by_importance,
-    read,
-    scaled,
-    two_classes,
-)
+from workers.compression.teacher.channel_importance import sort_channels
+from workers.compression.teacher.graph_loading import read_graph, scale_input, with_two_classes
 
 TEACHERS = Path(__file__).parents[5] / "shared/data/teachers"
 
 
 def tflite_of(model: keras.Model, folder: Path) -> Path:
-    """Converted as workers.compression.teacher.freezing does, with every variable away from its
-    initial value.
-    """
+    """The model converted like in freezing.py, with no variable at its initial value."""
     rng = np.random.default_rng(0)
     for weight in model.weights:
         if weight.name in ("bias", "gamma", "beta", "moving_mean", "moving_variance"):
@@ -52,7 +43,7 @@ def assert_equal(
         / 255
     )
     expected = answers(tflite, images)
-    ordered = by_importance(graph)
+    ordered = sort_channels(graph)
     np.testing.assert_allclose(scores(logits(graph, images)), expected, atol=1e-4)
     np.testing.assert_allclose(logits(ordered, images), logits(graph, images), atol=1e-4, rtol=1e-4)
     assert ordered.groups == graph.groups
@@ -137,8 +128,8 @@ def residual_file(tmp_path_factory) -> Path:
     return tflite_of(residual(), tmp_path_factory.mktemp("residual"))
 
 
-def test_a_residual_network_computes_the_same_and_shares_groups_across_additions(residual_file):
-    graph = read(residual_file)
+def test_a_residual_network_computes_the_same_and_its_additions_share_groups(residual_file):
+    graph = read_graph(residual_file)
     assert_equal(graph, residual_file)
     assert graph.input_shape == (16, 16, 3)
     assert sorted(graph.groups.values()) == [8, 12, 16, 20]
@@ -146,9 +137,9 @@ def test_a_residual_network_computes_the_same_and_shares_groups_across_additions
     assert graph.nodes[-1].group is None
 
 
-def test_an_inverted_residual_carries_its_groups_through_depthwise_convolutions(tmp_path):
+def test_depthwise_convolutions_of_an_inverted_residual_keep_the_group_of_their_input(tmp_path):
     tflite = tflite_of(inverted(), tmp_path)
-    graph = read(tflite)
+    graph = read_graph(tflite)
     assert_equal(graph, tflite, scores=tf.nn.sigmoid)
     assert sorted(graph.groups.values()) == [8, 10, 24, 32]
     assert {node.activation for node in graph.nodes} == {None, "relu6"}
@@ -160,7 +151,7 @@ def test_an_inverted_residual_carries_its_groups_through_depthwise_convolutions(
 
 def test_dense_layers_after_flatten_are_convolutions_over_the_whole_map(tmp_path):
     tflite = tflite_of(lenet(), tmp_path)
-    graph = read(tflite)
+    graph = read_graph(tflite)
     assert_equal(graph, tflite, scores=tf.identity)
     assert graph.input_shape == (14, 14, 1)
     dense = [node.kernel.shape for node in graph.nodes if node.kind == "conv"][2:]
@@ -168,24 +159,24 @@ def test_dense_layers_after_flatten_are_convolutions_over_the_whole_map(tmp_path
     assert sorted(graph.groups.values()) == [6, 9, 11, 20]
 
 
-def test_scaling_inside_the_network_is_one_step_before_it(tmp_path):
+def test_scaling_inside_the_network_is_one_node_before_it(tmp_path):
     tflite = tflite_of(scaled_inside(), tmp_path)
-    graph = read(tflite)
+    graph = read_graph(tflite)
     assert_equal(graph, tflite, scale=255, scores=tf.identity)
     assert [node.kind for node in graph.nodes] == ["depthwise", "conv", "mean", "conv"]
     assert graph.nodes[0].group is None
 
 
-def test_batch_norm_before_a_convolution_stays_a_step_of_its_own(tmp_path):
+def test_batch_norm_before_a_convolution_stays_a_node_of_its_own(tmp_path):
     tflite = tflite_of(preactivated(), tmp_path)
-    graph = read(tflite)
+    graph = read_graph(tflite)
     assert_equal(graph, tflite, scores=tf.identity)
     assert sorted(graph.groups.values()) == [8, 10, 12]
     assert [node.activation for node in graph.nodes if node.kind == "depthwise"] == ["relu"] * 3
 
 
 def written(graph: TeacherGraph, factors: dict[str | None, np.ndarray]) -> TeacherGraph:
-    """The graph with what its convolutions write into some groups multiplied, channel by channel."""
+    """The graph with the output of its convolutions multiplied, by group and channel."""
 
     def scaled(node: Node) -> Node:
         factor = factors.get(node.group, np.ones(1)).astype(np.float32)
@@ -198,39 +189,37 @@ def written(graph: TeacherGraph, factors: dict[str | None, np.ndarray]) -> Teach
     return replace(graph, nodes=tuple(map(scaled, graph.nodes)))
 
 
-def test_leading_channels_are_the_ones_that_matter(residual_file):
+def test_the_first_channels_matter_most(residual_file):
     rng = np.random.default_rng(2)
     images = rng.random((8, 16, 16, 3), np.float32)
-    graph = read(residual_file)
+    graph = read_graph(residual_file)
     factors = {
         group: rng.permutation(np.repeat([1, 0.02], n // 2)) for group, n in graph.groups.items()
     }
-    ordered = by_importance(written(graph, factors))
+    ordered = sort_channels(written(graph, factors))
     whole = logits(ordered, images)
     leading = logits(ordered, images, lambda channels: np.arange(channels) < channels / 2)
     trailing = logits(ordered, images, lambda channels: np.arange(channels) >= channels / 2)
     assert 10 * np.abs(leading - whole).mean() < np.abs(trailing - whole).mean()
 
 
-def test_channels_that_nothing_writes_or_nothing_reads_go_last(residual_file):
-    graph = read(residual_file)
+def test_channels_that_are_not_written_or_not_read_come_last(residual_file):
+    graph = read_graph(residual_file)
     writer, reader = graph.nodes[1], graph.nodes[5]
     dead = written(graph, {writer.group: np.isin(np.arange(12), [0, 3, 7], invert=True)})
     unread = replace(
         reader, kernel=reader.kernel * np.isin(np.arange(20), [1, 4], invert=True)[:, None]
     )
-    ordered = by_importance(replace(dead, nodes=(*dead.nodes[:5], unread, *dead.nodes[6:]))).nodes
+    ordered = sort_channels(replace(dead, nodes=(*dead.nodes[:5], unread, *dead.nodes[6:]))).nodes
     assert np.flatnonzero(~ordered[1].kernel.any((0, 1, 2))).tolist() == [9, 10, 11]
     assert np.flatnonzero(~ordered[5].kernel.any((0, 1, 3))).tolist() == [18, 19]
 
 
 @pytest.mark.parametrize("build", [residual, scaled_inside])
-def test_images_of_another_scale_and_channel_order_are_turned_into_the_teachers_own(
-    build, tmp_path
-):
+def test_images_of_another_scale_and_channel_order_become_the_teachers_input(build, tmp_path):
     images = np.random.default_rng(3).uniform(-1, 1, (4, 16, 16, 3)).astype(np.float32)
-    graph = read(tflite_of(build(), tmp_path))
-    turned = scaled(graph, np.eye(3)[::-1] * 0.5, np.array([0.5, 0.6, 0.7]))
+    graph = read_graph(tflite_of(build(), tmp_path))
+    turned = scale_input(graph, np.eye(3)[::-1] * 0.5, np.array([0.5, 0.6, 0.7]))
     own = images[..., ::-1] * 0.5 + np.float32([0.5, 0.6, 0.7])
     np.testing.assert_allclose(logits(turned, images), logits(graph, own), atol=1e-5)
     assert sorted(turned.groups.values()) == sorted(graph.groups.values())
@@ -245,10 +234,10 @@ def test_images_of_another_scale_and_channel_order_are_turned_into_the_teachers_
     ],
     ids=["pooled", "dense"],
 )
-def test_a_single_score_is_the_second_of_two(score, tmp_path):
+def test_a_single_score_becomes_the_second_of_two(score, tmp_path):
     image = keras.Input((8, 8, 3))
     model = keras.Model(image, layers.Activation("sigmoid")(score(layers.Conv2D(4, 3)(image))))
-    graph = two_classes(read(tflite_of(model, tmp_path)))
+    graph = with_two_classes(read_graph(tflite_of(model, tmp_path)))
     images = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
     first, second = logits(graph, images).T
     np.testing.assert_array_equal(first, 0.0)
@@ -273,12 +262,12 @@ def test_a_single_score_is_the_second_of_two(score, tmp_path):
         ("RESHAPE", layers.Reshape((4, 16, 8))),
     ],
 )
-def test_what_channels_cannot_be_removed_from_is_refused_by_name(operator, block, tmp_path):
+def test_an_operator_whose_channels_cannot_be_removed_is_refused_by_name(operator, block, tmp_path):
     image = keras.Input((8, 8, 3))
     x = block(layers.Conv2D(8, 3, padding="same")(image))
     model = keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
     with pytest.raises(CompressionError, match=operator) as caught:
-        read(tflite_of(model, tmp_path))
+        read_graph(tflite_of(model, tmp_path))
     assert caught.value.code == "teacher_not_prunable"
     assert "another family" in caught.value.hint
 
@@ -286,6 +275,6 @@ def test_what_channels_cannot_be_removed_from_is_refused_by_name(operator, block
 @pytest.mark.skipif(not TEACHERS.exists(), reason="the published teachers are not here")
 def test_a_published_teacher_is_read(tmp_path):
     tflite = loading.load(TEACHERS / "cifar10-resnet32/resnet.h5", tmp_path).tflite
-    graph = read(tflite)
+    graph = read_graph(tflite)
     assert_equal(graph, tflite)
     assert sorted(graph.groups.values()) == [16] * 6 + [32] * 6 + [64] * 6

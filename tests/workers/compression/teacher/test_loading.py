@@ -1,6 +1,4 @@
-"""Teachers through their real loader processes; a few files per process start, since each start
-costs seconds.
-"""
+"""Teachers through the real loader processes; each start of one takes seconds."""
 
 import resource
 import shutil
@@ -30,7 +28,7 @@ def archived(module: tf.Module, tmp_path: Path) -> Path:
     return Path(shutil.make_archive(str(tmp_path / "saved"), "zip", tmp_path / "saved"))
 
 
-def test_a_keras_file_answers_as_the_model_itself(stripe_teacher, tmp_path):
+def test_a_keras_file_answers_like_its_model(stripe_teacher, tmp_path):
     found = loading.load(stripe_teacher, tmp_path / "work")
     own = keras.saving.load_model(stripe_teacher)
     assert (found.format, found.loader, found.input_shape, found.outputs) == (
@@ -63,7 +61,7 @@ def test_a_saved_model_loads_through_its_signature(stripe_teacher, tmp_path):
 
 
 class Frozen(tf.Module):
-    """As converters from other frameworks write it: weights are constants."""
+    """A model as converters from other frameworks write it: its weights are constants."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
     def serve(self, x):
@@ -77,7 +75,7 @@ def test_the_weights_of_a_frozen_saved_model_are_counted(tmp_path):
 
 
 class OneByOne(tf.Module):
-    """The batch is fixed inside the graph, as other frameworks export it."""
+    """A model with a fixed batch inside the graph, as other frameworks export it."""
 
     weights = np.random.default_rng(1).random((768, 3), np.float32)
 
@@ -86,7 +84,7 @@ class OneByOne(tf.Module):
         return tf.reshape(x, (1, 768)) @ tf.constant(self.weights)
 
 
-def test_a_model_that_takes_one_image_at_a_time_is_asked_one_by_one(tmp_path):
+def test_a_model_that_takes_one_image_at_a_time_gets_them_one_by_one(tmp_path):
     module = OneByOne()
     found = loading.load(archived(module, tmp_path), tmp_path / "work")
     np.testing.assert_allclose(
@@ -96,7 +94,7 @@ def test_a_model_that_takes_one_image_at_a_time_is_asked_one_by_one(tmp_path):
 
 
 class Checked(tf.Module):
-    """Refuses what is not between 0 and 1, as an assertion in an exported model does."""
+    """A model that checks its input: values must be at most 1."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
     def serve(self, x):
@@ -104,7 +102,7 @@ class Checked(tf.Module):
             return tf.reduce_mean(x, axis=(1, 2))
 
 
-def test_a_model_that_refuses_its_input_says_so(tmp_path):
+def test_a_model_that_checks_its_input_leads_to_an_error_with_a_hint(tmp_path):
     found = loading.load(archived(Checked(), tmp_path), tmp_path / "work")
     assert found.description["size_assumed"]
     assert found.input_shape == (224, 224, 3)
@@ -120,11 +118,11 @@ class OtherSize(tf.Module):
         return tf.reshape(x, (-1, 768)) @ tf.constant(OneByOne.weights)
 
 
-def test_a_model_that_does_not_answer_at_the_assumed_size_is_refused(tmp_path):
+def test_a_model_that_fails_at_the_assumed_size_is_refused(tmp_path):
     assert code_of(archived(OtherSize(), tmp_path), tmp_path) == "unsupported_input"
 
 
-def test_a_model_that_does_not_fit_the_workers_limits_is_not_called_broken(tmp_path):
+def test_a_model_beyond_the_workers_limits_is_not_called_damaged(tmp_path):
     keras.Sequential(
         [keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(1000)]
     ).save(tmp_path / "wide.keras")
@@ -169,7 +167,7 @@ def test_a_saved_model_that_reads_or_writes_files_is_refused(tmp_path, kind):
     assert code_of(archived(kind(), tmp_path), tmp_path) == "unsafe_operation"
 
 
-def test_a_model_of_two_inputs_is_refused(tmp_path):
+def test_a_model_with_two_inputs_is_refused(tmp_path):
     one, two = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([one, two]))
     keras.Model([one, two], keras.layers.Dense(3)(x)).save(tmp_path / "two.keras")

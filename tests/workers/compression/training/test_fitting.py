@@ -9,39 +9,47 @@ from keras import ops
 
 from tests.workers.compression.conftest import striped
 from workers.compression.errors import CompressionError
+from workers.compression.images import augmentation, pixels
 from workers.compression.recipe import Recipe
 from workers.compression.students import planning
 from workers.compression.training import feeding, fitting, networks
+from workers.compression.training.batches import Batches
+from workers.compression.training.branch import Branch
 from workers.compression.training.epochs import EpochEnd
-from workers.compression.training.layers import Branch
-from workers.compression.values import Checkpoint, Split, TeacherOutputs
+from workers.compression.values import Checkpoint, Split, TeacherLogits
 
 RECIPE = Recipe.tiny()
+PAIR = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
 
 
 def data(count=96):
+    """Striped images, and the logits of a teacher that is always right, for two views."""
     rng = np.random.default_rng(0)
     labels = (np.arange(count) % 3).astype(np.int32)
     split = Split(np.stack([striped(label, rng) for label in labels]), labels)
-    return split, TeacherOutputs(np.stack([8.0 * np.eye(3, dtype=np.float32)[labels]] * 2))
+    logits = 8.0 * np.eye(3, dtype=np.float32)[labels]
+    return split, TeacherLogits(np.stack([logits, logits]))
 
 
-def joint(recipe=RECIPE):
+def joint_model(recipe=RECIPE):
     keras.utils.set_random_seed(0)
-    layers, network = networks.build(
-        planning.plan(recipe, None, 3, None, None), recipe.sparsity > 0
-    )
-    return fitting.Joint(network, recipe, None), layers
+    template = planning.plan_template(recipe, 3, None)
+    plans = planning.plan_students(recipe, None, template, None)
+    students, network = networks.build_students(plans, recipe.sparsity > 0)
+    preprocessing = augmentation.preprocessing(mirrored=True, shift=recipe.shift)
+    return fitting.JointModel(network, recipe, preprocessing), students
 
 
-def trained(epochs, recipe=RECIPE, saved=None):
-    model, _ = joint(recipe)
-    fitting.fit(model, replace(recipe.phases[0], epochs=4), *data(), saved, [Stop(epochs)])
+def trained(epochs, recipe=RECIPE, resumed=None):
+    model, _ = joint_model(recipe)
+    phase = replace(recipe.phases[0], epochs=4)
+    split, teacher = data()
+    fitting.fit(model, phase, split, teacher, resumed, [Stop(epochs)])
     return model
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends the training as a kill would, after so many epochs in all."""
+    """Ends the training after a number of epochs in all."""
 
     def __init__(self, epochs):
         super().__init__()
@@ -52,95 +60,91 @@ class Stop(keras.callbacks.Callback):
 
 
 def test_all_students_learn_in_one_fit():
-    accuracies = fitting.accuracies(trained(4), data()[0])
-    assert list(accuracies) == ["large", "medium", "small"]
-    assert accuracies["large"] > 0.6
+    top1 = fitting.measure_top1(trained(4), data()[0])
+    assert list(top1) == ["large", "medium", "small"]
+    assert top1["large"] > 0.6
 
 
-def test_training_goes_on_from_a_checkpoint_as_if_never_stopped():
-    pair = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
-    whole = fitting.state(trained(4, pair))
-    half = fitting.state(trained(2, pair))
-    resumed = fitting.state(trained(4, pair, Checkpoint({}, {}, "train", 2, 1.0, {}, half)))
+def test_a_resumed_training_ends_like_one_without_interruption():
+    whole = fitting.get_state(trained(4, PAIR))
+    half = fitting.get_state(trained(2, PAIR))
+    checkpoint = Checkpoint({}, {}, "train", 2, 1.0, {}, half)
+    resumed = fitting.get_state(trained(4, PAIR, checkpoint))
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_a_training_that_diverged_ends_with_the_epoch_and_is_not_kept():
-    kept = []
-    end = EpochEnd(RECIPE.phases[0], lambda *_, **__: None, dict, kept.append)
+def test_a_diverged_training_ends_with_an_error_and_without_a_checkpoint():
+    saved: list[int] = []
+    callback = EpochEnd(RECIPE.phases[0], lambda *_, **__: None, dict, saved.append)
     with pytest.raises(CompressionError) as caught:
-        end.on_epoch_end(1, {"loss": float("nan")})
-    assert (caught.value.code, kept) == ("training_diverged", [])
+        callback.on_epoch_end(1, {"loss": float("nan")})
+    assert (caught.value.code, saved) == ("training_diverged", [])
 
 
-def test_students_are_one_network_up_to_where_they_differ():
+def test_students_share_layers_up_to_the_first_difference():
     recipe = replace(RECIPE, students=(("large", 8, 6), ("small", 8, 5)))
-    _, layers = joint(recipe)
-    large, small = (layers[name].convolutions for name in ("large", "small"))
+    _, students = joint_model(recipe)
+    large, small = (students[name].convolutions for name in ("large", "small"))
     shared = {name for name in small if small[name] is large[name]}
     assert {"stem", "stage0_block0_a", "stage0_block0_b", "stage1_block0_a"} <= shared
     assert "logits" not in shared and "stage1_block1_a" not in small
 
 
-def test_two_students_may_be_alike():
+def test_two_students_may_be_equal():
     recipe = replace(RECIPE, students=(("large", 4, 3), ("twin", 4, 3)), epochs=1)
-    model, layers = joint(recipe)
-    fitting.fit(model, recipe.phases[0], *data(), None, [])
-    heads = [layers[name].convolutions["logits"] for name in ("large", "twin")]
-    assert heads[0] is not heads[1]
+    model, students = joint_model(recipe)
+    split, teacher = data()
+    fitting.fit(model, recipe.phases[0], split, teacher, None, [])
+    large, twin = (students[name].convolutions["logits"] for name in ("large", "twin"))
+    assert large is not twin
 
 
-def test_a_small_student_pulls_at_the_trunk_with_a_quarter_of_its_gradient():
-    recipe = replace(RECIPE, students=(("large", 6, 3), ("small", 2, 2)))
+def test_a_quarter_of_a_small_students_gradient_reaches_the_shared_layers():
     gradients = []
-    for pull in (Branch.PULL, 1.0):
-        with mock.patch.object(Branch, "PULL", pull):
-            model, students = joint(recipe)
-            x = fitting.scaled(data()[0].images[:8])
+    for scale in (Branch.GRADIENT_SCALE, 1.0):
+        with mock.patch.object(Branch, "GRADIENT_SCALE", scale):
+            model, students = joint_model(PAIR)
+            x = pixels.scale(data()[0].features[:8].astype(np.float32))
             with tf.GradientTape() as tape:
                 answer = ops.sum(model.network(x, training=False)["small"])
             stem = students["large"].convolutions["stem"]
             assert students["small"].convolutions["stem"] is stem
-            gradients.append(np.asarray(tape.gradient(answer, stem.dense.value)))
-    weak, whole = gradients
+            kernel = stem.weights_before_mask.value
+            gradients.append(np.asarray(tape.gradient(answer, kernel)))
+    scaled, whole = gradients
     assert np.abs(whole).max() > 0
-    np.testing.assert_allclose(weak, 0.25 * whole, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(scaled, 0.25 * whole, rtol=1e-4, atol=1e-6)
 
 
-def test_an_epoch_has_the_same_batches_whenever_it_runs():
+def test_an_epoch_has_the_same_batches_whenever_it_is_run():
     split, teacher = data()
-    walked = fitting.Batches(split, teacher, 32, seed=5)
-    walked.begin(1)
-    fresh = fitting.Batches(split, teacher, 32, seed=5, epoch=1)
-    for (x, y), (x2, y2) in zip(walked, fresh, strict=True):
-        assert np.array_equal(x["image"], x2["image"])
-        assert np.array_equal(y["teacher"], y2["teacher"])
+    second_epoch = Batches(split, teacher, 32, seed=5)
+    second_epoch.shuffle(1)
+    resumed = Batches(split, teacher, 32, seed=5, epoch=1)
+    for (x, y), (x2, y2) in zip(second_epoch, resumed, strict=True):
+        assert np.array_equal(x["features"], x2["features"])
+        assert np.array_equal(y["teacher_logits"], y2["teacher_logits"])
 
 
-def test_reading_ahead_of_the_training_does_not_begin_the_next_epoch():
-    batches = fitting.Batches(*data(), 32, seed=5)
-    fed = feeding.fed(batches)
+def test_both_views_are_trained_on_with_their_own_logits():
+    split, teacher = data()
+    teacher.logits[1] += 100.0
+    for x, y in Batches(split, teacher, 32, seed=5):
+        assert set(x["view"]) == {0, 1}
+        assert np.array_equal(y["teacher_logits"].min(1) >= 100.0, x["view"] == 1)
+
+
+def test_reading_ahead_of_the_training_does_not_start_the_next_epoch():
+    split, teacher = data()
+    batches = Batches(split, teacher, 32, seed=5)
+    dataset = feeding.for_fit(batches)
 
     def labels():
-        return [np.asarray(y["label"]).tolist() for _, y in fed]
+        return [np.asarray(y["label"]).tolist() for _, y in dataset]
 
     first = labels()
     assert labels() == first
-    batches.begin(1)
+    batches.shuffle(1)
     assert labels() != first
-
-
-def test_a_translation_moves_whole_pixels_and_repeats_edges():
-    images = np.random.default_rng(0).random((64, 8, 8, 1)).astype(np.float32)
-    moved = np.asarray(fitting.translated(images, 2, keras.random.SeedGenerator(0)))
-    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
-    windows = [
-        [padded[i, r : r + 8, c : c + 8] for r in range(5) for c in range(5)] for i in range(64)
-    ]
-    places = [
-        next(n for n, window in enumerate(windows[i]) if np.allclose(window, moved[i]))
-        for i in range(64)
-    ]
-    assert len(set(places)) > 10

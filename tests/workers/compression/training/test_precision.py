@@ -7,7 +7,7 @@ from workers.compression.training import precision
 
 
 def convolved():
-    """Of values that bfloat16 does not hold exactly."""
+    """A convolution of values that bfloat16 does not hold exactly."""
     rng = np.random.default_rng(0)
     x, kernel = (
         keras.ops.convert_to_tensor(rng.normal(size=s).astype(np.float32))
@@ -17,7 +17,7 @@ def convolved():
     return graph().numpy()
 
 
-@pytest.mark.skipif(not precision._multiplied(), reason="this processor does not multiply bfloat16")
+@pytest.mark.skipif(not precision.has_bfloat16(), reason="this processor has no bfloat16")
 def test_convolutions_are_rounded_inside_and_exact_outside():
     before = convolved()
     with precision.bfloat16_convolutions():
@@ -27,7 +27,7 @@ def test_convolutions_are_rounded_inside_and_exact_outside():
     assert 1e-4 < np.abs(rounded - before).max() < 0.5
 
 
-def test_another_processor_stays_exact(tmp_path, monkeypatch):
+def test_a_processor_without_bfloat16_computes_in_float32(tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text("flags\t\t: fpu sse2 avx2\n")
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
     before = convolved()
@@ -35,7 +35,7 @@ def test_another_processor_stays_exact(tmp_path, monkeypatch):
         np.testing.assert_array_equal(convolved(), before)
 
 
-def test_networks_with_depthwise_convolutions_stay_exact():
+def test_networks_with_depthwise_convolutions_are_computed_in_float32():
     before = convolved()
     with precision.bfloat16_convolutions(depthwise=True):
         np.testing.assert_array_equal(convolved(), before)

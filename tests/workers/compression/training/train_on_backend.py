@@ -1,9 +1,8 @@
-"""Run as a process, with KERAS_BACKEND set: the tiny recipe, pruned and quantized, on whatever
-backend that names.
+"""Trains the tiny recipe, pruned and quantized, on the backend that KERAS_BACKEND names.
 
     python -m tests.workers.compression.training.train_on_backend OUT
 
-writes OUT: a JSON object of the backend and each student's sparsity and top-1.
+writes OUT, a JSON object with the backend and each student's sparsity and top-1.
 """
 
 import json
@@ -14,16 +13,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from workers.compression.images.augmentation import preprocessing
 from workers.compression.recipe import Recipe
+from workers.compression.student_values import StudentPlan
 from workers.compression.training import joint_training
-from workers.compression.training.checkpoint import Slot
-from workers.compression.values import Dataset, Split, StudentPlan, TeacherOutputs
+from workers.compression.training.checkpoint import CheckpointFile
+from workers.compression.training.training_state import TrainingInputs
+from workers.compression.values import Dataset, Split, TeacherLogits
 
 SHAPE = (8, 8, 3)
 
 
 def split(count: int, seed: int) -> Split:
-    """Noise whose strongest colour is the class."""
+    """Noise in which the strongest colour is the class."""
     rng = np.random.default_rng(seed)
     labels = (np.arange(count) % 3).astype(np.int32)
     images = rng.integers(0, 120, (count, *SHAPE))
@@ -33,27 +35,24 @@ def split(count: int, seed: int) -> Split:
 
 def main(out: Path) -> None:
     recipe = replace(Recipe.tiny(SHAPE), epochs=3, sparsity=0.5, shift=1)
-    plans = tuple(
-        StudentPlan(name, name, "resnet", w, d, SHAPE, 3)
-        for name, w, d in (("large", 6, 2), ("small", 4, 2))
-    )
+    large = StudentPlan("large", "large", "resnet", 6, 2, SHAPE, 3)
+    small = StudentPlan("small", "small", "resnet", 4, 2, SHAPE, 3)
     train, held_out = split(192, 0), split(48, 1)
-    images = Dataset(("red", "green", "blue"), train, held_out, held_out, {})
-    soft = TeacherOutputs(8.0 * np.eye(3, dtype=np.float32)[train.labels][None])
-    slot, last = Slot(out.with_suffix(".npz"), "job"), {}
+    data = Dataset(("red", "green", "blue"), train, held_out, held_out, {})
+    targets = TeacherLogits(8.0 * np.eye(3, dtype=np.float32)[train.labels][None])
+    shifted = preprocessing(mirrored=False, shift=1)
+    inputs = TrainingInputs(recipe, (large, small), None, data, targets, shifted)
+    top1 = {}
 
-    def report(stage, fraction, **details):
-        last.update(details.get("metrics", {}))
+    def report_progress(stage, fraction, **details):
+        top1.update(details.get("metrics", {}))
 
-    students, _ = joint_training.train(plans, None, recipe, images, soft, slot, report)
-    zeros = {
-        each.plan.name: float((each.convolutions["stem"].kernel == 0).mean()) for each in students
-    }
-    found = {
-        "backend": keras.backend.backend(),
-        "zeros": zeros,
-        "top1": last,
-    }
+    file = CheckpointFile(out.with_suffix(".npz"), "job")
+    students, _ = joint_training.train(inputs, file, report_progress)
+    zeros = {}
+    for student in students:
+        zeros[student.plan.name] = float((student.convolutions["stem"].kernel == 0).mean())
+    found = {"backend": keras.backend.backend(), "zeros": zeros, "top1": top1}
     out.write_text(json.dumps(found))
 
 

@@ -1,4 +1,4 @@
-"""A variant as one word of the command line: ``small:max_bytes=96KiB,min_top1=0.88``."""
+"""A variant as one word of the command line: ``small:max_bytes=96KiB,min_top1=88%``."""
 
 import re
 from decimal import Decimal
@@ -14,27 +14,29 @@ UNITS: dict[str, dict[str, str]] = {
     "max_macs": {"": "1", "K": "1e3", "M": "1e6", "G": "1e9"},
     "max_latency_ms": {"": "1", "ms": "1", "us": "1e-3"},
     "min_top1": {"": "1", "%": "1e-2"},
+    "min_top3": {"": "1", "%": "1e-2"},
+    "min_top5": {"": "1", "%": "1e-2"},
 }
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The variant as a VariantBudget takes it; a usage error where the word has another form."""
+    """The fields of a VariantBudget; raises typer.BadParameter where the word has another form."""
     name, colon, budgets = text.partition(":")
     if not colon:
         raise _unreadable(f"{text!r} is not of the form {FORM},BUDGET=NUMBER")
     asked: dict[str, Any] = {}
     for budget in filter(None, (each.strip() for each in budgets.split(","))):
-        key, _, number = (part.strip() for part in budget.partition("="))
+        key, _, text_of_number = (part.strip() for part in budget.partition("="))
         if key not in UNITS:
-            raise _unreadable(f"{key!r} is no budget: {', '.join(UNITS)} are")
+            raise _unreadable(f"{key!r} is not a budget; there are {', '.join(UNITS)}")
         if key in asked:
-            raise _unreadable(f"{key} stands twice in {text!r}")
-        asked[key] = _number(key, number)
+            raise _unreadable(f"{key} is listed twice in {text!r}")
+        asked[key] = number(key, text_of_number)
     return {"name": name.strip(), **asked}
 
 
-def _number(key: str, text: str) -> Decimal:
-    """Exact, whatever the unit; the case of a unit does not matter."""
+def number(key: str, text: str) -> Decimal:
+    """The exact number in bytes, MACs, milliseconds or as a share; any case of a unit will do."""
     units = {unit.lower(): factor for unit, factor in UNITS[key].items()}
     match = NUMBER.fullmatch(text)
     if match is None or match[2].lower() not in units:

@@ -1,4 +1,4 @@
-"""What nobody came back for goes after a day; what is in use stays."""
+"""Abandoned uploads and files are deleted after a day; what is in use stays."""
 
 import os
 from datetime import timedelta
@@ -7,21 +7,23 @@ from httpx import Client
 from sqlalchemy import update
 
 from service.app_context import AppContext
+from service.cleanup import sweep
 from service.contract.records import Upload, now
-from service.uploads.sweeping import sweep
 from tests.service import stand_in
+from tests.service.client_of import eventually
 
 
 def test_uploads_that_were_given_up_go_and_used_ones_stay(api: Client, context: AppContext) -> None:
-    given_up = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
+    given_up = api.post("/v1/uploads", json={"filename": "a", "bytes": 3}).json()["id"]
     api.put(f"/v1/uploads/{given_up}/parts/1", content=b"abc")
     used = stand_in.upload(api, "models")
     with context.sessions.begin() as session:
         session.execute(update(Upload).values(created_at=now() - timedelta(hours=25)))
-    fresh = api.post("/v1/uploads", json={"filename": "a", "size": 3}).json()["id"]
-    assert sweep(context) == 1
+    fresh = api.post("/v1/uploads", json={"filename": "a", "bytes": 3}).json()["id"]
+    assert sweep(context.settings, context.sessions) == 1
+    context.delete_soon()
     assert api.get(f"/v1/uploads/{given_up}").status_code == 404
-    assert stand_in.stored(context, given_up) == 0
+    eventually(lambda: not stand_in.stored(context, given_up))
     assert api.get(f"/v1/uploads/{fresh}").status_code == 200
     assert stand_in.stored(context, used["upload_id"]) == 1
 
@@ -36,5 +38,5 @@ def test_spool_files_of_a_killed_process_go_after_a_day(api: Client, context: Ap
     for file in (files[0], files[2]):
         os.utime(file, (yesterday, yesterday))
     (context.settings.work_dir / "receiving-gone").symlink_to("nowhere")
-    sweep(context)
+    sweep(context.settings, context.sessions)
     assert [file.exists() for file in files] == [False, True, True]

@@ -6,7 +6,8 @@ import pytest
 import typer
 from pydantic import ValidationError
 
-from learn2compress.cli import budgets, specs
+from learn2compress import budgets
+from service.contract.job import JobSpec
 
 
 @pytest.mark.parametrize(
@@ -23,11 +24,12 @@ from learn2compress.cli import budgets, specs
         ),
         ("small:max_latency_ms=300us", {"max_latency_ms": 0.3}),
         ("small:min_top1=57%", {"min_top1": 0.57}),
+        ("small:min_top3=57%,min_top5=.6", {"min_top3": 0.57, "min_top5": 0.6}),
         (" small : max_bytes = 96 KiB , max_macs = 7 ,", {"max_bytes": 98_304, "max_macs": 7}),
     ],
 )
 def test_a_variant_reads_as_it_is_written(word: str, expected: dict[str, Any]) -> None:
-    (variant,) = specs.spec(variants=[word]).variants or ()
+    (variant,) = JobSpec.model_validate({"variants": [budgets.parse(word)]}).variants or ()
     assert variant.model_dump(exclude_none=True) == {"name": "small", **expected}
 
 
@@ -38,14 +40,14 @@ def test_a_variant_reads_as_it_is_written(word: str, expected: dict[str, Any]) -
         ("max_bytes=3", "NAME:BUDGET=NUMBER"),
         (
             "small:max_bits=3",
-            "'max_bits' is no budget: max_bytes, max_macs, max_latency_ms, min_top1 are",
+            "'max_bits' is not a budget; there are max_bytes, max_macs, max_latency_ms, min_top1",
         ),
         ("small:max_bytes", "max_bytes='' is not a number"),
         ("small:max_bytes=lots", "KiB"),
         ("small:max_bytes=3ms", "KiB"),
         ("small:max_macs=-1", "'-1' is not a number"),
         ("small:min_top1=nan", "%"),
-        ("small:max_bytes=1,max_bytes=2", "max_bytes stands twice"),
+        ("small:max_bytes=1,max_bytes=2", "max_bytes is listed twice"),
     ],
 )
 def test_nonsense_is_a_usage_error_that_says_what_would_be_none(word: str, said: str) -> None:
@@ -69,5 +71,5 @@ def test_what_reads_well_but_means_nothing_is_refused_where_it_stands(
     words: list[str], place: str
 ) -> None:
     with pytest.raises(ValidationError) as refusal:
-        specs.spec(variants=words)
+        JobSpec.model_validate({"variants": [budgets.parse(word) for word in words]})
     assert ".".join(map(str, refusal.value.errors()[0]["loc"])) == place

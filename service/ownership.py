@@ -1,0 +1,28 @@
+"""A row of the account, or 404: what belongs to another account does not exist."""
+
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from service.contract.errors import NotFound
+from service.contract.job import JobKind
+from service.contract.records import ApiKey, DatasetRecord, Job, ModelRecord, Upload, Variant
+
+Row = TypeVar("Row", ApiKey, DatasetRecord, Job, ModelRecord, Upload, Variant)
+NOUNS: dict[type, str] = {
+    ApiKey: "key",
+    DatasetRecord: "dataset",
+    Job: "job",
+    ModelRecord: "model",
+    Upload: "upload",
+    Variant: "variant",
+}
+
+
+def owned(session: Session, table: type[Row], account_id: str, row_id: str) -> Row:
+    """The account's row with this id; inspections are no jobs of an account. Raises NotFound."""
+    row = session.get(table, row_id)
+    inspection = isinstance(row, Job) and row.kind != JobKind.COMPRESSION
+    if row is None or row.account_id != account_id or inspection:
+        raise NotFound(f"There is no {NOUNS[table]} {row_id}.")
+    return row

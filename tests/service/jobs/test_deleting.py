@@ -1,0 +1,123 @@
+"""Deleting jobs, and the models and datasets that they used."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import Client, Response
+from sqlalchemy import func, select
+
+from service.app_context import AppContext
+from service.contract.deletions import schedule_deletion
+from service.contract.job import JobState
+from service.contract.records import Deletion, Job, JobEvent, Variant
+from service.contract.storage import Store
+from tests.service import stand_in
+from tests.service.client_of import eventually
+
+
+def refused(answer: Response, code: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (409, code), answer.text
+    assert answer.json()["hint"]
+
+
+def count(context: AppContext, table: type) -> int:
+    with context.sessions() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_a_deleted_job_is_gone_with_its_variants_events_and_files(
+    api: Client, context: AppContext, tmp_path: Path
+) -> None:
+    job = stand_in.submit(api, context)
+    ids = stand_in.succeed(context, job["id"], tmp_path)
+    assert len(stand_in.keys_below(context, f"jobs/{job['id']}/")) == 5
+    assert api.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    for path in (f"/v1/jobs/{job['id']}", f"/v1/variants/{ids['small']}"):
+        assert api.get(path).status_code == 404
+    assert (count(context, Variant), count(context, JobEvent)) == (0, 0)
+    eventually(lambda: not stand_in.keys_below(context, f"jobs/{job['id']}/"))
+    assert api.delete(f"/v1/jobs/{job['id']}").status_code == 404
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
+def test_a_job_that_has_not_ended_cannot_be_deleted(
+    api: Client, context: AppContext, state: JobState
+) -> None:
+    job = stand_in.submit(api, context)
+    stand_in.move(context, job["id"], state)
+    refused(api.delete(f"/v1/jobs/{job['id']}"), "illegal_move")
+    assert api.get(f"/v1/jobs/{job['id']}").json()["state"] == state
+
+
+def test_what_a_deleted_job_used_can_be_deleted(
+    api: Client, context: AppContext, tmp_path: Path
+) -> None:
+    job = stand_in.submit(api, context)
+    stand_in.succeed(context, job["id"], tmp_path)
+    paths = [f"/v1/models/{job['model_id']}", f"/v1/datasets/{job['dataset_id']}"]
+    for path in paths:
+        refused(api.delete(path), "conflict")
+    assert api.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert [api.delete(path).status_code for path in paths] == [204, 204]
+    eventually(lambda: not stand_in.keys_below(context, "uploads/"))
+
+
+@pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.FAILED])
+def test_what_a_job_without_results_used_can_be_deleted(
+    api: Client, context: AppContext, state: JobState
+) -> None:
+    job = stand_in.submit(api, context)
+    stand_in.move(context, job["id"], state)
+    assert api.delete(f"/v1/datasets/{job['dataset_id']}").status_code == 204
+    shown = api.get(f"/v1/jobs/{job['id']}").json()
+    assert (shown["dataset_id"], shown["model_id"]) == (None, job["model_id"])
+
+
+def test_a_job_of_another_account_cannot_be_deleted(
+    api: Client, context: AppContext, stranger: dict[str, str]
+) -> None:
+    job = stand_in.submit(api, context)
+    stand_in.move(context, job["id"], JobState.FAILED)
+    assert api.delete(f"/v1/jobs/{job['id']}", headers=stranger).status_code == 404
+    assert api.get(f"/v1/jobs/{job['id']}").status_code == 200
+
+
+class FailingStore:
+    """A store that deletes nothing ``failures`` times."""
+
+    def __init__(self, store: Store, failures: int):
+        self._store, self.failures = store, failures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def delete(self, prefix: str) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            raise ConnectionError("the store does not answer")
+        self._store.delete(prefix)
+
+
+def test_a_deletion_is_scheduled_only_if_its_transaction_commits(context: AppContext) -> None:
+    with pytest.raises(RuntimeError), context.sessions.begin() as session:
+        schedule_deletion(session, "jobs/x/")
+        raise RuntimeError
+    assert count(context, Deletion) == 0
+
+
+def test_deleting_survives_a_store_that_is_down(
+    api: Any, context: AppContext, tmp_path: Path
+) -> None:
+    """The request succeeds at once; the files go once the store answers again."""
+    job = stand_in.submit(api, context)
+    stand_in.succeed(context, job["id"], tmp_path)
+    with context.sessions() as session:
+        assert session.get(Job, job["id"]) is not None
+    cleanup = api.app.state.cleanup
+    cleanup._store = FailingStore(context.store, failures=1)
+    assert api.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    eventually(lambda: cleanup._store.failures == 0)
+    assert stand_in.keys_below(context, f"jobs/{job['id']}/")
+    context.delete_soon()
+    eventually(lambda: not stand_in.keys_below(context, f"jobs/{job['id']}/"))

@@ -1,0 +1,32 @@
+"""Measures the files of a student before it is trained, by exporting random weights."""
+
+from pathlib import Path
+
+from workers.compression.artifacts import metadata
+from workers.compression.artifacts.export import export_students
+from workers.compression.artifacts.interpreter import measure_latencies
+from workers.compression.recipe import Recipe
+from workers.compression.student_values import FileCosts, StudentPlan
+from workers.compression.students.costs import count_costs, random_student
+
+LATENCY_RUNS = 50
+
+
+def measure_plan(
+    recipe: Recipe, classes: tuple[str, ...], folder: Path, plan: StudentPlan, with_latency: bool
+) -> FileCosts:
+    """The costs of the largest and the slowest of a plan's files, which are written to ``folder``.
+
+    They are removed again.
+    """
+    paths, sizes = [], []
+    for artifact in export_students([random_student(plan)], recipe, folder):
+        metadata.describe(artifact, plan.input_shape, classes)
+        paths.append(artifact.path)
+        sizes.append(artifact.path.stat().st_size)
+    latency = None
+    if with_latency:
+        latency = max(measured.p50 for measured in measure_latencies(paths, LATENCY_RUNS))
+    for path in paths:
+        path.unlink()
+    return FileCosts(max(sizes), count_costs(plan).macs, latency)

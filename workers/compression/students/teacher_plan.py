@@ -1,0 +1,35 @@
+"""The teacher as a student of full width, for family ``pruned`` and a trained teacher."""
+
+from workers.compression.errors import CompressionError
+from workers.compression.student_values import StudentPlan
+from workers.compression.teacher.channel_importance import sort_channels
+from workers.compression.teacher.graph_loading import read_graph, scale_input, with_two_classes
+from workers.compression.values import PreparedTeacher
+
+NAME = "teacher"
+
+
+def teacher_as_plan(teacher: PreparedTeacher, classes: int) -> StudentPlan:
+    """A plan with the teacher's graph, its channels sorted by importance.
+
+    It takes what students take, at the teacher's size.
+
+    Raises:
+        CompressionError: teacher_not_prunable.
+    """
+    if teacher.loaded.tflite is None:
+        message = "The teacher could not be converted to .tflite, which these students need."
+        hint = "Choose another family and a fixed teacher."
+        raise CompressionError("teacher_not_prunable", message, hint)
+    graph = with_two_classes(sort_channels(read_graph(teacher.loaded.tflite)))
+    graph = scale_input(graph, *teacher.input_map)
+    return StudentPlan(
+        name=NAME,
+        variant=NAME,
+        family="pruned",
+        width=100,
+        depth=1,
+        input_shape=teacher.loaded.input_shape,
+        classes=classes,
+        graph=graph,
+    )

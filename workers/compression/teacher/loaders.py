@@ -1,0 +1,112 @@
+"""Opens a model file as a TensorFlow function: Keras 3, Keras 2 (tf_keras) or SavedModel.
+
+Runs only in the process of freezing.py.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workers.compression.errors import CompressionError
+from workers.compression.teacher.safety import check_operations
+from workers.compression.teacher.signature import check_counts, complete_shape, is_size_assumed
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from tensorflow.core.framework import graph_pb2, node_def_pb2
+
+EXPORT_AGAIN = "Save the model again with a current Keras, or export it as a SavedModel."
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A model as a function; ``parameters`` is 0 where a frozen SavedModel has no variables."""
+
+    function: "tf.types.experimental.GenericFunction"
+    input: "tf.TensorSpec"
+    parameters: int
+    size_assumed: bool
+
+
+def open_keras(path: Path) -> OpenedModel:
+    """Open a .keras or HDF5 file with Keras 3."""
+    import keras
+
+    return _from_keras_model(keras.saving.load_model(path, compile=False, safe_mode=True))
+
+
+def open_tf_keras(path: Path) -> OpenedModel:
+    """Open a .keras or HDF5 file with Keras 2."""
+    import tf_keras
+
+    return _from_keras_model(tf_keras.models.load_model(path, compile=False))
+
+
+def open_saved_model(path: Path) -> OpenedModel:
+    """Open a SavedModel folder through its serving signature."""
+    import tensorflow as tf
+    import tf_keras  # noqa: F401  (most SavedModels need the Keras 2 classes that it registers)
+
+    _check_graphs(path / "saved_model.pb")
+    loaded = tf.saved_model.load(path)
+    if not loaded.signatures:
+        message = "The SavedModel has no serving signature."
+        raise CompressionError("model_not_loadable", message, EXPORT_AGAIN)
+    signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()))
+    inputs = signature.structured_input_signature[1]
+    check_counts(len(inputs), len(signature.structured_outputs))
+    name, tensor = next(iter(inputs.items()))
+    output = next(iter(signature.structured_outputs))
+    function = tf.function(lambda image: signature(**{name: image})[output])
+    function.loaded = loaded  # else TensorFlow frees the variables
+    shape = tuple(tensor.shape)
+    spec = tf.TensorSpec(complete_shape(shape), tensor.dtype, name="image")
+    parameters = _count_variables(getattr(loaded, "variables", ()))
+    parameters = parameters or _count_variables(signature.variables)
+    return OpenedModel(function, spec, parameters, is_size_assumed(shape))
+
+
+LOADERS: dict[str, Callable[[Path], OpenedModel]] = {
+    "keras": open_keras,
+    "tf_keras": open_tf_keras,
+    "saved_model": open_saved_model,
+}
+
+
+def operation_names(graph: "graph_pb2.GraphDef") -> Iterator[str]:
+    """The operations in a GraphDef and its functions."""
+    for node in graph_nodes(graph):
+        yield node.op
+
+
+def graph_nodes(graph: "graph_pb2.GraphDef") -> Iterator["node_def_pb2.NodeDef"]:
+    """The nodes of a GraphDef and its functions."""
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def _from_keras_model(model: Any) -> OpenedModel:
+    import tensorflow as tf
+
+    check_counts(len(model.inputs), len(model.outputs))
+    tensor = model.inputs[0]
+    shape = tuple(tensor.shape)
+    dtype = tf.as_dtype(str(getattr(tensor.dtype, "name", tensor.dtype)))
+    spec = tf.TensorSpec(complete_shape(shape), dtype, name="image")
+    function = tf.function(lambda image: model(image, training=False))
+    return OpenedModel(function, spec, int(model.count_params()), is_size_assumed(shape))
+
+
+def _check_graphs(path: Path) -> None:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    for meta in saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs:
+        check_operations(operation_names(meta.graph_def), allow_saver=True)
+
+
+def _count_variables(variables: Any) -> int:
+    import tensorflow as tf
+
+    return sum(int(tf.size(variable)) for variable in variables)
