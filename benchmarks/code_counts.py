@@ -40,28 +40,26 @@ def main() -> None:
 
 def count(root: Path) -> dict[str, object]:
     """Every figure of one checkout, by name."""
-    states_before = {file: file.read_text() for file in python_files(root, PRODUCT)}
-    trees = [ast.parse(source) for source in states_before.values()]
+    sources = {file: file.read_text() for file in python_files(root, PRODUCT)}
+    trees = [ast.parse(source) for source in sources.values()]
     nodes = [node for tree in trees for node in ast.walk(tree)]
-    lengths = [len(source.splitlines()) for source in states_before.values() if source.strip()]
+    lengths = [len(source.splitlines()) for source in sources.values() if source.strip()]
     functions = [_length(node) for node in nodes if isinstance(node, FUNCTIONS)]
-    lines = [
-        line for source in states_before.values() for line in source.splitlines() if line.strip()
-    ]
+    lines = [line for source in sources.values() for line in source.splitlines() if line.strip()]
     everything = [line for file in python_files(root, EVERYTHING) for line in _lines(file)]
     thousands = len(lines) / 1000
     return {
         "files": len(lengths),
         "lines (not blank)": len(lines),
-        "file, median and longest (lines)": f"{statistics.median(lengths):.0f}, {max(lengths)}",
-        "function, median and p90 (lines)": f"{statistics.median(functions):.0f}, {_p90(functions)}",
+        "file, median and longest (lines)": f"{_median(lengths)}, {max(lengths)}",
+        "function, median and p90 (lines)": f"{_median(functions)}, {_p90(functions)}",
         "share of lines over 100 (all code)": _share(everything),
-        "comment lines": f"{sum(map(_comments, states_before.values())) / len(lines):.2%}",
+        "comment lines": f"{sum(map(_comments, sources.values())) / len(lines):.2%}",
         "ternaries per 1,000 lines": _rate(nodes, (ast.IfExp,), thousands),
         "comprehensions per 1,000 lines": _rate(nodes, COMPREHENSIONS, thousands),
         "Any in the engine": _anys(root),
-        f"code files that name the field {FIELD}": _naming(root, states_before, FIELD),
-        f"code files that name the family {FAMILY}": _naming(root, states_before, FAMILY),
+        f"code files that name the field {FIELD}": _naming(root, sources, FIELD),
+        f"code files that name the family {FAMILY}": _naming(root, sources, FAMILY),
     }
 
 
@@ -76,6 +74,10 @@ def _lines(file: Path) -> list[str]:
 def _length(function: ast.AST) -> int:
     """Lines from ``def`` to the end, decorators left out."""
     return function.end_lineno - function.lineno + 1  # type: ignore[attr-defined, no-any-return]
+
+
+def _median(values: list[int]) -> int:
+    return round(statistics.median(values))
 
 
 def _p90(values: list[int]) -> int:
@@ -99,15 +101,18 @@ def _rate(nodes: list[ast.AST], kinds: tuple[type, ...], thousands: float) -> st
 
 
 def _anys(root: Path) -> int:
-    """How often the type ``Any`` is used, imports of it left out."""
+    """How often the engine uses the type ``Any``, also by another name; imports left out."""
     files = python_files(root, ("workers/compression",))
     lines = [line for file in files for line in _lines(file) if "import" not in line]
-    return sum(len(re.findall(r"\bAny\b", line)) for line in lines)
+    text = "\n".join(lines)
+    aliases = re.findall(r"^(\w+) = Any$", text, re.MULTILINE)
+    return sum(len(re.findall(rf"\b{name}\b", text)) for name in ("Any", *aliases))
 
 
-def _naming(root: Path, states_before: dict[Path, str], word: str) -> list[str]:
+def _naming(root: Path, sources: dict[Path, str], word: str) -> list[str]:
     """The files in which ``word`` stands."""
-    return [str(file.relative_to(root)) for file, source in states_before.items() if word in source]
+    naming = [file for file, source in sources.items() if word in source.lower()]
+    return [str(file.relative_to(root)) for file in naming]
 
 
 if __name__ == "__main__":
