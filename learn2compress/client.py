@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel
 
 from learn2compress import transfers
-from learn2compress.transport import Transport, address, parsed
+from learn2compress.transport import Transport, api_path, validate_view
 from service.contract.job import FINISHED, InspectionState, JobSpec
 from service.contract.report import Report
 from service.contract.views import (
@@ -80,12 +80,12 @@ class Client:
         return transfers.upload(self.transport, path, sha256, resume, created, sent)
 
     def get_upload(self, upload_id: str) -> UploadView:
-        return self._get(UploadView, address("uploads", upload_id))
+        return self._get(UploadView, api_path("uploads", upload_id))
 
     def list_uploads(
         self, *, state: str | None = None, name: str | None = None
     ) -> Iterator[UploadSummary]:
-        return self._list(UploadSummary, address("uploads"), state=state, name=name)
+        return self._list(UploadSummary, api_path("uploads"), state=state, name=name)
 
     def delete_upload(self, upload_id: str) -> None:
         self._delete("uploads", upload_id)
@@ -103,18 +103,18 @@ class Client:
         return self._create_record(DatasetView, "datasets", upload_id, name, labels)
 
     def get_model(self, model_id: str) -> ModelView:
-        return self._get(ModelView, address("models", model_id))
+        return self._get(ModelView, api_path("models", model_id))
 
     def get_dataset(self, dataset_id: str) -> DatasetView:
-        return self._get(DatasetView, address("datasets", dataset_id))
+        return self._get(DatasetView, api_path("datasets", dataset_id))
 
     def list_models(self, **filters: Any) -> Iterator[RecordSummary]:
         """``filters``: state, name, labels (a mapping), sha256 (of the uploaded file)."""
-        return self._list(RecordSummary, address("models"), **filters)
+        return self._list(RecordSummary, api_path("models"), **filters)
 
     def list_datasets(self, **filters: Any) -> Iterator[RecordSummary]:
         """``filters``: state, name, labels (a mapping), sha256 (of the uploaded file)."""
-        return self._list(RecordSummary, address("datasets"), **filters)
+        return self._list(RecordSummary, api_path("datasets"), **filters)
 
     def wait_for_model(self, model_id: str, timeout: float = math.inf) -> ModelView:
         """The model once it is ready or rejected; raises TimeoutError after ``timeout`` seconds."""
@@ -142,19 +142,21 @@ class Client:
         spec = spec or JobSpec()
         wanted = {"model_id": model_id, "dataset_id": dataset_id, **_named(name, labels)}
         body = {**wanted, "spec": spec.model_dump(mode="json")}
-        return parsed(JobView, self.transport.json("POST", "/v1/jobs", json=body))
+        return validate_view(JobView, self.transport.json("POST", "/v1/jobs", json=body))
 
     def get_job(self, job_id: str, *, patient: bool = False) -> JobView:
         """``patient``: go on trying for up to five minutes, as ``wait_for_job`` does."""
-        return parsed(JobView, self.transport.json("GET", address("jobs", job_id), patient=patient))
+        return validate_view(
+            JobView, self.transport.json("GET", api_path("jobs", job_id), patient=patient)
+        )
 
     def list_jobs(self, **filters: Any) -> Iterator[JobSummary]:
         """``filters``: state, name, labels (a mapping), model_id, dataset_id."""
-        return self._list(JobSummary, address("jobs"), **filters)
+        return self._list(JobSummary, api_path("jobs"), **filters)
 
     def cancel_job(self, job_id: str) -> JobView:
-        answer = self.transport.json("POST", address("jobs", job_id, "cancel"), repeatable=True)
-        return parsed(JobView, answer)
+        answer = self.transport.json("POST", api_path("jobs", job_id, "cancel"), repeatable=True)
+        return validate_view(JobView, answer)
 
     def delete_job(self, job_id: str) -> None:
         """Delete an ended job with its variants, events, report and files."""
@@ -165,7 +167,7 @@ class Client:
     ) -> Iterator[ProgressEventView | StateEventView]:
         """The events after event ``after`` until the job has ended; reconnects by itself."""
         while True:
-            for event in self.transport.events(address("jobs", job_id, "events"), after):
+            for event in self.transport.events(api_path("jobs", job_id, "events"), after):
                 yield event
                 after = event.id
                 if isinstance(event, StateEventView) and event.data.state in FINISHED:
@@ -181,22 +183,22 @@ class Client:
 
     def get_report(self, job_id: str) -> Report:
         """All of report.json; raises Refused (not_ready) unless the job has succeeded."""
-        return self._get(Report, address("jobs", job_id, "report"))
+        return self._get(Report, api_path("jobs", job_id, "report"))
 
     def get_plot(self, job_id: str, format: Literal["png", "svg"] = "png") -> bytes:
         """The plot of accuracy over bytes."""
-        path = address("jobs", job_id, "plot")
+        path = api_path("jobs", job_id, "plot")
         return self.transport.request("GET", path, params={"format": format}).content
 
     def get_variant(self, variant_id: str) -> VariantView:
-        return self._get(VariantView, address("variants", variant_id))
+        return self._get(VariantView, api_path("variants", variant_id))
 
     def list_variants(self, **filters: Any) -> Iterator[VariantView]:
         """``filters``: limits, quantization, name, job_id, labels (of the job), sort (``-top1``).
 
         Limits: max_bytes, max_macs, max_latency_ms, min_top1, min_top3, min_top5.
         """
-        return self._list(VariantView, address("variants"), **filters)
+        return self._list(VariantView, api_path("variants"), **filters)
 
     def download_variant(self, variant: VariantView, target: Path) -> Path:
         """Download the .tflite to ``target``, which appears once its SHA-256 is right.
@@ -207,10 +209,10 @@ class Client:
 
     def create_key(self, name: str) -> CreatedKey:
         answer = self.transport.json("POST", "/v1/keys", json={"name": name})
-        return parsed(CreatedKey, answer)
+        return validate_view(CreatedKey, answer)
 
     def list_keys(self, name: str | None = None) -> Iterator[KeyView]:
-        return self._list(KeyView, address("keys"), name=name)
+        return self._list(KeyView, api_path("keys"), name=name)
 
     def delete_key(self, key_id: str) -> None:
         self._delete("keys", key_id)
@@ -219,10 +221,10 @@ class Client:
         return self._get(Health, "/healthz")
 
     def _get(self, view: type[View], path: str) -> View:
-        return parsed(view, self.transport.json("GET", path))
+        return validate_view(view, self.transport.json("GET", path))
 
     def _delete(self, kind: str, row_id: str) -> None:
-        self.transport.request("DELETE", address(kind, row_id))
+        self.transport.request("DELETE", api_path(kind, row_id))
 
     def _create_record(
         self,
@@ -233,15 +235,15 @@ class Client:
         labels: Mapping[str, str] | None,
     ) -> Record:
         body = {"upload_id": upload_id, **_named(name, labels)}
-        return parsed(view, self.transport.json("POST", address(kind), json=body))
+        return validate_view(view, self.transport.json("POST", api_path(kind), json=body))
 
     def _wait_for_record(
         self, view: type[Record], kind: str, record_id: str, timeout: float
     ) -> Record:
         deadline = time.monotonic() + timeout
         while True:
-            answer = self.transport.json("GET", address(kind, record_id), patient=True)
-            record = parsed(view, answer)
+            answer = self.transport.json("GET", api_path(kind, record_id), patient=True)
+            record = validate_view(view, answer)
             if record.state != InspectionState.VALIDATING:
                 return record
             if time.monotonic() >= deadline:
@@ -261,7 +263,7 @@ class Client:
         while True:
             page = Page[Any].model_validate(self.transport.json("GET", path, params=params))
             for item in page.items:
-                yield parsed(view, item)
+                yield validate_view(view, item)
             if page.next_cursor is None:
                 return
             params["cursor"] = page.next_cursor

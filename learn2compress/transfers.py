@@ -1,4 +1,4 @@
-"""Large files to the service and back, each going on where it stopped."""
+"""Uploads and downloads large files; an interrupted transfer goes on where it stopped."""
 
 import hashlib
 import os
@@ -12,27 +12,27 @@ from learn2compress.transport import (
     ConnectionFailed,
     Refused,
     Transport,
-    address,
-    parsed,
+    api_path,
     pause,
+    validate_view,
 )
 from service.contract.views import UploadView, VariantView
 
 CHUNK_BYTES = 1024 * 1024
-# Three hide the round trip of each; more would hold as many parts in memory.
+# While one part waits for its answer, others are sent. Each is held in memory.
 PARTS_IN_FLIGHT = 3
 # The server reads the whole file once more before it answers.
 SECONDS_TO_HASH_A_LARGE_FILE = 1800.0
 DOWNLOAD_ATTEMPTS = 6
 
 
-def file_sha256(path: Path, read: Callable[[int], None] = lambda count: None) -> str:
-    """The file's SHA-256; ``read`` is told the bytes of each chunk."""
+def file_sha256(path: Path, on_read: Callable[[int], None] = lambda count: None) -> str:
+    """The file's SHA-256; ``on_read`` is called with the bytes of each chunk."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
-            read(len(chunk))
+            on_read(len(chunk))
     return digest.hexdigest()
 
 
@@ -41,90 +41,97 @@ def upload(
     path: Path,
     sha256: str,
     resume: str | None,
-    created: Callable[[str], None],
-    sent: Callable[[int], None],
+    on_created: Callable[[str], None],
+    on_sent: Callable[[int], None],
 ) -> UploadView:
     """See ``Client.upload_file``."""
-    found = _resumed(transport, sha256, resume) or _announced(transport, path, sha256)
-    created(found.id)
-    sent(sum(part.bytes for part in found.parts))
+    found = _find_upload_to_resume(transport, sha256, resume) or _create_upload(
+        transport, path, sha256
+    )
+    on_created(found.id)
+    on_sent(sum(part.bytes for part in found.parts))
     if found.completed_at is not None:
         return found
-    _send_missing(transport, path, found, sent)
-    patience = httpx.Timeout(SECONDS_TO_HASH_A_LARGE_FILE)
+    _send_missing(transport, path, found, on_sent)
+    timeout = httpx.Timeout(SECONDS_TO_HASH_A_LARGE_FILE)
     done = transport.json(
-        "POST", address("uploads", found.id, "complete"), json={}, repeatable=True, timeout=patience
+        "POST", api_path("uploads", found.id, "complete"), json={}, repeatable=True, timeout=timeout
     )
-    return parsed(UploadView, done)
+    return validate_view(UploadView, done)
 
 
 def download(transport: Transport, variant: VariantView, target: Path) -> Path:
-    """See ``Client.download_variant``; raises Refused (sha256_mismatch) for other bytes."""
-    part = target.with_name(target.name + ".part")
+    """See ``Client.download_variant``; raises Refused (sha256_mismatch) when it arrived damaged."""
+    partial = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
-            _fetch_rest(transport, variant, part)
+            _fetch_rest(transport, variant, partial)
             break
         except ConnectionFailed:
             if attempt == DOWNLOAD_ATTEMPTS:
                 raise
             pause(attempt)
-    if file_sha256(part) != variant.sha256:
-        part.unlink()
+    if file_sha256(partial) != variant.sha256:
+        partial.unlink()
         raise Refused(
             200, "sha256_mismatch", f"{target.name} arrived damaged.", "Download it again."
         )
-    os.replace(part, target)
+    os.replace(partial, target)
     return target
 
 
-def _resumed(transport: Transport, sha256: str, upload_id: str | None) -> UploadView | None:
+def _find_upload_to_resume(
+    transport: Transport, sha256: str, upload_id: str | None
+) -> UploadView | None:
     """The upload to go on with, unless it is gone or was for another file."""
     if upload_id is None:
         return None
     try:
-        found = parsed(UploadView, transport.json("GET", address("uploads", upload_id)))
+        found = validate_view(UploadView, transport.json("GET", api_path("uploads", upload_id)))
     except Refused as refusal:
+        # 422: not the id of an upload.
         if refusal.status in (404, 422):
             return None
         raise
     return found if found.sha256 == sha256 else None
 
 
-def _announced(transport: Transport, path: Path, sha256: str) -> UploadView:
+def _create_upload(transport: Transport, path: Path, sha256: str) -> UploadView:
     wanted = {"filename": path.name, "bytes": path.stat().st_size, "sha256": sha256}
-    return parsed(UploadView, transport.json("POST", "/v1/uploads", json=wanted, repeatable=True))
+    return validate_view(
+        UploadView, transport.json("POST", "/v1/uploads", json=wanted, repeatable=True)
+    )
 
 
 def _send_missing(
-    transport: Transport, path: Path, found: UploadView, sent: Callable[[int], None]
+    transport: Transport, path: Path, found: UploadView, on_sent: Callable[[int], None]
 ) -> None:
     missing = set(range(1, found.part_count + 1)) - {part.number for part in found.parts}
-    flying: set[Future[int]] = set()
+    pending: set[Future[int]] = set()
     with path.open("rb") as file, ThreadPoolExecutor(PARTS_IN_FLIGHT) as pool:
         for number in sorted(missing):
             file.seek((number - 1) * found.part_bytes)
-            flying.add(
+            pending.add(
                 pool.submit(_send_part, transport, found.id, number, file.read(found.part_bytes))
             )
-            if len(flying) >= PARTS_IN_FLIGHT:
-                landed, flying = wait(flying, return_when=FIRST_COMPLETED)
-                sent(sum(each.result() for each in landed))
-        for each in flying:
-            sent(each.result())
+            if len(pending) >= PARTS_IN_FLIGHT:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                on_sent(sum(each.result() for each in done))
+        for each in pending:
+            on_sent(each.result())
 
 
 def _send_part(transport: Transport, upload_id: str, number: int, content: bytes) -> int:
     headers = {"X-Content-SHA256": hashlib.sha256(content).hexdigest()}
     transport.request(
-        "PUT", address("uploads", upload_id, "parts", number), content=content, headers=headers
+        "PUT", api_path("uploads", upload_id, "parts", number), content=content, headers=headers
     )
     return len(content)
 
 
-def _fetch_rest(transport: Transport, variant: VariantView, part: Path) -> None:
-    have = part.stat().st_size if part.exists() else 0
+def _fetch_rest(transport: Transport, variant: VariantView, partial: Path) -> None:
+    have = partial.stat().st_size if partial.exists() else 0
     if have == variant.bytes:
         return
     headers = (
@@ -133,8 +140,8 @@ def _fetch_rest(transport: Transport, variant: VariantView, part: Path) -> None:
         else {}
     )
     with (
-        transport.stream(address("variants", variant.id, "file"), headers) as answer,
-        part.open("ab") as file,
+        transport.stream(api_path("variants", variant.id, "file"), headers) as answer,
+        partial.open("ab") as file,
     ):
         if answer.status_code != 206:
             file.truncate(0)

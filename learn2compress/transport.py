@@ -16,7 +16,7 @@ from service.contract.views import EVENT, ProgressEventView, StateEventView
 
 View = TypeVar("View", bound=BaseModel)
 LONGEST_PAUSE_SECONDS = 5.0
-# The service sends a comment every 15 s while a job says nothing.
+# The event stream sends a line to keep the connection alive every 15 s when there is no event.
 LONGEST_SILENCE_SECONDS = 60.0
 # Longer than a restart of the service takes, also with a migration.
 LONGEST_OUTAGE_SECONDS = 300.0
@@ -63,7 +63,7 @@ class Transport:
             )
         except (httpx.InvalidURL, UnicodeEncodeError, ValueError) as error:
             raise ConnectionFailed(
-                "bad_address", f"{url!r} with this key cannot be used: {error}"
+                "bad_url", f"{url!r} with this key cannot be used: {error}"
             ) from error
 
     def close(self) -> None:
@@ -83,17 +83,17 @@ class Transport:
         repeatable = repeatable or method in REPEATABLE
         attempt = 1
         while True:
-            last = self._give_up(attempt, patient)
+            is_last_attempt = self._give_up(attempt, patient)
             try:
                 answer = self._http.request(method, path, **how)
             except httpx.TransportError as error:
                 unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
-                if last or not (unsent or repeatable):
-                    raise self._failed(error) from error
+                if is_last_attempt or not (unsent or repeatable):
+                    raise self._failed(f"does not answer: {error}") from error
             else:
-                if last or not repeatable or answer.status_code not in TEMPORARY:
+                if is_last_attempt or not repeatable or answer.status_code not in TEMPORARY:
                     self._last_answer = time.monotonic()
-                    return checked(answer)
+                    return raise_for_error(answer)
             pause(attempt)
             attempt += 1
 
@@ -105,16 +105,16 @@ class Transport:
                 "GET", path, headers=headers, timeout=LONGEST_SILENCE_SECONDS
             ) as answer:
                 if answer.status_code in TEMPORARY:
-                    raise self._failed(f"{answer.status_code} {answer.reason_phrase}")
+                    raise self._failed(f"is unavailable: {answer.status_code}")
                 if answer.is_error:
                     answer.read()
-                checked(answer)
+                raise_for_error(answer)
                 try:
                     yield answer
                 finally:
                     self._last_answer = time.monotonic()
         except httpx.TransportError as error:
-            raise self._failed(error) from error
+            raise self._failed(f"does not answer: {error}") from error
 
     def events(self, path: str, after: int) -> Iterator[ProgressEventView | StateEventView]:
         """The events after ``after`` until the stream ends; reconnects, also after an outage."""
@@ -122,7 +122,7 @@ class Transport:
         while True:
             try:
                 with self.stream(path, {"Last-Event-ID": str(after)}) as answer:
-                    for event in parse(answer.iter_lines()):
+                    for event in parse_events(answer.iter_lines()):
                         after, failures = event.id, 0
                         yield event
                 return
@@ -137,14 +137,14 @@ class Transport:
         restarting = patient and time.monotonic() < self._last_answer + LONGEST_OUTAGE_SECONDS
         return failures >= self._attempts and not restarting
 
-    def _failed(self, error: object) -> ConnectionFailed:
+    def _failed(self, problem: str) -> ConnectionFailed:
         hint = (
             "Is the service running there? `l2c serve` starts one; --url or L2C_URL names another."
         )
-        return ConnectionFailed("cannot_connect", f"{self.url} does not answer: {error}", hint)
+        return ConnectionFailed("cannot_connect", f"{self.url} {problem}", hint)
 
 
-def address(*parts: object) -> str:
+def api_path(*parts: object) -> str:
     """The path below /v1, every part escaped, since an id may hold any character."""
     return "/v1/" + "/".join(quote(str(part), safe="") for part in parts)
 
@@ -158,7 +158,7 @@ def pause(attempt: int) -> None:
     threading.Event().wait(seconds * random.uniform(0.5, 1.0))
 
 
-def checked(answer: httpx.Response) -> httpx.Response:
+def raise_for_error(answer: httpx.Response) -> httpx.Response:
     """The answer; raises Refused if it is an error."""
     if not answer.is_error:
         return answer
@@ -166,19 +166,17 @@ def checked(answer: httpx.Response) -> httpx.Response:
         problem = answer.json()
         code, detail, hint = problem["code"], problem["detail"], problem.get("hint", "")
     except (ValueError, KeyError, TypeError):
-        message = f"{answer.url} answered {answer.status_code} in a way that this service does not."
-        raise Refused(
-            answer.status_code, "not_this_service", message, "Check the address."
-        ) from None
+        message = f"{answer.url} answered {answer.status_code}, but not in this service's format."
+        raise Refused(answer.status_code, "not_this_service", message, "Check the URL.") from None
     raise Refused(answer.status_code, code, detail, hint, problem.get("cause_code"))
 
 
-def parsed(view: type[View], answer: Any) -> View:
+def validate_view(view: type[View], answer: Any) -> View:
     """The answer as ``view``; fields that a newer service may add are ignored."""
     return view.model_validate(answer, extra="ignore")
 
 
-def parse(lines: Iterator[str]) -> Iterator[ProgressEventView | StateEventView]:
+def parse_events(lines: Iterator[str]) -> Iterator[ProgressEventView | StateEventView]:
     """Server-sent events with ids; comments, which keep the connection alive, are dropped."""
     fields: dict[str, str] = {}
     for line in lines:

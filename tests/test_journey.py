@@ -1,13 +1,13 @@
-"""The whole way over HTTP, with all processes of production and in the embedded mode."""
+"""A compression over HTTP from upload to download, with all processes of production and in the
+embedded mode.
+"""
 
 import hashlib
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from migrations import upgrade
 from service.contract.settings import Settings
 from tests.servers import free_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[1]
 WORKER = [
@@ -33,11 +34,13 @@ WORKER = [
 ]
 SERVE = ["-c", "from learn2compress.cli import app; app(['serve'])"]
 
+NOT_YET = (httpx.TransportError, FileNotFoundError)
+
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with teacher.keras and data.zip."""
-    folder = tmp_path_factory.mktemp("task")
+    folder = tmp_path_factory.mktemp("example")
     subprocess.run(
         [sys.executable, ROOT / "tests/tiny_task.py", folder], check=True, capture_output=True
     )
@@ -64,34 +67,23 @@ def process(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[by
 @contextmanager
 def client(settings: Settings) -> Iterator[httpx.Client]:
     """Opened with the key that the service writes at its first start, once the service answers."""
-    key = wait_for(lambda: (settings.data_dir / "key").read_text().strip(), 60)
+    key = eventually(lambda: (settings.data_dir / "key").read_text().strip(), 60, NOT_YET)
     address = f"http://{settings.host}:{settings.port}"
     with httpx.Client(
         base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30
     ) as api:
-        wait_for(lambda: api.get("/healthz").is_success, 60)
+        eventually(lambda: api.get("/healthz").is_success, 60, NOT_YET)
         yield api
 
 
-def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
-    """What the condition returns once that is true; a refused connection counts as not yet."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with suppress(httpx.TransportError, FileNotFoundError):
-            if value := condition():
-                return value
-        threading.Event().wait(0.1)
-    raise AssertionError(f"waited {seconds} s in vain")
-
-
-def settled(
+def wait_until_settled(
     api: httpx.Client, path: str, unsettled: tuple[str, ...], seconds: float
 ) -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
         found: dict[str, Any] = api.get(path).raise_for_status().json()
         return None if found["state"] in unsettled else found
 
-    found: dict[str, Any] = wait_for(look, seconds)
+    found: dict[str, Any] = eventually(look, seconds, NOT_YET)
     return found
 
 
@@ -99,25 +91,25 @@ def upload(api: httpx.Client, noun: str, file: Path) -> str:
     answer = api.post(
         f"/v1/{noun}s/upload", params={"filename": file.name}, content=file.read_bytes()
     )
-    found = settled(api, answer.raise_for_status().headers["Location"], ("validating",), 300)
+    found = wait_until_settled(
+        api, answer.raise_for_status().headers["Location"], ("validating",), 300
+    )
     assert found["state"] == "ready", found
     record_id: str = found["id"]
     return record_id
 
 
-def compress(api: httpx.Client, task: Path) -> dict[str, Any]:
+def compress(api: httpx.Client, example: Path) -> dict[str, Any]:
     wanted = {
-        "model_id": upload(api, "model", task / "teacher.keras"),
-        "dataset_id": upload(api, "dataset", task / "data.zip"),
+        "model_id": upload(api, "model", example / "teacher.keras"),
+        "dataset_id": upload(api, "dataset", example / "data.zip"),
     }
     answer = api.post("/v1/jobs", json={**wanted, "spec": {"effort": "draft"}}).raise_for_status()
-    return settled(api, answer.headers["Location"], ("queued", "running"), 600)
+    return wait_until_settled(api, answer.headers["Location"], ("queued", "running"), 600)
 
 
 def check(api: httpx.Client, job: dict[str, Any]) -> None:
-    """Three files that are what their rows say, and smaller than the teacher in the same order as
-    their names.
-    """
+    """Every file has the size and the hash of its row; small < large < teacher in bytes."""
     assert job["state"] == "succeeded", job
     variants = {variant["name"]: variant for variant in job["variants"]}
     assert set(variants) - {"teacher-int8"} == {"large", "medium", "small"}
@@ -133,7 +125,7 @@ def check(api: httpx.Client, job: dict[str, Any]) -> None:
 
 
 def test_a_job_goes_the_whole_way_through_celery_redis_postgresql_and_s3(
-    task: Path, tmp_path: Path, redis_url: str, postgres_database: str, s3: dict[str, Any]
+    example: Path, tmp_path: Path, redis_url: str, postgres_database: str, s3: dict[str, Any]
 ) -> None:
     settings = Settings(
         data_dir=tmp_path,
@@ -145,12 +137,12 @@ def test_a_job_goes_the_whole_way_through_celery_redis_postgresql_and_s3(
     )
     upgrade(settings.database)
     with process(settings, *SERVE), process(settings, *WORKER), client(settings) as api:
-        check(api, compress(api, task))
+        check(api, compress(api, example))
     assert list(settings.work_dir.iterdir()) == []
 
 
-def test_a_job_goes_the_whole_way_in_the_embedded_mode(task: Path, tmp_path: Path) -> None:
+def test_a_job_goes_the_whole_way_in_the_embedded_mode(example: Path, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, port=free_port())
     with process(settings, *SERVE), client(settings) as api:
-        check(api, compress(api, task))
+        check(api, compress(api, example))
     assert list(settings.work_dir.iterdir()) == []

@@ -11,19 +11,19 @@ LONGEST_LINE = 64 * 1024
 LARGEST_REPORT = 16 * 1024 * 1024
 
 
-class Progress(ProgressEvent):
+class ProgressMessage(ProgressEvent):
     type: Literal["progress"]
     stage: Annotated[str, StringConstraints(pattern=r"^[\w .:-]{1,40}$")]
 
 
-class Checkpoint(BaseModel):
+class CheckpointMessage(BaseModel):
     """The checkpoint file was replaced by one that holds this many whole epochs."""
 
     type: Literal["checkpoint"]
     epoch: int = Field(ge=0, le=10**6)
 
 
-class Refusal(BaseModel):
+class RefusalMessage(BaseModel):
     """The child's last message when the job cannot succeed on any worker."""
 
     type: Literal["error"]
@@ -32,7 +32,7 @@ class Refusal(BaseModel):
     hint: str = Field(max_length=4000)
 
 
-Message = Progress | Checkpoint | Refusal
+Message = ProgressMessage | CheckpointMessage | RefusalMessage
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 

@@ -1,6 +1,6 @@
 """Moves files between the object store and a work folder: inputs, checkpoints, variants.
 
-By the time that it is read, the child's folder may hold anything: only regular files count.
+The child may have put anything into its folder, so only regular files are read.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ from workers.child_messages import LARGEST_REPORT, parse_object
 from workers.compression.work_folder import CHECKPOINT, PLOTS, REPORT, TASK, VARIANTS
 from workers.outcomes import Crashed, Refused
 
-# matplotlib writes some 50 kB; anything larger is not a plot.
+# The engine's plots have about 50 kB.
 LARGEST_PLOT = 16 * 1024 * 1024
 ROW_ONLY = {"name", "file", "sha256", "bytes"}
-"""Of a reported variant: what the columns of its row say, and its metrics do not repeat."""
+"""Fields of a reported variant that its row has as columns, and its ``metrics`` leave out."""
 
 STORAGE_LOST = JobError(
     code="storage_lost",
@@ -82,7 +82,8 @@ def fetch_inputs(
 ) -> None:
     """Write task.json and the job's files into ``folder``.
 
-    ``check`` is called now and then and may raise. Raises Refused (storage_lost).
+    ``check`` is called after every chunk; it raises when the attempt has to stop.
+    Raises Refused (storage_lost).
     """
     spec = JobSpec.model_validate(job.spec).model_dump(mode="json")
     task: dict[str, Any] = {"kind": job.kind, "model": None, "dataset": None, "spec": spec}
@@ -122,7 +123,8 @@ def _fetch(
                 check()
                 digest.update(chunk)
                 file.write(chunk)
-    if target.stat().st_size != upload.bytes or upload.sha256 not in (None, digest.hexdigest()):
+    wrong_hash = upload.sha256 is not None and upload.sha256 != digest.hexdigest()
+    if wrong_hash or target.stat().st_size != upload.bytes:
         raise Refused(STORAGE_LOST)
 
 
@@ -138,10 +140,11 @@ def restore_checkpoint(job: Job, store: Store, folder: Path) -> bool:
 
 def store_checkpoint(folder: Path, store: Store, key: str) -> None:
     """Store a copy of the child's checkpoint. Raises Crashed when it is not a regular file."""
-    spooled = folder.parent / CHECKPOINT
-    with _open_regular(folder, CHECKPOINT) as source, spooled.open("wb") as copy:
+    # The child cannot write to the parent folder, which is this attempt's.
+    copied = folder.parent / CHECKPOINT
+    with _open_regular(folder, CHECKPOINT) as source, copied.open("wb") as copy:
         shutil.copyfileobj(source, copy, CHUNK)
-    store.put(key, spooled)
+    store.put(key, copied)
 
 
 def read_report(folder: Path) -> dict[str, Any]:

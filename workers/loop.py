@@ -12,9 +12,9 @@ import sys
 import threading
 
 from service.contract.settings import Settings
+from workers.attempt_folders import sweep_attempt_folders
 from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import next_claimable
-from workers.reaper import sweep_work_folders
 from workers.supervisor import supervise
 from workers.worker_context import ENGINE, WorkerContext, open_worker_context, refuse_unfit_machine
 
@@ -26,13 +26,13 @@ class Stop:
     """A flag for a signal handler: unlike an Event it has no lock, which could be held already."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
 
     def ask(self, *_: object) -> None:
-        self.asked = True
+        self.requested = True
 
     def __call__(self) -> bool:
-        return self.asked
+        return self.requested
 
 
 def work(context: WorkerContext) -> None:
@@ -66,7 +66,7 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     settings = Settings()
     refuse_unfit_machine(settings)
     context = open_worker_context(settings, stopping=stop, command=command)
-    sweep_work_folders(context)
+    sweep_attempt_folders(context)
     work(context)
 
 

@@ -10,6 +10,12 @@ Outcome
 
 from service.contract.job import JobError
 
+ENGINE_CRASHED = JobError(
+    code="engine_crashed",
+    message="The compression engine stopped unexpectedly.",
+    hint="Create the job again; if it fails again, see the worker's log.",
+)
+
 
 class Outcome(Exception):
     """Base of all of them."""
@@ -34,10 +40,6 @@ class Refused(Outcome):
 
 
 class Crashed(Outcome):
-    def __init__(self, reason: str, hint: str = ""):
+    def __init__(self, reason: str, hint: str = ENGINE_CRASHED.hint):
         super().__init__(reason)
-        self.error = JobError(
-            code="engine_crashed",
-            message="The compression engine stopped unexpectedly.",
-            hint=hint or "Create the job again; if it fails again, see the worker's log.",
-        )
+        self.error = ENGINE_CRASHED.model_copy(update={"hint": hint})

@@ -1,7 +1,5 @@
-"""Periodic repair: lost notifications, expired leases, orphaned work folders."""
+"""Which jobs wait for a worker that nobody told of them: a message was lost, or a lease ran out."""
 
-import logging
-import shutil
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,13 +7,10 @@ from sqlalchemy import func, or_, select, update
 
 from service.contract.records import Job, Sessions, now
 from workers.lease import claimable
-from workers.worker_context import WorkerContext
-
-LOG = logging.getLogger(__name__)
 
 
-def notify(sessions: Sessions, send: Callable[[str], None], job_id: str) -> None:
-    """Send the message, and record when."""
+def send_and_record(sessions: Sessions, send: Callable[[str], None], job_id: str) -> None:
+    """Send the job's message, and record when."""
     send(job_id)
     with sessions.begin() as session:
         session.execute(update(Job).where(Job.id == job_id).values(notified_at=now()))
@@ -39,14 +34,3 @@ def jobs_to_notify(sessions: Sessions, waiting_messages: int, patience_seconds: 
         missing = max(0, jobs - waiting_messages)
         query = select(Job.id).where(*unnoticed).order_by(*longest_ago).limit(missing)
         return list(session.scalars(query))
-
-
-def sweep_work_folders(context: WorkerContext) -> None:
-    """Remove folders of attempts that hold no lease any more, e.g. of a worker that was killed."""
-    for folder in context.settings.work_dir.glob("job_*.*"):
-        job_id, token = folder.name.split(".", 1)
-        with context.sessions() as session:
-            leased = session.scalar(select(Job.lease_token).where(Job.id == job_id))
-        if leased != token:
-            LOG.info("removing %s of an attempt that has ended", folder)
-            shutil.rmtree(folder, ignore_errors=True)

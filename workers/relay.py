@@ -6,7 +6,7 @@ import time
 from sqlalchemy.exc import OperationalError
 
 from service.contract.records import JobEvent
-from workers.child_messages import Progress
+from workers.child_messages import ProgressMessage
 from workers.lease import Lease
 
 LOG = logging.getLogger(__name__)
@@ -24,11 +24,11 @@ class Relay:
 
     def __init__(self, lease: Lease):
         self.lease = lease
-        self._held: Progress | None = None
+        self._held: ProgressMessage | None = None
         self._written = 0
         self._last = -PAUSE_SECONDS
 
-    def add(self, message: Progress) -> None:
+    def add(self, message: ProgressMessage) -> None:
         if self._held and (self._held.stage, self._held.epoch) != (message.stage, message.epoch):
             self.flush()
         self._held = message
@@ -58,6 +58,6 @@ class Relay:
             return
         self._held, self._written = None, self._written + 1
 
-    def _event(self, message: Progress) -> JobEvent:
+    def _event(self, message: ProgressMessage) -> JobEvent:
         data = message.model_dump(mode="json", exclude={"type"}, exclude_none=True)
         return self.lease.progress_event(data)

@@ -6,10 +6,8 @@ Celery's task and the embedded loop both call ``supervise``.
 import contextlib
 import errno
 import logging
-import shutil
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +16,18 @@ from service.contract.job import JobError, JobKind
 from service.contract.records import Job
 from service.contract.storage import attempt_prefix, checkpoint_key
 from workers import delivery, outcome_writes, sandbox
+from workers.attempt_folders import attempt_folder
 from workers.child import Child
-from workers.child_messages import Checkpoint, Message, Progress, Refusal, parse_line
+from workers.child_messages import (
+    CheckpointMessage,
+    Message,
+    ProgressMessage,
+    RefusalMessage,
+    parse_line,
+)
 from workers.compression.work_folder import DONE, REFUSED
 from workers.lease import Lease, claim
-from workers.outcomes import Cancelled, Crashed, LeaseLost, Refused, Stopping
+from workers.outcomes import ENGINE_CRASHED, Cancelled, Crashed, LeaseLost, Refused, Stopping
 from workers.relay import Relay
 from workers.watch import Watch
 from workers.worker_context import WorkerContext
@@ -62,7 +67,11 @@ class Attempt:
 
 
 def supervise(job_id: str, context: WorkerContext) -> None:
-    """Do the job unless another worker does; its row says how it ended when this returns."""
+    """Make one attempt at the job, unless another worker has it.
+
+    Afterwards the job has ended, is queued again, or another worker has it. An unexpected error is
+    raised; then the job is tried again when the lease has run out.
+    """
     claimed = claim(context.sessions, job_id, context.settings.lease_seconds)
     if claimed is None:
         LOG.info("%s: finished, or another worker has it", job_id)
@@ -81,8 +90,9 @@ def _try_and_record(context: WorkerContext, lease: Lease, job: Job, watch: Watch
         if job.cancel_requested:
             raise Cancelled
         if lease.attempt > context.settings.max_attempts:
-            raise Refused(Crashed("every attempt ended with its worker").error)
-        with _work_folder(lease, context) as folder:
+            # Each of them ended with its worker.
+            raise Refused(ENGINE_CRASHED)
+        with attempt_folder(lease, context) as folder:
             _work(Attempt(context, lease, job, watch, folder))
     except Cancelled:
         outcome_writes.cancel(lease, job)
@@ -146,17 +156,16 @@ def _run_child(attempt: Attempt) -> None:
     if status == DONE:
         return
     LOG.warning("%s: the child ended with %d\n%s", job_id, status, child.tail())
-    if status == REFUSED and isinstance(last, Refusal):
+    if status == REFUSED and isinstance(last, RefusalMessage):
         raise Refused(JobError(code=last.code, message=last.message, hint=last.hint))
-    hint = ""
     if status == -signal.SIGKILL:
-        hint = OUT_OF_MEMORY_HINT
-    raise Crashed(f"exit status {status}", hint)
+        raise Crashed("killed", OUT_OF_MEMORY_HINT)
+    raise Crashed(f"exit status {status}")
 
 
 def _relay_messages(child: Child, attempt: Attempt) -> Message | None:
     """Pass on the child's messages until it closes stdout; return the last one."""
-    relay, checkpoints = Relay(attempt.lease), Checkpoints(attempt)
+    relay, checkpoints = Relay(attempt.lease), CheckpointKeeper(attempt)
     deadline = time.monotonic() + attempt.context.settings.job_timeout_seconds
     last = None
     for line in child.lines(TICK_SECONDS):
@@ -167,15 +176,15 @@ def _relay_messages(child: Child, attempt: Attempt) -> Message | None:
         if line is None or (message := parse_line(line)) is None:
             continue
         last = message
-        if isinstance(message, Progress):
+        if isinstance(message, ProgressMessage):
             relay.add(message)
-        elif isinstance(message, Checkpoint):
+        elif isinstance(message, CheckpointMessage):
             checkpoints.store(message.epoch)
     relay.flush()
     return last
 
 
-class Checkpoints:
+class CheckpointKeeper:
     """Keeps the newest checkpoint in the store and its key in the job's row."""
 
     def __init__(self, attempt: Attempt):
@@ -184,7 +193,8 @@ class Checkpoints:
     def store(self, epoch: int) -> None:
         """Store the checkpoint of an epoch and delete the one before it.
 
-        Where that fails the training goes on: only a crash before the next checkpoint costs more.
+        When this fails the training goes on. A crash before the next checkpoint then loses more
+        epochs.
         """
         lease, store = self.attempt.lease, self.attempt.context.store
         key = checkpoint_key(lease.job_id, lease.attempt, epoch)
@@ -200,18 +210,3 @@ class Checkpoints:
             raise
         except Exception:
             LOG.exception("%s: checkpoint of epoch %d not stored", lease.job_id, epoch)
-
-
-@contextlib.contextmanager
-def _work_folder(lease: Lease, context: WorkerContext) -> Iterator[Path]:
-    """The child's work folder, in a folder of this attempt; older ones of the job are removed."""
-    work_dir = context.settings.work_dir
-    for leftover in work_dir.glob(f"{lease.job_id}.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    own = work_dir / f"{lease.job_id}.{lease.token}"
-    folder = own / "child"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(own, ignore_errors=True)

@@ -14,11 +14,13 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import ChannelError
+from kombu.exceptions import OperationalError as BrokerError
 
 from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
 from workers import reaper
+from workers.attempt_folders import sweep_attempt_folders
 from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import claimable_inspections
 from workers.supervisor import supervise
@@ -45,10 +47,10 @@ app.conf.update(
     visibility_timeout=redelivery["visibility_timeout"],
     task_default_queue=QUEUE,
     task_ignore_result=True,
-    # Acknowledged when done, so that a worker's death leaves the message in Redis ...
+    # Acknowledge after the job, so that a worker that is killed does not lose the message.
     task_acks_late=True,
-    # ... but not redelivered at once when a job kills its worker: the lease and the limit of
-    # attempts decide whether the job is tried again.
+    # When the pool process dies, do not send the message again: the lease and the limit of attempts
+    # decide whether the job is tried again.
     task_reject_on_worker_lost=False,
     # A worker that is busy for hours must not hold a second message that an idle one could take.
     worker_prefetch_multiplier=1,
@@ -59,7 +61,10 @@ app.conf.update(
 
 @app.task(name=RUN_JOB)
 def run_job(job_id: str) -> None:
-    """Inspections first, as in the embedded loop; their own messages find them done later."""
+    """Do the waiting inspections first, which take seconds, then the job.
+
+    The messages of those inspections arrive later and find nothing to do.
+    """
     for each in (*claimable_inspections(worker_context().sessions), job_id):
         supervise(each, worker_context())
 
@@ -67,18 +72,18 @@ def run_job(job_id: str) -> None:
 @functools.cache
 def worker_context() -> WorkerContext:
     """The context of this process; opened after the fork, which connections do not survive."""
-    return open_worker_context(settings, notify=notify, stopping=lambda: bool(stop.value))
+    return open_worker_context(settings, notify=notify_workers, stopping=lambda: bool(stop.value))
 
 
 def send(job_id: str) -> None:
     app.send_task(RUN_JOB, [job_id], queue=QUEUE, retry=False)
 
 
-def notify(job_id: str) -> None:
+def notify_workers(job_id: str) -> None:
     """Tell the workers of a job that was requeued."""
     try:
-        reaper.notify(worker_context().sessions, send, job_id)
-    except OperationalError as error:
+        reaper.send_and_record(worker_context().sessions, send, job_id)
+    except BrokerError as error:
         LOG.warning("%s: could not notify workers; the reaper will retry: %s", job_id, error)
 
 
@@ -92,8 +97,8 @@ def waiting_messages() -> int:
 
 @worker_init.connect
 def _refuse_to_start(**_: Any) -> None:
-    # Here, because in the pool or in a thread an exit would look like a crash and the message would
-    # be lost.
+    # Checked before the pool starts: an exit of a pool process would look like a crash, and the
+    # message would be lost.
     if not settings.redis_url:
         raise SystemExit("L2C_REDIS_URL is not set; without Redis, run `python -m workers.loop`.")
     refuse_unfit_machine(settings)
@@ -105,7 +110,7 @@ def _die_with_the_main_process(**_: Any) -> None:
 
 
 @worker_shutting_down.connect
-def _give_the_job_back(**_: Any) -> None:
+def _ask_to_stop(**_: Any) -> None:
     stop.value = 1
 
 
@@ -124,8 +129,8 @@ def _reap() -> None:
             waiting = waiting_messages()
             for job_id in reaper.jobs_to_notify(own.sessions, waiting, settings.reap_seconds):
                 LOG.info("%s: notifying again", job_id)
-                reaper.notify(own.sessions, send, job_id)
-            reaper.sweep_work_folders(own)
+                reaper.send_and_record(own.sessions, send, job_id)
+            sweep_attempt_folders(own)
         except Exception:
             LOG.exception("the reaper failed; it tries again")
         pause.wait(settings.reap_seconds)

@@ -20,7 +20,7 @@ def never() -> bool:
 
 
 def notify_nobody(job_id: str) -> None:
-    """For the embedded mode, where the claim loop reads the table itself."""
+    """For the embedded mode, where the loop reads the table itself."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class WorkerContext:
 
     @property
     def limits(self) -> sandbox.Limits:
-        asked = self.settings
+        settings = self.settings
         return sandbox.Limits(
-            memory=asked.child_memory_bytes,
-            file_size=max(asked.max_upload_bytes, LEAST_FILE_SIZE),
-            required=asked.require_sandbox,
-            cuda_visible_devices=asked.cuda_visible_devices,
+            memory=settings.child_memory_bytes,
+            file_size=max(settings.max_upload_bytes, LEAST_FILE_SIZE),
+            required=settings.require_sandbox,
+            cuda_visible_devices=settings.cuda_visible_devices,
         )
 
 

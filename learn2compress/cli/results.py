@@ -10,7 +10,7 @@ from rich.progress import Progress
 from learn2compress.cli import figures
 from learn2compress.cli.console import ExitCode, explain
 from learn2compress.client import Client
-from learn2compress.transport import ClientError, Refused, address
+from learn2compress.transport import ClientError, Refused, api_path
 from service.contract.job import JobState
 from service.contract.views import JobView
 
@@ -33,7 +33,7 @@ def make_folder(folder: Path) -> None:
 def fetch(client: Client, job: JobView, folder: Path, bars: Progress) -> list[Path]:
     """Download the variants, report.json and both plots into the existing ``folder``."""
     # First, because it is refused for a job that has no results.
-    report = client.transport.json("GET", address("jobs", job.id, "report"))
+    report = client.transport.json("GET", api_path("jobs", job.id, "report"))
     files = []
     task = bars.add_task("download", total=sum(variant.bytes for variant in job.variants))
     for variant in job.variants:

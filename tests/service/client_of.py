@@ -1,9 +1,8 @@
 """A real uvicorn in a thread, and a client of it that has a key."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import uvicorn
@@ -11,15 +10,7 @@ import uvicorn
 from service.accounts import accounts
 from service.app import create_app
 from service.contract.settings import Settings
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The condition's first true value; AssertionError when none comes in time."""
-    for _ in range(int(seconds / 0.05)):
-        if value := condition():
-            return value
-        threading.Event().wait(0.05)
-    raise AssertionError(f"{condition} did not come true within {seconds} s")
+from tests.waiting import eventually
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from service.contract.settings import Settings
 from service.contract.storage import S3Store, checkpoints_prefix, job_prefix
 from tests.servers import s3_installation
 from tests.service import stand_in
-from tests.service.client_of import eventually, serving
+from tests.service.client_of import serving
+from tests.waiting import eventually
 
 OBJECTS = 3000
 """SeaweedFS deletes a thousand in one request, so a deletion takes several."""

@@ -10,7 +10,7 @@ from service.app_context import AppContext
 from service.cleanup import sweep
 from service.contract.records import Upload, now
 from tests.service import stand_in
-from tests.service.client_of import eventually
+from tests.waiting import eventually
 
 
 def test_uploads_that_were_given_up_go_and_used_ones_stay(api: Client, context: AppContext) -> None:

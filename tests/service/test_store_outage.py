@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from service.contract.storage import S3Store
-from tests.service.client_of import eventually
 from tests.service.store_outage import delete_during_outage
+from tests.waiting import eventually
 
 
 def missing(store: S3Store, key: str) -> bool:

@@ -1,11 +1,8 @@
-"""A worker on SQLite and a directory, whose child is a script that plays what the spec says."""
+"""A worker on SQLite and a directory, whose child is a script that does what the spec says."""
 
 import hashlib
 import json
 import os
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +23,25 @@ from service.contract.records import (
 )
 from service.contract.settings import Settings
 from service.contract.storage import part_key
-from tests.workers.actor import ACTOR, spec_of
+from tests.workers.scripted_child import SCRIPTED_CHILD, spec_of
 from workers.worker_context import WorkerContext, open_worker_context
 
 PARTS = (b"first part, ", b"second part")
 
 
-class Stage:
-    """A worker's context, and what a test asks of it."""
+class WorkerUnderTest:
+    """A worker's context, and what it has done to the database and the store."""
 
     def __init__(self, context: WorkerContext):
         self.context = context
 
-    def job(self, kind: JobKind = JobKind.COMPRESSION, **play: Any) -> str:
+    def job(self, kind: JobKind = JobKind.COMPRESSION, **behaviour: Any) -> str:
         """A queued job on a fresh model, a fresh dataset or both; its id."""
         with self.context.sessions.begin() as session:
             account = Account(name=os.urandom(8).hex())
             session.add(account)
             session.flush()
-            job = Job(account_id=account.id, kind=kind, spec=spec_of(play))
+            job = Job(account_id=account.id, kind=kind, spec=spec_of(behaviour))
             for name, table in (("model", ModelRecord), ("dataset", DatasetRecord)):
                 if kind in (JobKind.COMPRESSION, f"{name}_inspection"):
                     setattr(job, f"{name}_id", self._uploaded(session, account.id, name, table))
@@ -126,24 +123,15 @@ def settings_of(folder: Path, **given: Any) -> Settings:
     return Settings(data_dir=folder, **{"lease_seconds": 3, "reap_seconds": 0.5, **given})
 
 
-def open_stage(settings: Settings) -> Stage:
+def open_worker(settings: Settings) -> WorkerUnderTest:
     settings.work_dir.mkdir(parents=True, exist_ok=True)
     upgrade(settings.database)
-    return Stage(open_worker_context(settings, command=ACTOR))
+    return WorkerUnderTest(open_worker_context(settings, command=SCRIPTED_CHILD))
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return open_stage(settings_of(tmp_path))
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    """What the condition returns once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        threading.Event().wait(0.02)
-    return value
+def worker(tmp_path: Path) -> WorkerUnderTest:
+    return open_worker(settings_of(tmp_path))
 
 
 def alive(pid: int) -> bool:

@@ -4,14 +4,14 @@ import pytest
 
 from service.contract.job import JobKind
 from service.contract.records import Variant
-from tests.workers.conftest import Stage
+from tests.workers.conftest import WorkerUnderTest
 from workers.supervisor import supervise
 
 PROGRESS = '{"type":"progress","stage":"train","progress":0.5,"message":%s}'
 
 
 @pytest.mark.parametrize(
-    "tamper",
+    "before_report",
     [
         pytest.param(
             "report['variants'][0]['file'] = '../../../l2c.sqlite'", id="a path for a name"
@@ -30,8 +30,8 @@ PROGRESS = '{"type":"progress","stage":"train","progress":0.5,"message":%s}'
         pytest.param("report['variants'] = []", id="no variant"),
         pytest.param("report = [report]", id="a list for a report"),
         pytest.param("report['data'] = 'x' * (17 * 1024 * 1024)", id="a report without end"),
-        pytest.param("play['report'] = '{' * 100000", id="no JSON"),
-        pytest.param("play['report'] = '[' * 100000 + ']' * 100000", id="JSON too deep"),
+        pytest.param("behaviour['report'] = '{' * 100000", id="no JSON"),
+        pytest.param("behaviour['report'] = '[' * 100000 + ']' * 100000", id="JSON too deep"),
         pytest.param(
             "x, f = folder / 'x', folder / 'variants/large.tflite'; f.rename(x); f.symlink_to(x)",
             id="a link for a file",
@@ -46,13 +46,13 @@ PROGRESS = '{"type":"progress","stage":"train","progress":0.5,"message":%s}'
         ),
     ],
 )
-def test_a_report_that_lies_publishes_nothing(stage: Stage, tamper: str) -> None:
-    job_id = stage.job(tamper=tamper)
-    for _ in range(stage.context.settings.max_attempts):
-        supervise(job_id, stage.context)
-    job = stage.row(job_id)
+def test_a_report_that_lies_publishes_nothing(worker: WorkerUnderTest, before_report: str) -> None:
+    job_id = worker.job(before_report=before_report)
+    for _ in range(worker.context.settings.max_attempts):
+        supervise(job_id, worker.context)
+    job = worker.row(job_id)
     assert job.error is not None and (job.state, job.error["code"]) == ("failed", "engine_crashed")
-    assert stage.rows(Variant, job_id) == [] and stage.stored(job_id) == []
+    assert worker.rows(Variant, job_id) == [] and worker.stored(job_id) == []
 
 
 @pytest.mark.parametrize(
@@ -73,38 +73,42 @@ def test_a_report_that_lies_publishes_nothing(stage: Stage, tamper: str) -> None
         "\ud83d",
     ],
 )
-def test_a_line_that_is_no_message_is_ignored(stage: Stage, line: str) -> None:
-    job_id = stage.job(lines=[line.encode("utf-8", "backslashreplace").decode()], epochs=1)
-    supervise(job_id, stage.context)
-    assert stage.row(job_id).state == "succeeded"
-    assert {event["stage"] for event in stage.events(job_id, "progress")} == {"start", "train"}
-    assert all(event["progress"] in (0, 0.1) for event in stage.events(job_id, "progress"))
+def test_a_line_that_is_no_message_is_ignored(worker: WorkerUnderTest, line: str) -> None:
+    job_id = worker.job(lines=[line.encode("utf-8", "backslashreplace").decode()], epochs=1)
+    supervise(job_id, worker.context)
+    assert worker.row(job_id).state == "succeeded"
+    assert {event["stage"] for event in worker.events(job_id, "progress")} == {"start", "train"}
+    assert all(event["progress"] in (0, 0.1) for event in worker.events(job_id, "progress"))
 
 
-def test_a_checkpoint_that_is_a_link_is_never_read(stage: Stage) -> None:
-    tamper = (
+def test_a_checkpoint_that_is_a_link_is_never_read(worker: WorkerUnderTest) -> None:
+    before_report = (
         "checkpoint.unlink(); checkpoint.symlink_to('/etc/hostname');"
         " say(type='checkpoint', epoch=9); sys.exit(1)"
     )
-    job_id = stage.job(epochs=1, tamper=tamper)
-    supervise(job_id, stage.context)
+    job_id = worker.job(epochs=1, before_report=before_report)
+    supervise(job_id, worker.context)
     # The first epoch's checkpoint may have been taken before the link stood in its place, or not.
-    assert stage.row(job_id).checkpoint_key in (None, f"jobs/{job_id}/checkpoints/1-1.npz")
+    assert worker.row(job_id).checkpoint_key in (None, f"jobs/{job_id}/checkpoints/1-1.npz")
     with pytest.raises(FileNotFoundError):
-        stage.context.store.size(f"jobs/{job_id}/checkpoints/1-9.npz")
+        worker.context.store.size(f"jobs/{job_id}/checkpoints/1-9.npz")
 
 
-def test_a_refusal_counts_only_with_its_exit_status(stage: Stage) -> None:
+def test_a_refusal_counts_only_with_its_exit_status(worker: WorkerUnderTest) -> None:
     line = '{"type":"error","code":"one_class","message":"no","hint":"Add one."}'
-    job_id = stage.job(JobKind.MODEL_INSPECTION, epochs=0, lines=[line], tamper="sys.exit(1)")
-    supervise(job_id, stage.context)
-    assert stage.row(job_id).state == "queued"
+    job_id = worker.job(
+        JobKind.MODEL_INSPECTION, epochs=0, lines=[line], before_report="sys.exit(1)"
+    )
+    supervise(job_id, worker.context)
+    assert worker.row(job_id).state == "queued"
 
 
-def test_of_many_lines_few_become_events_but_the_last_of_every_epoch_does(stage: Stage) -> None:
-    job_id = stage.job(epochs=3, steps=400)
-    supervise(job_id, stage.context)
-    events = [event for event in stage.events(job_id, "progress") if event["stage"] == "train"]
+def test_of_many_lines_few_become_events_but_the_last_of_every_epoch_does(
+    worker: WorkerUnderTest,
+) -> None:
+    job_id = worker.job(epochs=3, steps=400)
+    supervise(job_id, worker.context)
+    events = [event for event in worker.events(job_id, "progress") if event["stage"] == "train"]
     last = {event["epoch"]: event["metrics"]["step"] for event in events}
     assert last == {1: 399, 2: 399, 3: 399}
     assert len(events) < 40

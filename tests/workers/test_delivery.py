@@ -4,7 +4,7 @@ quantized teacher.
 
 from service.contract.job import JobSpec
 from service.contract.records import Variant
-from tests.workers.conftest import Stage
+from tests.workers.conftest import WorkerUnderTest
 from workers.supervisor import supervise
 
 ROWS = """
@@ -19,14 +19,14 @@ for name, student in rows + more:
 """
 
 
-def test_every_file_of_every_student_is_published_with_its_row(stage: Stage) -> None:
-    job_id = stage.job(tamper="more = []" + ROWS)
-    supervise(job_id, stage.context)
-    assert stage.row(job_id).state == "succeeded", stage.row(job_id).error
-    variants = {variant.name: variant for variant in stage.rows(Variant, job_id)}
+def test_every_file_of_every_student_is_published_with_its_row(worker: WorkerUnderTest) -> None:
+    job_id = worker.job(before_report="more = []" + ROWS)
+    supervise(job_id, worker.context)
+    assert worker.row(job_id).state == "succeeded", worker.row(job_id).error
+    variants = {variant.name: variant for variant in worker.rows(Variant, job_id)}
     assert len(variants) == 41
     for name, variant in variants.items():
-        content = b"".join(stage.context.store.read(variant.key))
+        content = b"".join(worker.context.store.read(variant.key))
         assert content.startswith(name.encode())
     longest = variants[f"v0-{'x' * 29}-int8_dynamic"]
     assert longest.metrics["student"] == f"v0-{'x' * 29}"
@@ -43,8 +43,10 @@ def test_the_names_of_that_job_may_be_asked_for() -> None:
     JobSpec.model_validate({"variants": asked, "quantizations": formats})
 
 
-def test_more_files_than_a_job_can_ask_for_are_not_published(stage: Stage) -> None:
-    job_id = stage.job(tamper="more = [(f'more-{number}', None) for number in range(24)]" + ROWS)
-    for _ in range(stage.context.settings.max_attempts):
-        supervise(job_id, stage.context)
-    assert stage.row(job_id).state == "failed" and stage.rows(Variant, job_id) == []
+def test_more_files_than_a_job_can_ask_for_are_not_published(worker: WorkerUnderTest) -> None:
+    job_id = worker.job(
+        before_report="more = [(f'more-{number}', None) for number in range(24)]" + ROWS
+    )
+    for _ in range(worker.context.settings.max_attempts):
+        supervise(job_id, worker.context)
+    assert worker.row(job_id).state == "failed" and worker.rows(Variant, job_id) == []

@@ -9,10 +9,15 @@ from pathlib import Path
 
 from service.contract.job import JobKind
 from service.contract.records import Job
-from tests.workers.conftest import Stage, alive, wait_for
+from tests.waiting import eventually
+from tests.workers.conftest import WorkerUnderTest, alive
 
 ROOT = Path(__file__).parents[2]
-LOOP = "from tests.workers.actor import ACTOR; from workers.loop import main; main(ACTOR)"
+LOOP = """
+from tests.workers.scripted_child import SCRIPTED_CHILD
+from workers.loop import main
+main(SCRIPTED_CHILD)
+"""
 STARTER = """
 import subprocess, sys
 print(subprocess.Popen([sys.executable, "-c", sys.argv[1]]).pid, flush=True)
@@ -21,9 +26,9 @@ input()
 
 
 @contextmanager
-def loop_process(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
+def loop_process(worker: WorkerUnderTest) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", LOOP], cwd=ROOT, env=stage.context.settings.environment()
+        [sys.executable, "-c", LOOP], cwd=ROOT, env=worker.context.settings.environment()
     )
     try:
         yield process
@@ -32,61 +37,61 @@ def loop_process(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def state(stage: Stage, job_id: str) -> str:
-    job: Job = stage.row(job_id)
+def state(worker: WorkerUnderTest, job_id: str) -> str:
+    job: Job = worker.row(job_id)
     return job.state
 
 
-def test_it_does_all_queued_jobs_oldest_first(stage: Stage) -> None:
-    jobs = [stage.job() for _ in range(3)]
-    with loop_process(stage):
-        wait_for(lambda: all(state(stage, job_id) == "succeeded" for job_id in jobs))
-    finished = [stage.row(job_id).finished_at for job_id in jobs]
+def test_it_does_all_queued_jobs_oldest_first(worker: WorkerUnderTest) -> None:
+    jobs = [worker.job() for _ in range(3)]
+    with loop_process(worker):
+        eventually(lambda: all(state(worker, job_id) == "succeeded" for job_id in jobs))
+    finished = [worker.row(job_id).finished_at for job_id in jobs]
     assert finished == sorted(finished, key=str)
 
 
-def test_inspections_go_before_compressions_that_came_earlier(stage: Stage) -> None:
-    compression, inspection = stage.job(), stage.job(JobKind.DATASET_INSPECTION)
-    with loop_process(stage):
-        wait_for(lambda: state(stage, compression) == "succeeded")
-    first, second = stage.row(inspection).finished_at, stage.row(compression).started_at
+def test_inspections_go_before_compressions_that_came_earlier(worker: WorkerUnderTest) -> None:
+    compression, inspection = worker.job(), worker.job(JobKind.DATASET_INSPECTION)
+    with loop_process(worker):
+        eventually(lambda: state(worker, compression) == "succeeded")
+    first, second = worker.row(inspection).finished_at, worker.row(compression).started_at
     assert first and second and first <= second
 
 
 def test_sigterm_gives_the_running_job_back_and_the_next_worker_goes_on_at_once(
-    stage: Stage,
+    worker: WorkerUnderTest,
 ) -> None:
-    job_id = stage.job(hold_at=2, epochs=2)
-    with loop_process(stage) as process:
-        pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
+    job_id = worker.job(hold_at=2, epochs=2)
+    with loop_process(worker) as process:
+        pids = eventually(lambda: worker.row(job_id).checkpoint_key and worker.pids(job_id))
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-    assert (state(stage, job_id), stage.row(job_id).attempts) == ("queued", 0)
+    assert (state(worker, job_id), worker.row(job_id).attempts) == ("queued", 0)
     assert not alive(pids["child"])
-    with loop_process(stage):
-        wait_for(lambda: state(stage, job_id) == "succeeded")
+    with loop_process(worker):
+        eventually(lambda: state(worker, job_id) == "succeeded")
 
 
-def test_it_ends_with_the_process_that_started_it(stage: Stage) -> None:
+def test_it_ends_with_the_process_that_started_it(worker: WorkerUnderTest) -> None:
     parent = subprocess.Popen(
         [sys.executable, "-c", STARTER, LOOP],
         cwd=ROOT,
-        env=stage.context.settings.environment(),
+        env=worker.context.settings.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert parent.stdout is not None
-    worker = int(parent.stdout.readline())
-    job_id = stage.job(hold_at=1)
-    wait_for(lambda: stage.pids(job_id))
+    loop_pid = int(parent.stdout.readline())
+    job_id = worker.job(hold_at=1)
+    eventually(lambda: worker.pids(job_id))
     parent.kill()
     parent.wait()
-    wait_for(lambda: not alive(worker))
-    assert state(stage, job_id) == "queued"
+    eventually(lambda: not alive(loop_pid))
+    assert state(worker, job_id) == "queued"
 
 
-def test_folders_of_dead_workers_go_when_it_starts(stage: Stage) -> None:
-    leftover = stage.context.settings.work_dir / "job_gone.token" / "child"
+def test_folders_of_dead_workers_go_when_it_starts(worker: WorkerUnderTest) -> None:
+    leftover = worker.context.settings.work_dir / "job_gone.token" / "child"
     leftover.mkdir(parents=True)
-    with loop_process(stage):
-        wait_for(lambda: not leftover.exists())
+    with loop_process(worker):
+        eventually(lambda: not leftover.exists())

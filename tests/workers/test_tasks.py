@@ -20,14 +20,15 @@ from migrations import upgrade
 from service.contract.job import QUEUE, RUN_JOB, JobKind
 from service.contract.records import Variant
 from service.contract.settings import Settings
-from tests.workers.conftest import Stage, alive, open_stage, settings_of, wait_for
+from tests.waiting import eventually
+from tests.workers.conftest import WorkerUnderTest, alive, open_worker, settings_of
 
 ROOT = Path(__file__).parents[2]
 WORKER = [
     "-m",
     "celery",
     "-A",
-    "tests.workers.actor_tasks",
+    "tests.workers.scripted_tasks",
     "worker",
     "--pool",
     "prefork",
@@ -37,16 +38,16 @@ WORKER = [
 
 
 @pytest.fixture
-def stage(tmp_path: Path, redis_url: str, postgres_database: str) -> Iterator[Stage]:
+def worker(tmp_path: Path, redis_url: str, postgres_database: str) -> Iterator[WorkerUnderTest]:
     redis.Redis.from_url(redis_url).flushall()
-    yield open_stage(
+    yield open_worker(
         settings_of(tmp_path, database_url=postgres_database, redis_url=redis_url, lease_seconds=2)
     )
     redis.Redis.from_url(redis_url).flushall()
 
 
 @contextmanager
-def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+def celery_worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     command = [
         sys.executable,
         *WORKER,
@@ -66,76 +67,78 @@ def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def notify(stage: Stage, job_id: str) -> None:
-    Celery(broker=stage.context.settings.redis_url).send_task(RUN_JOB, [job_id], queue=QUEUE)
+def notify(worker: WorkerUnderTest, job_id: str) -> None:
+    Celery(broker=worker.context.settings.redis_url).send_task(RUN_JOB, [job_id], queue=QUEUE)
 
 
-def state(stage: Stage, job_id: str) -> str:
-    return stage.row(job_id).state
+def state(worker: WorkerUnderTest, job_id: str) -> str:
+    return worker.row(job_id).state
 
 
-def test_a_message_starts_a_job(stage: Stage) -> None:
-    job_id = stage.job()
-    with worker(stage.context.settings):
-        notify(stage, job_id)
-        wait_for(lambda: state(stage, job_id) == "succeeded")
-    assert len(stage.rows(Variant, job_id)) == 3
+def test_a_message_starts_a_job(worker: WorkerUnderTest) -> None:
+    job_id = worker.job()
+    with celery_worker(worker.context.settings):
+        notify(worker, job_id)
+        eventually(lambda: state(worker, job_id) == "succeeded")
+    assert len(worker.rows(Variant, job_id)) == 3
 
 
-def test_a_job_whose_message_was_lost_is_found(stage: Stage) -> None:
-    job_id = stage.job()
-    with worker(stage.context.settings):
-        wait_for(lambda: state(stage, job_id) == "succeeded")
+def test_a_job_whose_message_was_lost_is_found(worker: WorkerUnderTest) -> None:
+    job_id = worker.job()
+    with celery_worker(worker.context.settings):
+        eventually(lambda: state(worker, job_id) == "succeeded")
 
 
-def test_inspections_go_before_compressions_whose_message_came_earlier(stage: Stage) -> None:
-    compressions = [stage.job(), stage.job()]
-    inspection = stage.job(JobKind.MODEL_INSPECTION)
+def test_inspections_go_before_compressions_whose_message_came_earlier(
+    worker: WorkerUnderTest,
+) -> None:
+    compressions = [worker.job(), worker.job()]
+    inspection = worker.job(JobKind.MODEL_INSPECTION)
     for job_id in (*compressions, inspection):
-        notify(stage, job_id)
-    with worker(stage.context.settings):
-        wait_for(lambda: all(state(stage, job_id) == "succeeded" for job_id in compressions))
+        notify(worker, job_id)
+    with celery_worker(worker.context.settings):
+        eventually(lambda: all(state(worker, job_id) == "succeeded" for job_id in compressions))
     first, seconds = (
-        stage.row(inspection).finished_at,
-        [stage.row(job_id).started_at for job_id in compressions],
+        worker.row(inspection).finished_at,
+        [worker.row(job_id).started_at for job_id in compressions],
     )
     assert first and all(second and first <= second for second in seconds)
 
 
-def test_a_child_that_dies_is_tried_again(stage: Stage) -> None:
-    job_id = stage.job(epochs=3, die_at=2)
-    with worker(stage.context.settings):
-        notify(stage, job_id)
-        wait_for(lambda: state(stage, job_id) == "succeeded")
-    assert stage.row(job_id).attempts == 2
+def test_a_child_that_dies_is_tried_again(worker: WorkerUnderTest) -> None:
+    job_id = worker.job(epochs=3, die_at=2)
+    with celery_worker(worker.context.settings):
+        notify(worker, job_id)
+        eventually(lambda: state(worker, job_id) == "succeeded")
+    assert worker.row(job_id).attempts == 2
 
 
-def test_sigterm_gives_the_running_job_back(stage: Stage) -> None:
-    job_id = stage.job(hold_at=2)
-    with worker(stage.context.settings) as process:
-        notify(stage, job_id)
-        pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
+def test_sigterm_gives_the_running_job_back(worker: WorkerUnderTest) -> None:
+    job_id = worker.job(hold_at=2)
+    with celery_worker(worker.context.settings) as process:
+        notify(worker, job_id)
+        pids = eventually(lambda: worker.row(job_id).checkpoint_key and worker.pids(job_id))
         process.terminate()
         assert process.wait(15) == 0
-    assert (state(stage, job_id), stage.row(job_id).attempts, alive(pids["child"])) == (
+    assert (state(worker, job_id), worker.row(job_id).attempts, alive(pids["child"])) == (
         "queued",
         0,
         False,
     )
-    with worker(stage.context.settings):
-        wait_for(lambda: state(stage, job_id) == "succeeded")
+    with celery_worker(worker.context.settings):
+        eventually(lambda: state(worker, job_id) == "succeeded")
 
 
-def test_after_kill_9_of_the_whole_worker_another_goes_on(stage: Stage) -> None:
-    job_id = stage.job(hold_at=2)
-    with worker(stage.context.settings) as process:
-        notify(stage, job_id)
-        pids = wait_for(lambda: stage.row(job_id).checkpoint_key and stage.pids(job_id))
+def test_after_kill_9_of_the_whole_worker_another_goes_on(worker: WorkerUnderTest) -> None:
+    job_id = worker.job(hold_at=2)
+    with celery_worker(worker.context.settings) as process:
+        notify(worker, job_id)
+        pids = eventually(lambda: worker.row(job_id).checkpoint_key and worker.pids(job_id))
         process.kill()
-        wait_for(lambda: not alive(pids["child"]), 5)
-    with worker(stage.context.settings):
-        wait_for(lambda: state(stage, job_id) == "succeeded")
-    assert stage.told(job_id)["run"] == [2]
+        eventually(lambda: not alive(pids["child"]), 5)
+    with celery_worker(worker.context.settings):
+        eventually(lambda: state(worker, job_id) == "succeeded")
+    assert worker.told(job_id)["run"] == [2]
 
 
 def test_the_worker_never_imports_tensorflow() -> None:
@@ -185,8 +188,8 @@ def test_the_reaper_outlives_a_store_that_fails_while_the_worker_starts(
         settings.work_dir.mkdir()
         leftover = settings.work_dir / "job_gone.token"
         leftover.mkdir()
-        with worker(settings):
-            wait_for(lambda: not leftover.exists())
+        with celery_worker(settings):
+            eventually(lambda: not leftover.exists())
         assert len(seen) == 3
 
 

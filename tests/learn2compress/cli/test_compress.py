@@ -14,7 +14,7 @@ import pytest
 from service.contract.job import BUDGETS, JobState
 from tests.learn2compress.cli.conftest import ok, refused
 from tests.service import stand_in
-from tests.service.client_of import eventually
+from tests.waiting import eventually
 
 REFUSAL = {
     "code": "lambda_layer",

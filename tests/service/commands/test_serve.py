@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from learn2compress.cli import app
 from learn2compress.client import Client
-from tests.service.client_of import eventually
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 

@@ -13,7 +13,7 @@ from service.contract.job import JobState
 from service.contract.records import Deletion, Job, JobEvent, Variant
 from service.contract.storage import Store
 from tests.service import stand_in
-from tests.service.client_of import eventually
+from tests.waiting import eventually
 
 
 def refused(answer: Response, code: str) -> None:

@@ -14,7 +14,8 @@ from service.contract.records import JobEvent
 from service.contract.settings import Settings
 from service.jobs.events import Tailer
 from tests.service import stand_in
-from tests.service.client_of import eventually, serving
+from tests.service.client_of import serving
+from tests.waiting import eventually
 
 
 def told(client: httpx.Client, job_id: str, after: int | None = None) -> list[tuple[int, str, Any]]:

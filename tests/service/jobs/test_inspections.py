@@ -10,7 +10,7 @@ from service.app_context import AppContext
 from service.contract.job import JobState
 from service.contract.records import Job, ModelRecord, Upload
 from tests.service import stand_in
-from tests.service.client_of import eventually
+from tests.waiting import eventually
 
 KINDS = pytest.mark.parametrize("kind", ["models", "datasets"])
 

@@ -14,7 +14,7 @@ from service.contract.records import Job, now
 from service.contract.storage import checkpoint_key
 from service.jobs import jobs
 from tests.service import stand_in
-from tests.service.client_of import eventually
+from tests.waiting import eventually
 
 
 def test_a_job_goes_its_way_and_shows_what_came_of_it(

@@ -12,7 +12,7 @@ import pytest
 
 from service.contract.storage import upload_prefix
 from service.uploads.receiving import Body, spool
-from tests.service.client_of import eventually
+from tests.waiting import eventually
 
 
 def cut_off(live: Any, path: str, method: str, announced: int, sent: int) -> None:

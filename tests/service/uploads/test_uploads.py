@@ -19,7 +19,7 @@ from service.app_context import AppContext
 from service.contract.records import UploadPart
 from service.contract.storage import Store, part_key
 from tests.service import stand_in
-from tests.service.client_of import eventually
+from tests.waiting import eventually
 
 PART = 64 * 1024
 FILE = random.Random(1).randbytes(2 * PART + 100)

@@ -8,7 +8,7 @@ import pytest
 
 from service.contract.report import DatasetDescription
 from tests.workers.compression.conftest import full_spec
-from workers.child_messages import Refusal, parse_line
+from workers.child_messages import RefusalMessage, parse_line
 from workers.compression import __main__ as child
 from workers.compression.errors import CompressionError, as_compression_error
 from workers.compression.work_folder import DONE, IMPORT_ROOT, REFUSED, REPORT, TASK
@@ -45,7 +45,7 @@ def test_the_inspection_of_a_dataset_writes_its_description(stripes, tmp_path):
 
 def test_names_in_an_upload_cannot_break_the_error_line(capsys):
     child.print_error(CompressionError("custom_layer", "my\0layer caf\udce9", "hint " * 1000))
-    assert isinstance(parse_line(capsys.readouterr().out.encode()), Refusal)
+    assert isinstance(parse_line(capsys.readouterr().out.encode()), RefusalMessage)
 
 
 @pytest.mark.parametrize(

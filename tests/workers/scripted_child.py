@@ -1,4 +1,7 @@
-"""A small, real child that speaks the engine's protocol; the job's spec tells it what to play."""
+"""A small, real child process that prints the engine's messages and writes its files.
+
+What it does besides is JSON in ``class_names`` of the job's spec, cut into numbered pieces.
+"""
 
 import json
 import sys
@@ -6,7 +9,8 @@ from typing import Any
 
 from tests.report_example import BASELINE, DATASET, MODEL, SUMMARY, row
 
-CHUNK = 150
+PIECE = 150
+NUMBER_WIDTH = 5
 
 SCRIPT = r"""
 import hashlib, json, os, signal, subprocess, sys
@@ -14,7 +18,7 @@ from pathlib import Path
 
 folder = Path(sys.argv[-1])
 task = json.loads((folder / "task.json").read_text())
-play = json.loads("".join(name[6:] for name in task["spec"]["class_names"]))
+behaviour = json.loads("".join(name[NUMBER_WIDTH + 1 :] for name in task["spec"]["class_names"]))
 checkpoint = folder / "checkpoint.npz"
 resumed = checkpoint.exists()
 done = int(checkpoint.read_text()) if resumed else 0
@@ -29,26 +33,26 @@ def hold():
         signal.pause()
 
 
-if play.get("stubborn"):
+if behaviour.get("stubborn"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 pids = {"child": os.getpid()}
-if play.get("grandchild"):
+if behaviour.get("grandchild"):
     code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
     pids["grandchild"] = subprocess.Popen([sys.executable, "-c", code]).pid
 say(type="progress", stage="start", progress=0, metrics=pids)
-for line in play.get("lines", ()):
+for line in behaviour.get("lines", ()):
     print(line, flush=True)
-if "refuse" in play:
-    say(type="error", **play["refuse"])
+if "refuse" in behaviour:
+    say(type="error", **behaviour["refuse"])
     sys.exit(2)
 run = []
-for epoch in range(done + 1, play.get("epochs", 2) + 1):
-    for step in range(play.get("steps", 1)):
+for epoch in range(done + 1, behaviour.get("epochs", 2) + 1):
+    for step in range(behaviour.get("steps", 1)):
         place = {"progress": epoch / 10, "epoch": epoch, "epochs": 9}
         say(type="progress", stage="train", metrics={"step": step}, **place)
-    if play.get("die_at") == epoch and (not resumed or play.get("always")):
+    if behaviour.get("die_at") == epoch and (not resumed or behaviour.get("always")):
         os.kill(os.getpid(), signal.SIGKILL)
-    if play.get("hold_at") == epoch and not resumed:
+    if behaviour.get("hold_at") == epoch and not resumed:
         hold()
     run.append(epoch)
     (folder / "next").write_text(str(epoch))
@@ -61,7 +65,7 @@ report = EXAMPLES[task["kind"]]
 
 
 def make(name, **figures):
-    content = f"{name} of {play.get('epochs', 2)} epochs".encode()
+    content = f"{name} of {behaviour.get('epochs', 2)} epochs".encode()
     (folder / "variants" / f"{name}.tflite").write_bytes(content)
     told = {"file": f"{name}.tflite", "sha256": hashlib.sha256(content).hexdigest()}
     row = {**ROW, "name": name, "student": name, "bytes": len(content), **told, **figures}
@@ -73,8 +77,8 @@ if task["kind"] == "compression":
     for name in ("large", "medium", "small"):
         make(name)
 (folder / "accuracy_over_bytes.svg").write_text("<svg/>")
-exec(play.get("tamper", ""))
-(folder / "report.json").write_text(play.get("report") or json.dumps(report))
+exec(behaviour.get("before_report", ""))
+(folder / "report.json").write_text(behaviour.get("report") or json.dumps(report))
 """
 EXAMPLES = {
     "compression": {**SUMMARY, "baseline": BASELINE, "variants": []},
@@ -83,13 +87,17 @@ EXAMPLES = {
 }
 DATA = (
     f"import json\nEXAMPLES = json.loads({json.dumps(EXAMPLES)!r})\n"
+    f"NUMBER_WIDTH = {NUMBER_WIDTH}\n"
     f"ROW = json.loads({json.dumps(row('any', b''))!r})\n"
 )
-ACTOR = (sys.executable, "-c", DATA + SCRIPT)
+SCRIPTED_CHILD = (sys.executable, "-c", DATA + SCRIPT)
 
 
-def spec_of(play: dict[str, Any]) -> dict[str, Any]:
-    """A valid spec that carries the play in its class names, cut into pieces and numbered."""
-    text = json.dumps(play) + " " * CHUNK
-    pieces = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
-    return {"class_names": [f"{number:05d}:{piece}" for number, piece in enumerate(pieces)]}
+def spec_of(behaviour: dict[str, Any]) -> dict[str, Any]:
+    """A valid spec that carries the behaviour in its class names."""
+    # Padded, because a spec needs at least two class names.
+    text = json.dumps(behaviour) + " " * PIECE
+    pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+    return {
+        "class_names": [f"{number:0{NUMBER_WIDTH}d}:{piece}" for number, piece in enumerate(pieces)]
+    }
