@@ -46,7 +46,7 @@ bench-uploads: $(READY) ## measure uploads beside a plain copy on the same disk
 bench-peers: $(READY) ## CIFAR-10 beside what a user would do without us (two hours on 2 cores; ARGS="--help" lists the parts)
 	$(BIN)/python -m benchmarks.peers $(ARGS)
 
-bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to families mobilenet and teacher (1-2 hours on 2 cores)
+bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to families mobilenet and pruned (1-2 hours on 2 cores)
 	$(BIN)/python -m benchmarks.trashnet $(ARGS)
 
 bench-budgets: $(READY) ## ask for bytes, MACs, milliseconds and top-1; show what is got and what is refused (half an hour on 2 cores)

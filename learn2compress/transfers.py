@@ -10,6 +10,7 @@ import httpx
 
 from learn2compress.transport import (
     ConnectionFailed,
+    DamagedDownload,
     Refused,
     Transport,
     api_path,
@@ -61,7 +62,7 @@ def upload(
 
 
 def download(transport: Transport, variant: VariantView, target: Path) -> Path:
-    """See ``Client.download_variant``; raises Refused (sha256_mismatch) when it arrived damaged."""
+    """See ``Client.download_variant``; raises DamagedDownload."""
     partial = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
@@ -74,9 +75,8 @@ def download(transport: Transport, variant: VariantView, target: Path) -> Path:
             pause(attempt)
     if file_sha256(partial) != variant.sha256:
         partial.unlink()
-        raise Refused(
-            200, "sha256_mismatch", f"{target.name} arrived damaged.", "Download it again."
-        )
+        message = f"{target.name} arrived damaged."
+        raise DamagedDownload("sha256_mismatch", message, "Download it again.")
     os.replace(partial, target)
     return target
 

@@ -36,6 +36,10 @@ class ConnectionFailed(ClientError):
     """No answer after all retries."""
 
 
+class DamagedDownload(ClientError):
+    """The bytes that arrived are not those of the file."""
+
+
 class Refused(ClientError):
     """The service answered with a problem (RFC 9457).
 

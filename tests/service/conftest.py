@@ -69,6 +69,7 @@ def live(embedded: Settings) -> Iterator[httpx.Client]:
 def embedded_api(embedded: Settings) -> Iterator[TestClient]:
     """``api`` in the embedded mode only."""
     with TestClient(create_app(embedded), raise_server_exceptions=False) as client:
-        key = accounts.open_account(client.app.state.context.sessions, "first")  # type: ignore[attr-defined]
+        context: AppContext = client.app.state.context  # type: ignore[attr-defined]
+        key = accounts.open_account(context.sessions, "first")
         client.headers["Authorization"] = f"Bearer {key}"
         yield client

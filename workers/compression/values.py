@@ -64,7 +64,7 @@ class InputContract:
 
 @dataclass(frozen=True)
 class PreparedTeacher:
-    """A teacher that takes stored features, as the task's wing has found out how.
+    """A teacher that takes stored features, as the package of the task (``images/``) found out.
 
     predict_logits: stored features (N, *input_shape) -> float32 logits (N, classes).
     input_map: the matrix m (channels, channels) and the offset b (channels,) with which
@@ -124,7 +124,9 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a task's stored features become the input of its networks; made in the task's wing.
+    """How a task's stored features become the input of its networks.
+
+    Made by the package of the task, for images ``images/``.
 
     views: how many views of each example the teacher's logits are computed for; view 0 is the
         example as it is.

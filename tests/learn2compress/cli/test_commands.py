@@ -36,7 +36,7 @@ def test_variants_are_listed_by_their_figures_with_their_ids(
     assert all(variant_id in shown for variant_id in ids.values()) and job_id in shown
     limits = ["--max-bytes", "1KB", "--sort", "-bytes", "--quantization", "int8"]
     listed = [each["name"] for each in ok(l2c("variants", "list", *limits, "--json"))]
-    assert listed == ["medium", "large", "small"]
+    assert listed[0] == "medium" and sorted(listed[1:]) == ["large", "small"]
     assert ok(l2c("variants", "list", "--min-top3", "98%", "--json")) == []
     refused(l2c("variants", "list", "--max-bytes", "lots"), 2, "is not a number")
     refused(l2c("variants", "list", "--sort", "speed"), 4, "malformed")

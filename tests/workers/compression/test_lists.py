@@ -9,13 +9,13 @@ from workers.compression.images.class_folders import MAX_CLASSES
 from workers.compression.images.scalings import scalings
 from workers.compression.recipe import EPOCH_BOUNDS, EXAMPLES_SEEN
 from workers.compression.students.families import FAMILIES
-from workers.compression.students.ladders import LADDERS
+from workers.compression.students.sizes import SIZES
 from workers.compression.teacher import quantized
 
 
-def test_every_family_has_a_network_and_a_ladder_of_sizes():
+def test_every_family_has_a_network_and_a_list_of_sizes():
     families = set(get_args(job.StudentFamily))
-    assert families == set(FAMILIES) == set(LADDERS)
+    assert families == set(FAMILIES) == set(SIZES)
 
 
 def test_every_quantization_can_be_exported():

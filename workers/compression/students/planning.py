@@ -9,7 +9,7 @@ from workers.compression.errors import CompressionError
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import Budget, FileCosts, StudentPlan
 from workers.compression.students.costs import count_costs
-from workers.compression.students.ladders import SIZE_NAMES, all_sizes, spread
+from workers.compression.students.sizes import SIZE_NAMES, all_sizes, spread
 from workers.compression.values import Json
 
 LATENCY_HEADROOM = 0.85

@@ -75,10 +75,10 @@ def _transfer(
     assert inputs.teacher_plan is not None and inputs.teacher_plan.graph is not None
     graph = inputs.teacher_plan.graph
     batches = _first_inputs(inputs, inputs.teacher_plan.input_shape)
-    transfer.copy_to_teacher(graph, teacher, teacher_network, batches)
+    transfer.load_graph_weights(graph, teacher, teacher_network, batches)
     if inputs.recipe.family == "pruned":
         batches = _first_inputs(inputs, inputs.recipe.input_shape)
-        transfer.copy_to_students(graph, teacher, students, network, batches)
+        transfer.copy_teacher_weights(graph, teacher, students, network, batches)
 
 
 def _first_inputs(inputs: TrainingInputs, shape: Shape) -> Iterator[Tensor]:

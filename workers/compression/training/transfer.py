@@ -16,7 +16,7 @@ from workers.compression.values import Tensor
 NORM_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
-def copy_to_teacher(
+def load_graph_weights(
     graph: TeacherGraph,
     teacher: StudentLayers,
     network: keras.Model,
@@ -24,9 +24,9 @@ def copy_to_teacher(
 ) -> None:
     """Give the teacher's layers the weights of its graph.
 
-    The graph has batch normalization folded into its kernels. It is restored: each channel is
-    normalized by its mean and variance over ``batches`` (scaled images), which also become its beta
-    and gamma, so that the network still computes the same.
+    The graph has batch normalization folded into its kernels. Here it is added again, with mean and
+    variance averaged over ``batches`` (scaled features). gamma = sqrt(variance + epsilon) and
+    beta = bias + mean cancel them, so that the network still computes the same.
     """
     for name, kernel, bias in _weights(graph):
         convolution = teacher.convolutions[name]
@@ -35,7 +35,7 @@ def copy_to_teacher(
     _restore_normalization(teacher, network, batches)
 
 
-def copy_to_students(
+def copy_teacher_weights(
     graph: TeacherGraph,
     teacher: StudentLayers,
     students: list[StudentLayers],
@@ -44,17 +44,19 @@ def copy_to_students(
 ) -> None:
     """Give every student's layers the first channels of the teacher's.
 
-    A channel keeps the mean and the variance that it has in the teacher, although a student lacks
-    channels before it: the moving statistics become those on ``batches`` (Cai et al. 2020,
-    once-for-all, section 3.3). ``network`` runs all students.
+    These are the most important ones, see channel_importance.py. Gamma and beta are the teacher's,
+    so each channel has about the same mean and variance as there. Its input differs, because
+    channels before it are missing: so the moving statistics are updated on ``batches`` (Cai et al.
+    2020, once-for-all, section 3.3). ``network`` runs all students.
     """
     for layers in students:
         for name, kernel, bias in _weights(graph):
             convolution = layers.convolutions[name]
             _set_kernel(convolution, kernel)
             _copy_normalization(convolution, teacher.convolutions[name], bias)
-    for images in batches:
-        network(images, training=True)
+    for features in batches:
+        # Updates the moving statistics.
+        network(features, training=True)
 
 
 def _weights(graph: TeacherGraph) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -70,7 +72,7 @@ def _set_kernel(convolution: Convolution, kernel: np.ndarray) -> None:
 
 
 def _set_bias(convolution: Convolution, bias: np.ndarray) -> None:
-    """Add the graph's bias; a normalization is set to do only that."""
+    """Set the bias; a normalization is set to add the bias and change nothing else."""
     norm = convolution.norm
     if norm is None:
         convolution.bias.assign(bias)
@@ -89,8 +91,8 @@ def _restore_normalization(
     for convolution in layers.convolutions.values():
         if convolution.norm is not None:
             convolution.norm.observe = observed[convolution.norm].append
-    for images in batches:
-        network(images, training=False)
+    for features in batches:
+        network(features, training=False)
     for norm, moments in observed.items():
         norm.observe = None
         mean, variance = np.mean([np.asarray(pair) for pair in moments], axis=0)

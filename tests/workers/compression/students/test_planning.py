@@ -6,8 +6,9 @@ from tests.workers.compression.conftest import full_spec
 from workers.compression.errors import CompressionError
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import FileCosts
-from workers.compression.students import ladders, planning
+from workers.compression.students import planning
 from workers.compression.students.costs import count_costs
+from workers.compression.students.sizes import SIZES
 from workers.compression.values import Augmentation
 
 TOLERATED = Augmentation(True, 0.125)
@@ -28,7 +29,7 @@ def plan(*variants, family="resnet", recipe=RECIPE, resumed=None):
     return planning.plan_students(recipe, complete, template, measured, resumed)
 
 
-def sizes(plans):
+def sizes_of(plans):
     return [(each.width, each.depth) for each in plans]
 
 
@@ -48,7 +49,7 @@ def test_without_budgets_there_are_three_students_of_different_sizes(family):
 def test_a_tiny_teacher_gets_smaller_students():
     plans = plan(recipe=replace(RECIPE, parameters=9_000))
     assert max(parameters(plans)) < 10_000
-    assert len(set(sizes(plans))) == len(plans) > 1
+    assert len(set(sizes_of(plans))) == len(plans) > 1
 
 
 @pytest.mark.parametrize("family", ["resnet", "mobilenet", "nasnet"])
@@ -62,8 +63,8 @@ def test_a_tiny_teacher_gets_smaller_students():
 )
 def test_the_largest_student_that_keeps_a_budget_is_planned(family, key, limit, figure):
     (found,) = plan({"name": "app", key: limit}, family=family)
-    ladder = ladders.LADDERS[family]
-    width, depth = ladder[ladder.index((found.width, found.depth)) + 1]
+    of_family = SIZES[family]
+    width, depth = of_family[of_family.index((found.width, found.depth)) + 1]
     larger = replace(found, width=width, depth=depth)
     assert figure(measured(found, True)) <= limit
     headroom = planning.LATENCY_HEADROOM if key == "max_latency_ms" else 1
@@ -86,11 +87,11 @@ def test_a_minimal_accuracy_gets_three_candidates_within_the_other_limits(minimu
     assert [each.variant for each in plans] == ["app"] * 3
     assert len({each.name for each in plans}) == 3
     largest = plan({"name": "app", "max_bytes": 100_000})
-    assert sizes(plans)[:1] == sizes(largest)
+    assert sizes_of(plans)[:1] == sizes_of(largest)
 
 
 def test_candidates_for_an_accuracy_alone_have_the_default_sizes():
-    assert sizes(plan({"name": "app", "min_top1": 0.9})) == sizes(plan())
+    assert sizes_of(plan({"name": "app", "min_top1": 0.9})) == sizes_of(plan())
 
 
 def test_a_candidate_never_has_the_name_of_another_variant():

@@ -108,7 +108,7 @@ def test_the_rebuilt_teacher_computes_what_the_teacher_computes(prunable_teacher
     layers, network = networks.build_students((plan,))
     images = np.random.default_rng(0).integers(0, 256, (64, SIDE, SIDE, 3)).astype(np.float32)
     scaled = pixels.scale(images)
-    transfer.copy_to_teacher(graph, layers["teacher"], network, [scaled])
+    transfer.load_graph_weights(graph, layers["teacher"], network, [scaled])
     found = keras.ops.softmax(network(scaled, training=False)["teacher"])
     np.testing.assert_allclose(found, model(images, training=False), atol=1e-3)
     in_training = keras.ops.softmax(network(scaled, training=True)["teacher"])

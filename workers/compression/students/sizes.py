@@ -19,7 +19,7 @@ def _depths(width: int, first: int, last: int) -> list[Size]:
     return [(width, depth) for depth in range(first, last + 1)]
 
 
-LADDERS: dict[str, list[Size]] = {
+SIZES: dict[str, list[Size]] = {
     "resnet": _widths(2, 16, depth=2) + _depths(16, 3, 9) + _widths(18, 64, depth=9, step=2),
     "nasnet": _widths(2, 16, depth=3) + _depths(16, 4, 6) + _widths(18, 96, depth=6, step=2),
     "mobilenet": _widths(2, 8, depth=3) + _depths(8, 4, 12) + _widths(9, 48, depth=12),
@@ -34,7 +34,7 @@ SIZE_SHARES = (1.0, 0.32, 0.075)
 
 def all_sizes(template: StudentPlan) -> list[StudentPlan]:
     """Every student of the template's family, from small to large."""
-    sizes = LADDERS[template.family]
+    sizes = SIZES[template.family]
     return [replace(template, width=width, depth=depth) for width, depth in sizes]
 
 
