@@ -31,10 +31,9 @@ RUN apt-get update && apt-get install --yes --no-install-recommends libseccomp2 
 RUN uv pip install --requirements pyproject.toml --extra worker ${ACCELERATOR:+--extra "$ACCELERATOR"} \
     --constraints requirements.lock
 COPY learn2compress learn2compress
-COPY service/__init__.py service/__init__.py
-COPY service/contract service/contract
+# All of it, because l2c finds its commands there.
+COPY service service
 COPY workers workers
-COPY migrations migrations
 RUN uv pip install --no-deps .
 USER l2c
 HEALTHCHECK --interval=30s --timeout=20s --start-period=30s \

@@ -24,27 +24,32 @@ def parse(text: str) -> dict[str, Any]:
     name, colon, budgets = text.partition(":")
     if not colon:
         raise _unreadable(f"{text!r} is not of the form {FORM},BUDGET=NUMBER")
-    asked: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     for budget in filter(None, (each.strip() for each in budgets.split(","))):
         key, _, text_of_number = (part.strip() for part in budget.partition("="))
         if key not in UNITS:
             raise _unreadable(f"{key!r} is not a budget; there are {', '.join(UNITS)}")
-        if key in asked:
+        if key in limits:
             raise _unreadable(f"{key} is listed twice in {text!r}")
-        asked[key] = number(key, text_of_number)
-    return {"name": name.strip(), **asked}
+        try:
+            limits[key] = number(key, text_of_number)
+        except ValueError as error:
+            raise _unreadable(error) from None
+    return {"name": name.strip(), **limits}
 
 
 def number(key: str, text: str) -> Decimal:
-    """The exact number in bytes, MACs, milliseconds or as a share; any case of a unit will do."""
+    """The exact number in bytes, MACs, milliseconds or as a share; any case of a unit will do.
+
+    Raises ValueError for another form.
+    """
     units = {unit.lower(): factor for unit, factor in UNITS[key].items()}
     match = NUMBER.fullmatch(text)
     if match is None or match[2].lower() not in units:
-        raise _unreadable(
-            f"{key}={text!r} is not a number, plain or in {', '.join(filter(None, UNITS[key]))}"
-        )
+        units_of_key = ", ".join(filter(None, UNITS[key]))
+        raise ValueError(f"{key}={text!r} is not a number, plain or in {units_of_key}")
     return Decimal(match[1]) * Decimal(units[match[2].lower()])
 
 
-def _unreadable(why: str) -> typer.BadParameter:
+def _unreadable(why: object) -> typer.BadParameter:
     return typer.BadParameter(f"{why}. For example: {EXAMPLE}", param_hint="--variant")

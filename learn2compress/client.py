@@ -261,7 +261,7 @@ class Client:
         params = {name: value for name, value in filters.items() if value is not None}
         params |= {"limit": PAGE, "label": [f"{key}:{value}" for key, value in _items(labels)]}
         while True:
-            page = Page[Any].model_validate(self.transport.json("GET", path, params=params))
+            page = validate_view(Page[Any], self.transport.json("GET", path, params=params))
             for item in page.items:
                 yield validate_view(view, item)
             if page.next_cursor is None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from service.contract.views import EVENT, ProgressEventView, StateEventView
 
@@ -74,7 +74,10 @@ class Transport:
         self._http.close()
 
     def json(self, method: str, path: str, **how: Any) -> Any:
-        return self.request(method, path, **how).json()
+        try:
+            return self.request(method, path, **how).json()
+        except ValueError as error:
+            raise _not_this_service(200) from error
 
     def request(
         self, method: str, path: str, *, repeatable: bool = False, patient: bool = False, **how: Any
@@ -95,6 +98,8 @@ class Transport:
                 if is_last_attempt or not (unsent or repeatable):
                     raise self._failed(f"does not answer: {error}") from error
             else:
+                if attempt > 1 and method == "DELETE" and answer.status_code == 404:
+                    return answer  # deleted by an earlier try, whose answer was lost
                 if is_last_attempt or not repeatable or answer.status_code not in TEMPORARY:
                     self._last_answer = time.monotonic()
                     return raise_for_error(answer)
@@ -170,14 +175,16 @@ def raise_for_error(answer: httpx.Response) -> httpx.Response:
         problem = answer.json()
         code, detail, hint = problem["code"], problem["detail"], problem.get("hint", "")
     except (ValueError, KeyError, TypeError):
-        message = f"{answer.url} answered {answer.status_code}, but not in this service's format."
-        raise Refused(answer.status_code, "not_this_service", message, "Check the URL.") from None
+        raise _not_this_service(answer.status_code) from None
     raise Refused(answer.status_code, code, detail, hint, problem.get("cause_code"))
 
 
 def validate_view(view: type[View], answer: Any) -> View:
     """The answer as ``view``; fields that a newer service may add are ignored."""
-    return view.model_validate(answer, extra="ignore")
+    try:
+        return view.model_validate(answer, extra="ignore")
+    except ValidationError as error:
+        raise _not_this_service(200) from error
 
 
 def parse_events(lines: Iterator[str]) -> Iterator[ProgressEventView | StateEventView]:
@@ -189,7 +196,20 @@ def parse_events(lines: Iterator[str]) -> Iterator[ProgressEventView | StateEven
             fields[name] = value.removeprefix(" ")
             continue
         if {"id", "data"} <= fields.keys():
-            data = json.loads(fields["data"])
-            event = {"id": fields["id"], "type": fields.get("event"), "data": data}
-            yield EVENT.validate_python(event, extra="ignore")
+            yield _event(fields)
         fields = {}
+
+
+def _event(fields: dict[str, str]) -> ProgressEventView | StateEventView:
+    try:
+        data = json.loads(fields["data"])
+        event = {"id": fields["id"], "type": fields.get("event"), "data": data}
+        return EVENT.validate_python(event, extra="ignore")
+    except ValueError as error:
+        raise _not_this_service(200) from error
+
+
+def _not_this_service(status: int) -> Refused:
+    message = f"The answer, with status {status}, is not in this service's format."
+    hint = "Check the URL; a newer service may need a newer l2c."
+    return Refused(status, "not_this_service", message, hint)

@@ -1,6 +1,7 @@
 """Stored specs, reports and descriptions of version 0001 in the words of version 0002.
 
-Each function takes a JSON value as 0001 wrote it and returns it as 0002 writes it. They repeat
+Each function takes a JSON value as 0001 wrote it and returns it as 0002 writes it; one that 0002
+wrote is returned as it is, since a database may have gone back and forward. They repeat
 words of the contract on purpose: the contract will change again, these two versions will not.
 """
 
@@ -36,7 +37,7 @@ def report_of(report: Json) -> Json:
     versions = {name.replace("-", "_"): value for name, value in report["versions"].items()}
     return {
         **report,
-        "baseline": {**report["baseline"], "top3": None},
+        "baseline": {"top3": None, **report["baseline"]},
         "variants": [_row(row) for row in report["variants"]],
         "recipe": recipe,
         "versions": versions,
@@ -46,15 +47,18 @@ def report_of(report: Json) -> Json:
 def dataset_description(description: Json) -> Json:
     """What inspection found in a dataset."""
     sizes = description["image_sizes"]
+    if any(isinstance(size, dict) for size in sizes["most_common"]):
+        return description
     common = [
-        {"width": width, "height": height, "images": images}
-        for width, height, images in sizes["most_common"]
+        dict(zip(("width", "height", "images"), size, strict=True)) for size in sizes["most_common"]
     ]
     return {**description, "image_sizes": {**sizes, "most_common": common}}
 
 
 def _row(row: Json) -> Json:
     """One row of a report's variants."""
+    if "width" in row:
+        return row
     size = OLD_FILE.search(row["file"])
     width, depth = map(int, size.groups()) if size else (None, None)
     new: Json = {"file": f"{row['name']}.tflite", "width": width, "depth": depth, "top3": None}

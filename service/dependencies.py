@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service import app_context
 from service.accounts import accounts
-from service.contract.errors import BodyIncomplete, Unauthorized
+from service.contract.errors import BodyIncomplete, Malformed, Unauthorized
 from service.contract.job import Quantization
 from service.contract.views import Id, LabelText, Name, labels_of
 from service.jobs import events
@@ -74,10 +74,16 @@ NameFilter = Annotated[Name | None, Query(description="Exactly this name.")]
 async def _labels(
     label: Annotated[
         list[LabelText] | None,
-        Query(max_length=32, description="``key:value``; repeat for several."),
+        Query(
+            max_length=32,
+            description="``key:value``; given several times, with different keys, all must match.",
+        ),
     ] = None,
 ) -> dict[str, str]:
-    return labels_of(label or [])
+    try:
+        return labels_of(label or [])
+    except ValueError as error:
+        raise Malformed(f"query.label: {error}.") from error
 
 
 LabelWords = Annotated[dict[str, str], Depends(_labels)]

@@ -19,9 +19,14 @@ NOUNS: dict[type, str] = {
 }
 
 
-def owned(session: Session, table: type[Row], account_id: str, row_id: str) -> Row:
-    """The account's row with this id; inspections are no jobs of an account. Raises NotFound."""
-    row = session.get(table, row_id)
+def owned(
+    session: Session, table: type[Row], account_id: str, row_id: str, *, lock: bool = False
+) -> Row:
+    """The account's row with this id; inspections are no jobs of an account. Raises NotFound.
+
+    ``lock``: no other transaction changes the row before this one ends.
+    """
+    row = session.get(table, row_id, with_for_update=lock)
     inspection = isinstance(row, Job) and row.kind != JobKind.COMPRESSION
     if row is None or row.account_id != account_id or inspection:
         raise NotFound(f"There is no {NOUNS[table]} {row_id}.")

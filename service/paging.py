@@ -3,9 +3,10 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Select, literal, tuple_
@@ -16,6 +17,8 @@ from service.contract.records import UtcDateTime
 
 Row = TypeVar("Row")
 NEWEST_FIRST: Final = "-created_at"
+LARGEST_INTEGER: Final = 2**63 - 1
+ROW_ID: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,13 @@ class Filters:
     name: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
 
-    def conditions(self, table: Any, name: str = "name") -> list[Any]:
-        """For the WHERE of a query over ``table``, whose column ``name`` has the name."""
+    def conditions(self, table: Any) -> list[Any]:
+        """For the WHERE of a query over ``table``."""
         found = []
         if self.state is not None:
             found.append(table.state == self.state)
         if self.name is not None:
-            found.append(getattr(table, name) == self.name)
+            found.append(table.name == self.name)
         return found + has_labels(table, self.labels)
 
 
@@ -101,9 +104,12 @@ def _decode(cursor: str, sort: str, column: Any) -> tuple[Any, str]:
             value = datetime.fromisoformat(value)
             if value.tzinfo is None:
                 raise ValueError(cursor)
+            value = value.astimezone(UTC)
         else:
             value = column.type.python_type(value)
-        if made_for != sort or not isinstance(row_id, str) or "\0" in row_id:
+            if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+                raise ValueError(cursor)
+        if made_for != sort or not ROW_ID.fullmatch(row_id):
             raise ValueError(cursor)
         return literal(value, column.type), row_id
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:

@@ -3,8 +3,6 @@
 Celery's task and the embedded loop both call ``supervise``.
 """
 
-import contextlib
-import errno
 import logging
 import signal
 import time
@@ -14,7 +12,7 @@ from pathlib import Path
 from service.contract.deletions import schedule_deletion, work_off_deletions
 from service.contract.job import JobError, JobKind
 from service.contract.records import Job
-from service.contract.storage import attempt_prefix, checkpoint_key
+from service.contract.storage import NO_SPACE, attempt_prefix, checkpoint_key
 from workers import delivery, outcome_writes, sandbox
 from workers.attempt_folders import attempt_folder
 from workers.child import Child
@@ -36,7 +34,6 @@ LOG = logging.getLogger(__name__)
 TICK_SECONDS = 0.1
 # A child that has closed stdout may still be shutting down.
 LINGER_SECONDS = 10.0
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 TIMED_OUT = JobError(
     code="timed_out",
@@ -78,8 +75,13 @@ def supervise(job_id: str, context: WorkerContext) -> None:
         return
     lease, job = claimed
     LOG.info("%s: attempt %d", job_id, lease.attempt)
-    with contextlib.suppress(LeaseLost), Watch(lease, context.stopping) as watch:
-        _try_and_record(context, lease, job, watch)
+    try:
+        with Watch(lease, context.stopping) as watch:
+            _try_and_record(context, lease, job, watch)
+    except LeaseLost:
+        # Its number is not given out again, so these files are nobody else's.
+        with context.sessions.begin() as session:
+            schedule_deletion(session, attempt_prefix(job.id, lease.attempt))
     if not context.stopping():
         work_off_deletions(context.sessions, context.store)
 
@@ -131,15 +133,9 @@ def _work(attempt: Attempt) -> None:
     if job.kind != JobKind.COMPRESSION:
         outcome_writes.finish_inspection(lease, job, delivery.checked_description(job, report))
         return
-    prefix = attempt_prefix(job.id, lease.attempt)
-    try:
-        published = delivery.publish(report, folder, store, prefix)
-        attempt.watch.check()
-        outcome_writes.succeed(lease, job, published)
-    except LeaseLost:
-        with context.sessions.begin() as session:
-            schedule_deletion(session, prefix)
-        raise
+    published = delivery.publish(report, folder, store, attempt_prefix(job.id, lease.attempt))
+    attempt.watch.check()
+    outcome_writes.succeed(lease, job, published)
 
 
 def _run_child(attempt: Attempt) -> None:

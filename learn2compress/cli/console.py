@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from learn2compress.client import Client
 from learn2compress.transport import ClientError, ConnectionFailed, Refused
 from service.contract.client_settings import ClientSettings
+from service.contract.views import labels_of
 
 ATTEMPTS = 4
 # Columns: rich would cut cells to the terminal's width, and half a figure is a wrong one.
@@ -116,6 +117,14 @@ def show_fields(record: BaseModel, *left_out: str) -> None:
         elif isinstance(value, dict | list):
             text = json.dumps(value, indent=2)
         console.print(f"{name + ':':<18} {text}", markup=False)
+
+
+def label_options(words: list[str] | None) -> dict[str, str]:
+    """What ``--label`` gives; a usage error in another form than KEY:VALUE."""
+    try:
+        return labels_of(words or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--label") from None
 
 
 def moment(at: datetime) -> str:

@@ -14,13 +14,13 @@ from learn2compress.cli.console import (
     Url,
     connect,
     emit,
+    label_options,
     moment,
     show_fields,
     show_table,
 )
 from learn2compress.job_options import with_spec_options
 from service.contract.job import JobSpec, JobState
-from service.contract.views import labels_of
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def browse(
 ) -> None:
     """List them, newest first."""
     with connect(url, key) as client:
-        jobs = list(client.list_jobs(state=state, name=name, labels=labels_of(label or [])))
+        jobs = list(client.list_jobs(state=state, name=name, labels=label_options(label)))
     if json:
         return emit(jobs)
     rows = []
@@ -83,7 +83,7 @@ def submit(
     if out:
         results.make_folder(out)
     with connect(url, key) as client:
-        job = client.create_job(model_id, dataset_id, spec, name, labels_of(label or []))
+        job = client.create_job(model_id, dataset_id, spec, name, label_options(label))
         if wait:
             typer.echo(job.id, err=True)
             job = watching.watch(client, job.id, quiet=json)

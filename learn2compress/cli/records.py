@@ -14,13 +14,15 @@ from learn2compress.cli.console import (
     Url,
     connect,
     emit,
+    label_options,
     moment,
     show_fields,
     show_table,
 )
 from learn2compress.cli.kinds import Kind
-from service.contract.job import FINISHED, InspectionState
-from service.contract.views import labels_of
+from learn2compress.client import Client
+from learn2compress.transport import Refused
+from service.contract.job import InspectionState
 
 File = typer.Argument(exists=True, dir_okay=False, readable=True)
 
@@ -40,7 +42,7 @@ def commands(kind: Kind) -> typer.Typer:
     ) -> None:
         """List them, newest first."""
         with connect(url, key) as client:
-            labels = labels_of(label or [])
+            labels = label_options(label)
             records = list(kind.list(client, state=state, name=name, labels=labels))
         if json:
             return emit(records)
@@ -65,7 +67,7 @@ def commands(kind: Kind) -> typer.Typer:
         json: Json = False,
     ) -> None:
         """Send a file; a transfer that was cut short is resumed."""
-        labels = labels_of(label or [])
+        labels = label_options(label)
         with connect(url, key) as client:
             with uploading.transfer_bars(quiet=json) as bars:
                 record = uploading.send(client, kind, file, bars, name, labels)
@@ -89,13 +91,23 @@ def commands(kind: Kind) -> typer.Typer:
         with connect(url, key) as client:
             if with_jobs:
                 for job in list(client.list_jobs(**{kind.job_filter: record_id})):
-                    if job.state not in FINISHED:
-                        client.cancel_job(job.id)
-                        client.wait_for_job(job.id)
-                    client.delete_job(job.id)
+                    _cancel_and_delete(client, job.id)
                     deleted.append(job.id)
             kind.delete(client, record_id)
         deleted.append(record_id)
         emit({"deleted": deleted}) if json else typer.echo(f"deleted {', '.join(deleted)}")
 
     return app
+
+
+def _cancel_and_delete(client: Client, job_id: str) -> None:
+    """Whatever its state is by now."""
+    try:
+        client.cancel_job(job_id)
+    except Refused as refusal:
+        if refusal.code == "not_found":
+            return
+        if refusal.code != "illegal_move":  # it has ended
+            raise
+    client.wait_for_job(job_id)
+    client.delete_job(job_id)

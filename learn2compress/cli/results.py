@@ -12,6 +12,7 @@ from learn2compress.cli.console import ExitCode, explain
 from learn2compress.client import Client
 from learn2compress.transport import ClientError, Refused, api_path
 from service.contract.job import JobState
+from service.contract.report import PLOT_NAME
 from service.contract.views import JobView
 
 Out = Annotated[
@@ -76,6 +77,6 @@ def _plots(client: Client, job: JobView, folder: Path) -> list[Path]:
             if refusal.status != 404:
                 raise
             continue
-        files.append(folder / f"accuracy_over_bytes.{suffix}")
+        files.append(folder / f"{PLOT_NAME}.{suffix}")
         files[-1].write_bytes(content)
     return files

@@ -16,18 +16,25 @@ from learn2compress.cli.console import (
     Url,
     connect,
     emit,
+    label_options,
     show_fields,
     show_table,
 )
 from service.contract import job
-from service.contract.views import labels_of
 
 app = typer.Typer(no_args_is_help=True)
 
 
 def _number(budget: str) -> Callable[[str], str]:
     """Reads an option in the units of ``--variant``."""
-    return lambda text: f"{budgets.number(budget, text):f}"
+
+    def read(text: str) -> str:
+        try:
+            return f"{budgets.number(budget, text):f}"
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return read
 
 
 def _limit(budget: str, text: str) -> typer.models.OptionInfo:
@@ -64,7 +71,7 @@ def browse(
             min_top5=min_top5,
             quantization=quantization,
             name=name,
-            labels=labels_of(label or []),
+            labels=label_options(label),
             sort=sort,
         )
         variants = list(found)

@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem+json: one handler for all of them, and their OpenAPI."""
 
-import errno
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -26,10 +25,10 @@ from service.contract.errors import (
     Unauthorized,
     Unavailable,
 )
+from service.contract.storage import NO_SPACE
 from service.contract.views import InputProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 EXPECTED: tuple[type[Exception], ...] = (
     Learn2CompressError,
     RequestValidationError,
@@ -68,7 +67,8 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
     if isinstance(known, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(known, MethodNotAllowed):
-        headers["Allow"] = ", ".join(sorted(_methods(request)))
+        # The exception knows the methods of the first route at this path only, the description all.
+        headers["Allow"] = ", ".join(sorted(_methods(request))) or headers.get("Allow", "")
     return JSONResponse(
         problem.model_dump(exclude_none=True), known.status, headers, media_type=MEDIA_TYPE
     )
@@ -142,7 +142,7 @@ def _example(kind: type[Learn2CompressError]) -> dict[str, Any]:
 
 
 def _methods(request: Request) -> set[str]:
-    """Of all routes at this path; the exception knows those of the first one only."""
+    """Of all described routes at this path."""
     found: set[str] = set()
     for path, methods in request.app.openapi()["paths"].items():
         if compile_path(path)[0].match(request.url.path):

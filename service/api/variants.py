@@ -57,10 +57,16 @@ def read(context: AppContext, account_id: AccountId, variant_id: RowId) -> Varia
 
 @router.head(
     "/{variant_id}/file",
-    name="file_headers",
     summary="Get the headers of the .tflite",
-    responses=FILE_RESPONSES,  # type: ignore[arg-type]
+    response_class=Response,
+    responses=responses(NotFound),
 )
+def file_headers(context: AppContext, account_id: AccountId, variant_id: RowId) -> Response:
+    variant = variants.read(context, account_id, variant_id)
+    size = {"Content-Length": str(variant.bytes)}
+    return Response(headers=_file_headers(variant) | size, media_type=TFLITE)
+
+
 @router.get(
     "/{variant_id}/file",
     summary="Download the .tflite",
@@ -91,16 +97,19 @@ def file(
     wanted = variants.wanted_slice(range, variant.bytes)
     content = variants.content(context, variant, wanted)
     status = 200
-    headers = {
-        "ETag": tag,
-        "Accept-Ranges": "bytes",
-        "Content-Length": str(wanted.end - wanted.start),
-        "Content-Disposition": attachment(variant.filename),
-    }
+    headers = _file_headers(variant) | {"Content-Length": str(wanted.end - wanted.start)}
     if wanted.partial:
         status = 206
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.end - 1}/{wanted.total}"
     return StreamingResponse(content, status, headers, TFLITE)
+
+
+def _file_headers(variant: Variant) -> dict[str, str]:
+    return {
+        "ETag": f'"{variant.sha256}"',
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": attachment(variant.filename),
+    }
 
 
 def _matches(if_none_match: str | None, tag: str) -> bool:

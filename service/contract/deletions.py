@@ -21,7 +21,10 @@ def schedule_deletion(session: Session, *prefixes: str) -> None:
 
 
 def work_off_deletions(sessions: Sessions, store: Store) -> int:
-    """Delete what is scheduled; how many prefixes are gone. The rest is tried again next time."""
+    """Delete what is scheduled, until one deletion fails; how many prefixes are gone.
+
+    The one that failed becomes the last, so that it does not keep back the others next time.
+    """
     with sessions() as session:
         scheduled = list(session.scalars(select(Deletion).order_by(Deletion.id)))
     for number, deletion in enumerate(scheduled):
@@ -30,7 +33,15 @@ def work_off_deletions(sessions: Sessions, store: Store) -> int:
         except Exception as error:
             # Most likely the store does not answer; asking it for the others would only wait.
             log.warning("could not delete %s, trying again later: %s", deletion.prefix, error)
+            _remove(sessions, deletion, schedule_again=True)
             return number
-        with sessions.begin() as session:
-            session.execute(delete(Deletion).where(Deletion.id == deletion.id))
+        _remove(sessions, deletion)
     return len(scheduled)
+
+
+def _remove(sessions: Sessions, deletion: Deletion, schedule_again: bool = False) -> None:
+    with sessions.begin() as session:
+        this = delete(Deletion).where(Deletion.id == deletion.id).returning(Deletion.id)
+        # Another process may have removed it.
+        if session.scalar(this) is not None and schedule_again:
+            schedule_deletion(session, deletion.prefix)

@@ -30,6 +30,9 @@ Shape = Annotated[list[int | None], Field(max_length=8)]
 PerClass = Annotated[dict[str, Share], Field(max_length=10_000)]
 ImagesPerClass = Annotated[dict[str, Count], Field(max_length=10_000)]
 
+PLOT_NAME = "accuracy_over_bytes"
+"""Of both files of a job's plot, without .png and .svg."""
+
 
 class Strict(BaseModel):
     """Base of all of them: an unknown field or a NaN is an error."""
@@ -228,12 +231,6 @@ class DatasetDescription(LeftOut):
     images: Count
     image_sizes: ImageSizes
     modes: ImageModes
-
-
-class StudentSize(Strict):
-    name: Text
-    width: Count
-    depth: Count
 
 
 class RecipeReport(Strict):

@@ -1,9 +1,10 @@
 """Where bytes live: object keys in one place, and two stores behind the same methods.
 
-A missing key is FileNotFoundError in both stores, a full disk OSError(ENOSPC).
+A missing key is FileNotFoundError in both stores, a full disk an OSError with an errno of NO_SPACE.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from botocore.exceptions import ClientError
 from service.contract.settings import MIB, Settings
 
 CHUNK = MIB
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def upload_prefix(upload_id: str) -> str:

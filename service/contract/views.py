@@ -4,7 +4,15 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from service.contract import examples
 from service.contract.job import InspectionState, JobError, JobSpec, JobState, ProgressEvent
@@ -53,9 +61,19 @@ def request(example: dict[str, Any]) -> ConfigDict:
 
 
 def labels_of(words: list[str] | tuple[str, ...]) -> dict[str, str]:
-    """``key:value`` words as a mapping; a later one replaces an earlier one of the same key."""
-    pairs = (TypeAdapter(LabelText).validate_python(word).partition(":") for word in words)
-    return {key: value for key, _, value in pairs}
+    """``key:value`` words as a mapping; ValueError for another form, or a key given twice."""
+    labels: dict[str, str] = {}
+    for word in words:
+        try:
+            key, _, value = TypeAdapter(LabelText).validate_python(word).partition(":")
+        except ValidationError as error:
+            raise ValueError(
+                f"{word[:300]!r} is not of the form KEY:VALUE, e.g. app:camera"
+            ) from error
+        if key in labels:
+            raise ValueError(f"the label {key} is given twice")
+        labels[key] = value
+    return labels
 
 
 class Page(BaseModel, Generic[Item]):

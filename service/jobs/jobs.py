@@ -14,11 +14,10 @@ from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
 from service.contract.job import FINISHED, InspectionState, JobKind, JobState, states_before
 from service.contract.job_end import end_job, state_event
 from service.contract.records import DatasetRecord, Job, ModelRecord, Variant
+from service.contract.report import PLOT_NAME
 from service.contract.storage import job_prefix
 from service.contract.views import NewJob
 from service.ownership import owned
-
-PLOT = "accuracy_over_bytes"
 
 
 @dataclass(frozen=True)
@@ -85,12 +84,12 @@ def cancel(context: AppContext, account_id: str, job_id: str) -> JobWithVariants
 def remove(context: AppContext, account_id: str, job_id: str) -> None:
     """Delete an ended job with its variants, events, report and files."""
     with context.sessions.begin() as session:
-        owned(session, Job, account_id, job_id)
-        session.execute(delete(Variant).where(Variant.job_id == job_id))
-        ended = (Job.id == job_id, Job.state.in_(FINISHED))
-        if session.scalar(delete(Job).where(*ended).returning(Job.id)) is None:
+        # Locked: a worker may be ending it at this moment, and add its variants.
+        if owned(session, Job, account_id, job_id, lock=True).state not in FINISHED:
             hint = "Cancel it, wait until it has ended, then delete it."
             raise IllegalMove(f"Job {job_id} has not ended.", hint)
+        session.execute(delete(Variant).where(Variant.job_id == job_id))
+        session.execute(delete(Job).where(Job.id == job_id))
         schedule_deletion(session, job_prefix(job_id))
     context.delete_soon()
 
@@ -99,7 +98,7 @@ def plot(context: AppContext, account_id: str, job_id: str, suffix: str) -> Iter
     """The plot of accuracy over bytes as ``png`` or ``svg``."""
     job = finished(context, account_id, job_id)
     try:
-        return context.store.read(f"{job.artifacts_prefix}{PLOT}.{suffix}")
+        return context.store.read(f"{job.artifacts_prefix}{PLOT_NAME}.{suffix}")
     except FileNotFoundError as error:
         raise NotFound(f"Job {job_id} has no plot as {suffix}.") from error
 

@@ -84,6 +84,8 @@ def complete(
         raise HashMismatch("The upload was created with another SHA-256.")
     if found.upload.completed_at:
         return found
+    if not found.upload.bytes:
+        raise UploadIncomplete("This upload arrives in one request, which completes it.")
     missing = found.upload.part_count - len(found.parts)
     if missing:
         raise UploadIncomplete(f"{missing} of {found.upload.part_count} parts are missing.")

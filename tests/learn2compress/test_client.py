@@ -213,6 +213,29 @@ def test_where_nobody_answers_the_client_says_so() -> None:
     assert "http://127.0.0.1:1 does not answer" in failure.value.message
 
 
+def test_a_deletion_whose_answer_was_lost_has_succeeded(live: Any) -> None:
+    record = stand_in.upload(live, "models")
+    stand_in.inspected(live.context, record["id"])
+    with through(live, 0) as client:
+        client.delete_model(record["id"])
+    assert live.get(f"/v1/models/{record['id']}").status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"hello"])
+def test_an_answer_of_another_service_is_an_error_of_the_sdk(live: Any, body: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    answer = head.encode() + body
+    with through(live, answer, answer, answer) as client:
+        for call in (
+            lambda: client.get_job("job_0"),
+            lambda: list(client.list_models()),
+            lambda: client.create_dataset("upl_0"),
+        ):
+            with pytest.raises(Refused) as refusal:
+                call()
+            assert refusal.value.code == "not_this_service"
+
+
 def test_records_and_keys_are_listed_and_deleted(embedded: Settings, file: Path) -> None:
     with (
         serving(embedded) as live,

@@ -117,3 +117,36 @@ def test_the_tables_can_go_back(old: str) -> None:
         command.downgrade(alembic_config(connection), "0001")
     columns = {column["name"] for column in inspect(engine).get_columns("uploads")}
     assert {"size", "part_size"} <= columns and "bytes" not in columns
+
+
+def test_what_went_back_and_forward_is_as_before(old: str) -> None:
+    def rows() -> list[Any]:
+        with connect(old).connect() as connection:
+            return [
+                list(connection.execute(text(f"SELECT * FROM {name} ORDER BY id")).mappings())
+                for name in ("jobs", "datasets", "variants")
+            ]
+
+    upgrade(old)
+    before = rows()
+    with connect(old).begin() as connection:
+        command.downgrade(alembic_config(connection), "0001")
+    upgrade(old)
+    assert rows() == before
+
+
+def test_it_does_not_go_back_before_everything_is_deleted(old: str) -> None:
+    upgrade(old)
+    with connect(old).begin() as connection:
+        insert = "INSERT INTO deletions (prefix, created_at) VALUES ('jobs/x/', '2026-01-01')"
+        connection.execute(text(insert))
+    with pytest.raises(RuntimeError, match="still to be deleted"), connect(old).begin() as back:
+        command.downgrade(alembic_config(back), "0001")
+
+
+def test_a_report_that_no_engine_wrote_is_named(old: str) -> None:
+    with connect(old).begin() as connection:
+        odd = """UPDATE jobs SET report = '{"variants": []}' WHERE id = 'job_1'"""
+        connection.execute(text(odd))
+    with pytest.raises(ValueError, match=r"jobs\.report of job_1"):
+        upgrade(old)

@@ -52,7 +52,10 @@ def keys_below(context: AppContext, prefix: str) -> list[str]:
         listed = context.store.client.list_objects_v2(Bucket=context.store.bucket, Prefix=prefix)
         return [item["Key"] for item in listed.get("Contents", ())]
     root = context.settings.data_dir / "store"
-    files = [file for file in (root / prefix).rglob("*") if file.is_file()]
+    try:
+        files = [file for file in (root / prefix).rglob("*") if file.is_file()]
+    except FileNotFoundError:  # deleted while it was listed
+        return keys_below(context, prefix)
     return [str(file.relative_to(root)) for file in files]
 
 

@@ -43,6 +43,17 @@ def test_no_object_is_untyped_and_maps_have_typed_values(description: dict[str, 
     assert untyped == []
 
 
+def test_no_schema_allows_anything(description: dict[str, Any]) -> None:
+    def empty(node: Any, place: str) -> Iterator[str]:
+        if isinstance(node, dict):
+            if node.get("schema") == {}:
+                yield place
+            for name, child in node.items():
+                yield from empty(child, f"{place} {name}")
+
+    assert list(empty(description, "")) == []
+
+
 def test_every_schema_that_is_referred_to_exists(description: dict[str, Any]) -> None:
     def references(node: Any) -> Iterator[str]:
         if isinstance(node, dict):

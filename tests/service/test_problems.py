@@ -78,6 +78,7 @@ def test_unknown_addresses_and_methods(api: Client) -> None:
         answer = api.put(path)
         problem(answer, 405, "method_not_allowed")
         assert answer.headers["allow"] == methods
+    assert "GET" in api.post("/docs").headers["allow"]
 
 
 def test_malformed_input_says_where_and_does_not_repeat_the_input(api: Client) -> None:

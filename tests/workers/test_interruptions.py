@@ -21,6 +21,7 @@ from service.contract.storage import DirectoryStore, attempt_prefix, checkpoint_
 from tests.waiting import eventually
 from tests.workers.conftest import WorkerUnderTest, alive, open_worker, settings_of
 from workers.loop import Stop
+from workers.outcomes import Crashed
 from workers.supervisor import supervise
 
 SUPERVISE = """
@@ -107,6 +108,22 @@ def test_a_checkpoint_that_comes_after_the_lease_does_not_stay(worker: WorkerUnd
     supervise(job_id, replace(worker.context, store=store))
     assert (worker.row(job_id).state, worker.row(job_id).checkpoint_key) == ("running", None)
     assert worker.stored(job_id) == []
+
+
+def test_files_of_an_attempt_that_lost_its_lease_and_crashed_do_not_stay(
+    worker: WorkerUnderTest,
+) -> None:
+    job_id, store = worker.job(), Thief(worker.context.settings.data_dir / "store")
+
+    def steal() -> None:
+        if any(key.endswith(".tflite") for key in worker.stored(job_id)):
+            worker.change(job_id, lease_token="another")
+            raise Crashed("in the middle of publishing")
+
+    store.steal = steal
+    supervise(job_id, replace(worker.context, store=store))
+    assert worker.row(job_id).lease_token == "another"
+    assert not [key for key in worker.stored(job_id) if key.endswith(".tflite")]
 
 
 def test_the_heartbeat_keeps_a_long_job(tmp_path: Path) -> None:

@@ -38,7 +38,12 @@ def test_variants_are_listed_by_their_figures_with_their_ids(
     listed = [each["name"] for each in ok(l2c("variants", "list", *limits, "--json"))]
     assert listed[0] == "medium" and sorted(listed[1:]) == ["large", "small"]
     assert ok(l2c("variants", "list", "--min-top3", "98%", "--json")) == []
-    refused(l2c("variants", "list", "--max-bytes", "lots"), 2, "is not a number")
+    refused(
+        l2c("variants", "list", "--max-bytes", "lots"),
+        2,
+        "'--max-bytes': max_bytes='lots' is not a number",
+    )
+    refused(l2c("variants", "list", "--label", "camera"), 2, "KEY:VALUE")
     refused(l2c("variants", "list", "--sort", "speed"), 4, "malformed")
 
 

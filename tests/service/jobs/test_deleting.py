@@ -1,16 +1,19 @@
 """Deleting jobs, and the models and datasets that they used."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from httpx import Client, Response
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select, text, update
+from starlette.testclient import TestClient
 
 from service.app_context import AppContext
-from service.contract.deletions import schedule_deletion
+from service.contract.deletions import schedule_deletion, work_off_deletions
 from service.contract.job import JobState
 from service.contract.records import Deletion, Job, JobEvent, Variant
+from service.contract.settings import Settings
 from service.contract.storage import Store
 from tests.service import stand_in
 from tests.waiting import eventually
@@ -97,6 +100,66 @@ class FailingStore:
             self.failures -= 1
             raise ConnectionError("the store does not answer")
         self._store.delete(prefix)
+
+
+class StubbornStore:
+    """A store that never deletes what begins with ``kept``."""
+
+    def __init__(self, store: Store, kept: str):
+        self._store, self._kept = store, kept
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def delete(self, prefix: str) -> None:
+        if prefix.startswith(self._kept):
+            raise PermissionError(prefix)
+        self._store.delete(prefix)
+
+
+def test_a_deletion_that_always_fails_does_not_keep_back_the_others(
+    web: TestClient, context: AppContext
+) -> None:
+    web.app.state.cleanup.stop()  # type: ignore[attr-defined]
+    with context.sessions.begin() as session:
+        schedule_deletion(session, "locked/1/", "locked/2/", "jobs/x/")
+    store: Any = StubbornStore(context.store, "locked/")
+    done = [work_off_deletions(context.sessions, store) for _ in range(3)]
+    assert sum(done) == 1
+    with context.sessions() as session:
+        assert set(session.scalars(select(Deletion.prefix))) == {"locked/1/", "locked/2/"}
+
+
+def test_a_job_that_succeeds_while_it_is_deleted(
+    settings: Settings, api: Client, context: AppContext, tmp_path: Path
+) -> None:
+    """The deletion waits for the worker's transaction, then deletes what that has added."""
+    if settings.database.startswith("sqlite"):
+        pytest.skip("SQLite has one writer at a time, which holds the whole database")
+    job = stand_in.submit(api, context)
+    stand_in.succeed(context, job["id"], tmp_path)
+    stand_in.move(context, job["id"], JobState.RUNNING)
+    with context.sessions() as session, ThreadPoolExecutor(1) as thread:
+        session.execute(update(Job).where(Job.id == job["id"]).values(state=JobState.SUCCEEDED))
+        deletion = thread.submit(api.delete, f"/v1/jobs/{job['id']}")
+        eventually(lambda: waits_for_a_lock(context))
+        variant = session.scalars(select(Variant)).first()
+        assert variant is not None
+        session.add(copy_of(variant))
+        session.commit()
+        assert deletion.result().status_code == 204
+    assert (count(context, Variant), count(context, Job)) == (0, 2)
+
+
+def waits_for_a_lock(context: AppContext) -> bool:
+    blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with context.sessions() as session:
+        return bool(session.scalar(blocked))
+
+
+def copy_of(variant: Variant) -> Variant:
+    names = [column.key for column in inspect(Variant).columns if column.key != "id"]
+    return Variant(**{name: getattr(variant, name) for name in names} | {"name": "another"})
 
 
 def test_a_deletion_is_scheduled_only_if_its_transaction_commits(context: AppContext) -> None:

@@ -1,5 +1,7 @@
 """Lists: by state, name and label; variants by their figures, sorted and in pages."""
 
+import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +50,11 @@ def test_jobs_are_found_by_state_name_label_and_what_they_use(
 def test_records_are_found_by_state_name_label_and_hash(
     api: Client, context: AppContext, kind: str
 ) -> None:
-    params = {"filename": "a.zip", "name": "cats", "label": ["app:camera", "app:phone"]}
+    params = {"filename": "a.zip", "name": "cats", "label": ["app:phone", "team:a"]}
     cats = api.post(f"/v1/{kind}/upload", params=params, content=b"cats").json()
     stand_in.upload(api, kind, b"dogs")
     stand_in.inspected(context, cats["id"])
-    assert cats["labels"] == {"app": "phone"}
+    assert cats["labels"] == {"app": "phone", "team": "a"}
     for found in (
         names(api, f"/v1/{kind}", name="cats"),
         names(api, f"/v1/{kind}", state="ready"),
@@ -141,10 +143,38 @@ def test_a_cursor_of_another_sort_is_malformed(api: Client, variants: Any) -> No
 
 
 @pytest.mark.parametrize(
-    "params",
-    [{"label": "camera"}, {"label": "App:x"}, {"label": "a:"}, {"state": "done"}, {"name": ""}],
+    "content",
+    [
+        ["bytes", 10**30, "a"],
+        ["bytes", 2**63, "a"],
+        ["-created_at", "0001-01-01T00:00:00+23:59", "a"],
+        ["-created_at", "9999-12-31T23:59:59-23:59", "a"],
+        ["bytes", 1, "\ud800"],
+        ["bytes", 1, "a\0"],
+        ["bytes", 1, None],
+        ["bytes", 1],
+        {},
+    ],
 )
-def test_a_filter_that_means_nothing_is_malformed(api: Client, params: dict[str, str]) -> None:
+def test_an_invented_cursor_is_malformed(api: Client, content: Any) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+    sort = content[0] if content else "bytes"
+    answer = api.get("/v1/variants", params={"sort": sort, "cursor": cursor})
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"label": ["app:a", "app:b"]},
+        {"label": "camera"},
+        {"label": "App:x"},
+        {"label": "a:"},
+        {"state": "done"},
+        {"name": ""},
+    ],
+)
+def test_a_filter_that_means_nothing_is_malformed(api: Client, params: Any) -> None:
     answer = api.get("/v1/jobs", params=params)
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
 

@@ -52,6 +52,12 @@ def test_head_tells_the_length_and_the_hash_without_the_file(live: Any, tmp_path
         assert answer.headers["content-length"] == str(len(FILE))
 
 
+def test_head_does_not_need_the_file(api: Client, context: AppContext, small: str) -> None:
+    context.store.delete("jobs/")
+    answer = api.head(f"{small}/file", headers={"Range": "bytes=0-1"})
+    assert (answer.status_code, answer.headers["content-length"]) == (200, str(len(FILE)))
+
+
 def test_a_client_that_has_the_file_does_not_get_it_again(api: Client, small: str) -> None:
     for tags in (TAG, f'"other", W/{TAG}', "*"):
         answer = api.get(f"{small}/file", headers={"If-None-Match": tags})

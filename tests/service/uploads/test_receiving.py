@@ -4,7 +4,8 @@ import asyncio
 import errno
 import hashlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,21 @@ from service.uploads.receiving import Body, spool
 from tests.waiting import eventually
 
 
-def cut_off(live: Any, path: str, method: str, announced: int, sent: int) -> None:
-    """Announce more than is sent, wait until the service has begun to receive it, and hang up."""
+@contextmanager
+def arriving(live: Any, path: str, method: str, announced: int, sent: int) -> Iterator[None]:
+    """Announce more than is sent; the service has begun to receive it, until the line is cut."""
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {live.headers['Authorization']}\r\n"
     )
     with socket.create_connection((live.base_url.host, live.base_url.port)) as peer:
         peer.sendall(f"{head}Content-Length: {announced}\r\n\r\n".encode() + bytes(sent))
         eventually(lambda: list(live.context.settings.work_dir.iterdir()))
+        yield
+
+
+def cut_off(live: Any, path: str, method: str, announced: int, sent: int) -> None:
+    with arriving(live, path, method, announced, sent):
+        pass
 
 
 def nothing_left(live: Any, upload_id: str | None = None) -> bool:
@@ -43,6 +51,13 @@ def test_a_whole_file_that_breaks_off_leaves_nothing(live: Any) -> None:
     cut_off(live, "/v1/models/upload?filename=net.h5", "POST", 900_000, 500_000)
     eventually(lambda: nothing_left(live))
     assert live.get("/v1/models").json()["items"] == []
+
+
+def test_an_upload_that_arrives_in_one_request_cannot_be_completed_by_another(live: Any) -> None:
+    with arriving(live, "/v1/models/upload?filename=net.h5", "POST", 900_000, 500_000):
+        (upload,) = eventually(lambda: live.get("/v1/uploads").json()["items"])
+        answer = live.post(f"/v1/uploads/{upload['id']}/complete", json={})
+        assert (answer.status_code, answer.json()["code"]) == (409, "upload_incomplete")
 
 
 def test_a_part_too_long_is_answered_although_the_client_is_still_sending(live: Any) -> None:

@@ -1,9 +1,10 @@
 """The same names stand in the contract and in the engine, which may not import it."""
 
+from pathlib import Path
 from typing import get_args
 
 from service.contract import job
-from service.contract.report import ScalingAccuracies
+from service.contract.report import PLOT_NAME, ScalingAccuracies
 from workers.compression.artifacts import export, selection
 from workers.compression.images.class_folders import MAX_CLASSES
 from workers.compression.images.scalings import scalings
@@ -11,6 +12,7 @@ from workers.compression.recipe import EPOCH_BOUNDS, EXAMPLES_SEEN
 from workers.compression.students.families import FAMILIES
 from workers.compression.students.sizes import SIZES
 from workers.compression.teacher import quantized
+from workers.compression.work_folder import PLOTS
 
 
 def test_every_family_has_a_network_and_a_list_of_sizes():
@@ -43,3 +45,7 @@ def test_no_variant_may_have_the_name_of_the_quantized_teacher():
 def test_a_spec_may_name_as_many_classes_as_a_dataset_may_have():
     metadata = job.JobSpec.model_fields["class_names"].metadata
     assert MAX_CLASSES in [getattr(limit, "max_length", None) for limit in metadata]
+
+
+def test_the_plots_have_the_names_under_which_the_service_looks_for_them():
+    assert {Path(name).stem for name in PLOTS} == {PLOT_NAME}
