@@ -43,11 +43,12 @@ PAGE = 100
 class Client:
     """One service and one key. Safe to share between threads.
 
-    Every method raises Refused (the service answered with an error: code, message and hint) or
-    ConnectionFailed (no answer after all retries). ``wait_for_*`` and ``watch_job`` go on for up to
-    five minutes without an answer, so that they outlast a restart of the service.
+    Methods raise a ClientError: Refused (the service answered with an error: code, message and
+    hint) or ConnectionFailed (no answer after all retries). ``wait_for_*`` and ``watch_job`` keep
+    trying for five minutes after the service's last answer, so that they outlast its restart.
 
-    ``list_*`` yield newest first and fetch a page at a time; ``labels`` must all be there.
+    ``list_*`` yield newest first and fetch a page at a time. With ``labels`` they yield only what
+    has all of them.
     """
 
     def __init__(self, url: str, key: str, *, timeout: float = 60.0, attempts: int = 6):
@@ -68,16 +69,17 @@ class Client:
         *,
         sha256: str | None = None,
         resume: str | None = None,
-        created: Callable[[str], None] = lambda upload_id: None,
-        sent: Callable[[int], None] = lambda count: None,
+        on_created: Callable[[str], None] = lambda upload_id: None,
+        on_sent: Callable[[int], None] = lambda count: None,
     ) -> UploadView:
         """Send the file in parts, several at once; the service checks its SHA-256.
 
-        ``resume`` is the id of an upload to continue, if it still exists. ``created`` is told the
-        id as soon as there is one; ``sent`` is told how many more bytes have arrived.
+        ``resume`` is the id of an upload to continue, if it still exists. ``on_created`` is called
+        with the id as soon as there is one; ``on_sent`` with the number of bytes that have arrived
+        since its last call, at first with those that an earlier transfer has sent.
         """
         sha256 = sha256 or transfers.file_sha256(path)
-        return transfers.upload(self.transport, path, sha256, resume, created, sent)
+        return transfers.upload(self.transport, path, sha256, resume, on_created, on_sent)
 
     def get_upload(self, upload_id: str) -> UploadView:
         return self._get(UploadView, api_path("uploads", upload_id))
@@ -145,7 +147,7 @@ class Client:
         return validate_view(JobView, self.transport.json("POST", "/v1/jobs", json=body))
 
     def get_job(self, job_id: str, *, patient: bool = False) -> JobView:
-        """``patient``: go on trying for up to five minutes, as ``wait_for_job`` does."""
+        """``patient``: keep trying as ``wait_for_job`` does."""
         return validate_view(
             JobView, self.transport.json("GET", api_path("jobs", job_id), patient=patient)
         )

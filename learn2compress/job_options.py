@@ -89,7 +89,7 @@ def with_spec_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _option(name: str) -> inspect.Parameter:
     default = JobSpec.model_fields[name].default
-    if isinstance(default, tuple):  # the command line says None where nothing is repeated
+    if isinstance(default, tuple):  # typer passes None for a repeatable option not given
         default = None
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=OPTIONS[name]

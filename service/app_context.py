@@ -13,7 +13,7 @@ from service.notifier import Notifier
 class AppContext:
     """Settings, database, store and notifier.
 
-    ``delete_soon`` has the deletions that were scheduled worked off; call it after the commit.
+    ``delete_soon`` has the scheduled deletions run; call it after the commit.
     """
 
     settings: Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from service.contract.deletions import work_off_deletions
+from service.contract.deletions import run_scheduled_deletions
 from service.contract.records import DatasetRecord, ModelRecord, Sessions, Upload, now
 from service.contract.settings import Settings
 from service.contract.storage import Store
@@ -50,7 +50,7 @@ class Cleanup:
                 if time.monotonic() >= next_sweep:
                     next_sweep += SECONDS_BETWEEN_SWEEPS
                     sweep(self._settings, self._sessions)
-                work_off_deletions(self._sessions, self._store)
+                run_scheduled_deletions(self._sessions, self._store)
             except Exception:
                 log.exception("the cleanup failed and is tried again")
             self._wake.wait(SECONDS_BETWEEN_TRIES)

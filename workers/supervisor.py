@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.contract.deletions import schedule_deletion, work_off_deletions
+from service.contract.deletions import run_scheduled_deletions, schedule_deletion
 from service.contract.job import JobError, JobKind
 from service.contract.records import Job
 from service.contract.storage import NO_SPACE, attempt_prefix, checkpoint_key
@@ -83,7 +83,7 @@ def supervise(job_id: str, context: WorkerContext) -> None:
         with context.sessions.begin() as session:
             schedule_deletion(session, attempt_prefix(job.id, lease.attempt))
     if not context.stopping():
-        work_off_deletions(context.sessions, context.store)
+        run_scheduled_deletions(context.sessions, context.store)
 
 
 def _try_and_record(context: WorkerContext, lease: Lease, job: Job, watch: Watch) -> None:

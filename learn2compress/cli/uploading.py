@@ -112,8 +112,8 @@ def _send(
         path,
         sha256=sha256,
         resume=memory.recall(),
-        created=memory.keep,
-        sent=lambda count: bars.advance(task, count),
+        on_created=memory.keep,
+        on_sent=lambda count: bars.advance(task, count),
     )
     try:
         record = kind.create(client, upload.id, name, labels)

@@ -24,7 +24,7 @@ from service.dependencies import (
     WatchedJob,
 )
 from service.jobs import jobs
-from service.jobs.jobs import Users
+from service.jobs.jobs import Inputs
 from service.paging import Filters
 from service.paging import Page as PageOf
 
@@ -68,8 +68,8 @@ def browse(
     model_id: Id | None = None,
     dataset_id: Id | None = None,
 ) -> PageOf[Job]:
-    filters, users = Filters(state, name, labels), Users(model_id, dataset_id)
-    return jobs.browse(context, account_id, page, filters, users)
+    filters, inputs = Filters(state, name, labels), Inputs(model_id, dataset_id)
+    return jobs.browse(context, account_id, page, filters, inputs)
 
 
 @router.get("/{job_id}", summary="Get a job with its results", responses=responses(NotFound))
@@ -115,7 +115,7 @@ async def events(
 
 @router.get("/{job_id}/report", summary="Get report.json", responses=responses(NotFound, NotReady))
 def report(context: AppContext, account_id: AccountId, job_id: RowId) -> Report:
-    return Report.model_validate(jobs.finished(context, account_id, job_id).report)
+    return Report.model_validate(jobs.succeeded(context, account_id, job_id).report)
 
 
 @router.get(

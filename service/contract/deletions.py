@@ -1,7 +1,8 @@
 """Deletions from the object store that survive an outage.
 
 A deletion is a row, written in the same transaction as the rows that it belongs to, and removed
-once the store has confirmed. So a crash or an outage between the two leaves no orphaned object.
+once the store has confirmed. When the process or the store fails before, the row stays, and the
+deletion is tried again.
 """
 
 import logging
@@ -20,10 +21,10 @@ def schedule_deletion(session: Session, *prefixes: str) -> None:
     session.add_all(Deletion(prefix=prefix) for prefix in prefixes)
 
 
-def work_off_deletions(sessions: Sessions, store: Store) -> int:
-    """Delete what is scheduled, until one deletion fails; how many prefixes are gone.
+def run_scheduled_deletions(sessions: Sessions, store: Store) -> int:
+    """Run the scheduled deletions until one fails. Returns how many succeeded.
 
-    The one that failed becomes the last, so that it does not keep back the others next time.
+    The one that failed moves to the end, so that it does not block the others.
     """
     with sessions() as session:
         scheduled = list(session.scalars(select(Deletion).order_by(Deletion.id)))

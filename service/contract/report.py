@@ -73,7 +73,7 @@ class Accuracies(Strict):
     top3: Share | None = Field(description="Null in reports made before it was measured.")
     top5: Share
     agreement: Share = Field(description="Share of the test images that get the teacher's class.")
-    per_class: PerClass = Field(description="Top-1 per class, of at most 1,000 classes.")
+    per_class: PerClass = Field(description="Top-1 per class; empty above 1,000 classes.")
 
 
 class VariantMetrics(Accuracies):

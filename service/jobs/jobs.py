@@ -29,15 +29,18 @@ class JobWithVariants:
 
 
 @dataclass(frozen=True)
-class Users:
-    """Which jobs: those over this model, over this dataset."""
+class Inputs:
+    """Only jobs that use this model, this dataset, or both."""
 
     model_id: str | None = None
     dataset_id: str | None = None
 
 
 def create(context: AppContext, account_id: str, wanted: NewJob) -> JobWithVariants:
-    """Queue a compression. Raises NotReady or Rejected unless model and dataset are ready."""
+    """Queue a compression.
+
+    Raises NotFound, NotReady or Rejected if model or dataset is missing, not ready or rejected.
+    """
     try:
         with context.sessions.begin() as session:
             job = _queue(session, account_id, wanted)
@@ -59,21 +62,21 @@ def browse(
     account_id: str,
     wanted: paging.PageRequest,
     filters: paging.Filters,
-    users: Users,
+    inputs: Inputs,
 ) -> paging.Page[Job]:
     mine = (Job.account_id == account_id, Job.kind == JobKind.COMPRESSION)
     query = select(Job).where(*mine, *filters.conditions(Job))
-    if users.model_id is not None:
-        query = query.where(Job.model_id == users.model_id)
-    if users.dataset_id is not None:
-        query = query.where(Job.dataset_id == users.dataset_id)
+    if inputs.model_id is not None:
+        query = query.where(Job.model_id == inputs.model_id)
+    if inputs.dataset_id is not None:
+        query = query.where(Job.dataset_id == inputs.dataset_id)
     large = (defer(Job.report, raiseload=True), defer(Job.spec, raiseload=True))
     with context.sessions() as session:
         return paging.page(session, query.options(*large), Job, wanted)
 
 
 def cancel(context: AppContext, account_id: str, job_id: str) -> JobWithVariants:
-    """End a queued job; ask the supervisor of a running one, which looks every 0.25 s."""
+    """End a queued job at once. A running one is ended by its worker, within half a second."""
     with context.sessions.begin() as session:
         if owned(session, Job, account_id, job_id).state != JobState.CANCELLED:
             _request_cancel(session, job_id)
@@ -96,14 +99,14 @@ def remove(context: AppContext, account_id: str, job_id: str) -> None:
 
 def plot(context: AppContext, account_id: str, job_id: str, suffix: str) -> Iterator[bytes]:
     """The plot of accuracy over bytes as ``png`` or ``svg``."""
-    job = finished(context, account_id, job_id)
+    job = succeeded(context, account_id, job_id)
     try:
         return context.store.read(f"{job.artifacts_prefix}{PLOT_NAME}.{suffix}")
     except FileNotFoundError as error:
         raise NotFound(f"Job {job_id} has no plot as {suffix}.") from error
 
 
-def finished(context: AppContext, account_id: str, job_id: str) -> Job:
+def succeeded(context: AppContext, account_id: str, job_id: str) -> Job:
     """The job if it has succeeded; raises NotReady in every other state."""
     with context.sessions() as session:
         job = owned(session, Job, account_id, job_id)
@@ -138,8 +141,8 @@ def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
 def _request_cancel(session: Session, job_id: str) -> None:
     this = Job.id == job_id
     alive = Job.state.in_(states_before(JobState.CANCELLED))
-    asked = update(Job).where(this, alive).values(cancel_requested=True)
-    if session.scalar(asked.returning(Job.id)) is None:
+    requested = update(Job).where(this, alive).values(cancel_requested=True)
+    if session.scalar(requested.returning(Job.id)) is None:
         hint = "Only queued and running jobs can be cancelled."
         raise IllegalMove(f"Job {job_id} has ended already.", hint)
     if end_job(session, (this, Job.state == JobState.QUEUED), JobState.CANCELLED):
@@ -154,5 +157,5 @@ def _check_ready(record: ModelRecord | DatasetRecord, noun: str) -> None:
         message = f"The {noun} {record.id} was rejected ({code}): {error.get('message', '')}"
         raise Rejected(message, error.get("hint", ""), code)
     if record.state != InspectionState.READY:
-        hint = "Create the job again when its state is ready."
+        hint = f"Create the job once the {noun}'s state is ready."
         raise NotReady(f"The {noun} {record.id} is still being inspected.", hint)

@@ -84,15 +84,15 @@ def complete(
         raise HashMismatch("The upload was created with another SHA-256.")
     if found.upload.completed_at:
         return found
-    if not found.upload.bytes:
-        raise UploadIncomplete("This upload arrives in one request, which completes it.")
+    if not found.upload.bytes:  # unknown until an upload in one request has arrived
+        raise UploadIncomplete("This upload is sent in one request, which also completes it.")
     missing = found.upload.part_count - len(found.parts)
     if missing:
         raise UploadIncomplete(f"{missing} of {found.upload.part_count} parts are missing.")
     try:
         actual = _whole_sha256(context, found)
     except FileNotFoundError as error:
-        read(context, account_id, upload_id)
+        read(context, account_id, upload_id)  # raises NotFound if it was deleted meanwhile
         hint = "Send the parts again, then complete."
         raise Conflict("A part is not in the store any more.", hint) from error
     if announced - {actual}:

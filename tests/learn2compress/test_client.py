@@ -80,7 +80,7 @@ def through(live: Any, *cuts: int | bytes, attempts: int = 6) -> Client:
 def test_the_whole_way_of_a_user(sdk: Client, live: Any, file: Path, tmp_path: Path) -> None:
     told: list[int] = []
     records = [
-        sdk.create_model(sdk.upload_file(file, sent=told.append).id),
+        sdk.create_model(sdk.upload_file(file, on_sent=told.append).id),
         sdk.create_dataset(sdk.upload_file(file).id),
     ]
     assert sum(told) == len(CONTENT)
@@ -110,11 +110,13 @@ def test_an_upload_goes_on_where_it_stopped(sdk: Client, live: Any, file: Path) 
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        sdk.upload_file(file, created=ids.append, sent=stop)
+        sdk.upload_file(file, on_created=ids.append, on_sent=stop)
     there = {part.number for part in sdk.get_upload(ids[0]).parts}
     assert there
     told: list[int] = []
-    assert sdk.upload_file(file, resume=ids[0], created=ids.append, sent=told.append).completed_at
+    assert sdk.upload_file(
+        file, resume=ids[0], on_created=ids.append, on_sent=told.append
+    ).completed_at
     assert ids[0] == ids[1] and sum(told) == len(CONTENT)
     assert told[0] == sum(min(65536, len(CONTENT) - (number - 1) * 65536) for number in there)
     assert sdk.upload_file(file, resume=ids[0]).id == ids[0]

@@ -32,10 +32,12 @@ class Outage:
     objects_left: int
 
 
-def delete_during_outage(folder: Path, moment: Callable[[S3Store, list[str]], None]) -> Outage:
-    """The job is gone from the database at once, its 3,000 objects once the store is back.
+def delete_during_outage(
+    folder: Path, wait_for_kill: Callable[[S3Store, list[str]], None]
+) -> Outage:
+    """Delete a job with 3,000 objects, kill the store meanwhile, and start it again.
 
-    ``moment`` gets the store and the job's keys; the store is killed when it returns.
+    ``wait_for_kill`` gets the store and the job's keys; the store is killed when it returns.
     """
     with contextlib.ExitStack() as stack:
         installation = stack.enter_context(s3_installation())
@@ -47,7 +49,7 @@ def delete_during_outage(folder: Path, moment: Callable[[S3Store, list[str]], No
             job = ended_job(api, context)
             keys = fill(context.store, checkpoints_prefix(job))
             assert api.delete(f"/v1/jobs/{job}").status_code == 204
-            moment(context.store, keys)
+            wait_for_kill(context.store, keys)
             process.kill()
             process.wait()
             open_deletions = count_open(context)

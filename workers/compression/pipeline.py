@@ -57,14 +57,14 @@ def compress(
     data = splits.load(dataset, loaded.input_shape, spec, scratch, partial(report_progress, "load"))
     teacher = input_scaling.prepare_teacher(loaded, data, spec)
 
-    # A checkpoint also has the recipe and the sizes of its students: measured again, a latency
-    # budget might lead to other students.
-    job = checkpoint.fingerprint(model, dataset, recipe, spec)
-    file = checkpoint.CheckpointFile(folder / CHECKPOINT, job)
-    recipe = _recipe(file.resumed, recipe, spec, teacher, data)
+    # A checkpoint also has the recipe and the sizes of its students: another measurement of the
+    # latency could choose other students.
+    fingerprint = checkpoint.fingerprint(model, dataset, recipe, spec)
+    file = checkpoint.CheckpointFile(folder / CHECKPOINT, fingerprint)
+    recipe = _recipe(file.resumed_checkpoint, recipe, spec, teacher, data)
     report_progress("plan", 0.0)
     teacher_plan = _teacher_plan(recipe, teacher, data)
-    plans = _plan(recipe, spec, teacher_plan, data, scratch, file.resumed)
+    plans = _plan(recipe, spec, teacher_plan, data, scratch, file.resumed_checkpoint)
 
     # Nothing is removed before the plan: it may refuse the job.
     _remove_earlier_results(folder)
@@ -142,7 +142,7 @@ def _plan(
 
 
 def _remove_earlier_results(folder: Path) -> None:
-    """Remove the files of an attempt that was interrupted after its training."""
+    """Remove the report and the .tflite files that an earlier run left in the folder."""
     for path in (folder / REPORT, *(folder / VARIANTS).glob("*.tflite")):
         path.unlink(missing_ok=True)
 

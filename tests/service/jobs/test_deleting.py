@@ -1,5 +1,6 @@
 """Deleting jobs, and the models and datasets that they used."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import func, inspect, select, text, update
 from starlette.testclient import TestClient
 
 from service.app_context import AppContext
-from service.contract.deletions import schedule_deletion, work_off_deletions
+from service.contract.deletions import run_scheduled_deletions, schedule_deletion
 from service.contract.job import JobState
 from service.contract.records import Deletion, Job, JobEvent, Variant
 from service.contract.settings import Settings
@@ -87,33 +88,17 @@ def test_a_job_of_another_account_cannot_be_deleted(
 
 
 class FailingStore:
-    """A store that deletes nothing ``failures`` times."""
+    """A store that does not delete prefixes for which ``fails`` is true."""
 
-    def __init__(self, store: Store, failures: int):
-        self._store, self.failures = store, failures
+    def __init__(self, store: Store, fails: Callable[[str], bool]):
+        self._store, self._fails = store, fails
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def delete(self, prefix: str) -> None:
-        if self.failures > 0:
-            self.failures -= 1
+        if self._fails(prefix):
             raise ConnectionError("the store does not answer")
-        self._store.delete(prefix)
-
-
-class StubbornStore:
-    """A store that never deletes what begins with ``kept``."""
-
-    def __init__(self, store: Store, kept: str):
-        self._store, self._kept = store, kept
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def delete(self, prefix: str) -> None:
-        if prefix.startswith(self._kept):
-            raise PermissionError(prefix)
         self._store.delete(prefix)
 
 
@@ -123,8 +108,8 @@ def test_a_deletion_that_always_fails_does_not_keep_back_the_others(
     web.app.state.cleanup.stop()  # type: ignore[attr-defined]
     with context.sessions.begin() as session:
         schedule_deletion(session, "locked/1/", "locked/2/", "jobs/x/")
-    store: Any = StubbornStore(context.store, "locked/")
-    done = [work_off_deletions(context.sessions, store) for _ in range(3)]
+    store: Any = FailingStore(context.store, lambda prefix: prefix.startswith("locked/"))
+    done = [run_scheduled_deletions(context.sessions, store) for _ in range(3)]
     assert sum(done) == 1
     with context.sessions() as session:
         assert set(session.scalars(select(Deletion.prefix))) == {"locked/1/", "locked/2/"}
@@ -178,9 +163,10 @@ def test_deleting_survives_a_store_that_is_down(
     with context.sessions() as session:
         assert session.get(Job, job["id"]) is not None
     cleanup = api.app.state.cleanup
-    cleanup._store = FailingStore(context.store, failures=1)
+    failures = [True]
+    cleanup._store = FailingStore(context.store, lambda prefix: bool(failures and failures.pop()))
     assert api.delete(f"/v1/jobs/{job['id']}").status_code == 204
-    eventually(lambda: cleanup._store.failures == 0)
+    eventually(lambda: not failures)
     assert stand_in.keys_below(context, f"jobs/{job['id']}/")
     context.delete_soon()
     eventually(lambda: not stand_in.keys_below(context, f"jobs/{job['id']}/"))

@@ -202,7 +202,7 @@ def test_the_list_does_not_load_reports(api: Client, context: AppContext, tmp_pa
     with context.sessions() as session:
         account_id = session.get_one(Job, job["id"]).account_id
     (row,) = jobs.browse(
-        context, account_id, paging.PageRequest(), paging.Filters(), jobs.Users()
+        context, account_id, paging.PageRequest(), paging.Filters(), jobs.Inputs()
     ).items
     assert inspect(row).unloaded == {"report", "spec"}
     assert [item["state"] for item in api.get("/v1/jobs").json()["items"]] == ["succeeded"]

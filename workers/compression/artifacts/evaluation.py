@@ -14,7 +14,7 @@ from workers.compression.student_values import Artifact, Latency, Scorecard
 from workers.compression.values import Dataset, PreparedTeacher, Teacher
 
 MAX_MACS = 2 * 10**12
-"""For the scores of one file, some minutes on one core."""
+"""The most MACs spent on the scores of one file: some minutes on one core."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def evaluate_teacher(
 
 
 def affordable_examples(path: Path, examples: int) -> int:
-    """On how many of ``examples`` a file is scored: at most two trillion MACs of them."""
+    """On how many of ``examples`` a file is scored, so that it takes at most MAX_MACS."""
     return max(1, min(examples, MAX_MACS // max(1, file_costs.count_macs(path))))
 
 

@@ -42,8 +42,9 @@ def load(
 ) -> Dataset:
     """Decode the images at ``shape`` (height, width, channels) and split them by the spec's seed.
 
-    The arrays are memory maps below ``folder``. Where no test split is given, 15 % of each class
-    become one, and 5 % (about 2,000 images at most) become validation.
+    The arrays are memory maps below ``folder``. Without test/, val/ is the test split; without
+    both, 15 % of each class are. Where no validation images are left, 5 % of the training images
+    (about 2,000 at most) become validation.
 
     Raises:
         CompressionError: what ``index`` raises, class_names_mismatch, too_many_unreadable,
@@ -170,7 +171,7 @@ def _warnings(description: Json) -> tuple[str, ...]:
     """Sentences for the report about images that are not used."""
     warnings = []
     if dropped := sum(description["duplicates_dropped"].values()):
-        warnings.append(f"{dropped} images equal a held-out image and were not trained on.")
+        warnings.append(f"{dropped} images equal a test or validation image and were left out.")
     if unreadable := description["unreadable_count"]:
         warnings.append(f"{unreadable} images could not be read and were left out.")
     ignored = description["ignored_files"]

@@ -30,9 +30,10 @@ def plan_students(
 ) -> tuple[StudentPlan, ...]:
     """The students to train, the largest first.
 
-    ``variants`` are those of the spec. A variant with a minimal accuracy gets three candidates: the
-    largest student within its other limits, and two smaller ones; the pipeline chooses one after
-    the training. ``template`` has what all plans share: family, input, classes and graph.
+    ``variants`` are those of the spec. A variant with a minimal accuracy gets up to three
+    candidates: the largest student within its maxima (without maxima, one of about
+    ``recipe.parameters`` weights), and two smaller ones; the pipeline chooses one after the
+    training. ``template`` has what all plans share: family, input, classes and graph.
     ``resumed_students`` are the sizes of a training that is continued.
 
     Raises:
@@ -90,10 +91,10 @@ def _variant_of(candidate: str) -> str:
 
 
 def _plan_variant(variant: StudentPlan, recipe: Recipe, measure: Measure) -> list[StudentPlan]:
-    """The largest student within the budget, or three candidates for a minimal accuracy.
+    """The largest student within the budget, or up to three candidates for a minimal accuracy.
 
     Never larger than the teacher, unless even the smallest is. If the budget has no maximum, the
-    largest candidate has at most ``recipe.parameters`` weights.
+    largest candidate has about ``recipe.parameters`` weights.
     """
     budget = variant.budget or {}
     smallest, *larger = all_sizes(variant)
@@ -123,7 +124,7 @@ def _is_too_large(size: StudentPlan, budget: Budget, measure: Measure) -> bool:
 
 
 def _exceeded(size: StudentPlan, budget: Budget, measure: Measure) -> dict[str, float]:
-    """The student's figure for each maximum that it exceeds."""
+    """For each maximum that the student exceeds, the least one that it would keep."""
     figures: dict[str, float] = {"max_macs": count_costs(size).macs}
     if "max_bytes" in budget or "max_latency_ms" in budget:
         costs = measure(size, "max_latency_ms" in budget)

@@ -31,10 +31,10 @@ DAMAGED_FILE_ERRORS = (
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """The file for the checkpoint of the job with the fingerprint ``job``."""
+    """The file for the checkpoint of a job, which is told by its fingerprint."""
 
     path: Path
-    job: str
+    fingerprint: str
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the file; if the process is killed meanwhile, the old one stays."""
@@ -42,7 +42,7 @@ class CheckpointFile:
         for field in fields(checkpoint):
             if field.name != "values":
                 about[field.name] = getattr(checkpoint, field.name)
-        header = np.array(json.dumps([self.job, about]))
+        header = np.array(json.dumps([self.fingerprint, about]))
         staged = self.path.with_suffix(".staged")
         with staged.open("wb") as file:
             np.savez(file, about=header, **checkpoint.values)  # type: ignore[arg-type]
@@ -51,17 +51,17 @@ class CheckpointFile:
         os.replace(staged, self.path)
 
     @cached_property
-    def resumed(self) -> Checkpoint | None:
+    def resumed_checkpoint(self) -> Checkpoint | None:
         """The checkpoint found at start; None if missing, damaged or of another job."""
         try:
             # Pickled objects would run code from the file.
             with np.load(self.path, allow_pickle=False) as stored:
-                job, about = json.loads(str(stored["about"]))
+                found_fingerprint, about = json.loads(str(stored["about"]))
                 values = {name: stored[name] for name in stored.files if name != "about"}
             found = Checkpoint(**about, values=values)
         except DAMAGED_FILE_ERRORS:
             return None
-        return found if job == self.job else None
+        return found if found_fingerprint == self.fingerprint else None
 
 
 def fingerprint(model: Path, dataset: Path, recipe: Recipe | None, spec: Spec) -> str:

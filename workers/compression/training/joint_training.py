@@ -34,18 +34,18 @@ def train(
     continues from it.
     """
     keras.utils.set_random_seed(inputs.recipe.seed)
-    state = _prepare(inputs, file.resumed)
+    state = _prepare(inputs, file.resumed_checkpoint)
     fit = partial(_fit, inputs, state, file, report_progress)
-    float_phase, int8_phase = inputs.recipe.phases
+    float_phase, quantization_phase = inputs.recipe.phases
     students = state.students.values()
-    if not state.resumed or state.resumed.phase == float_phase.name:
+    if not state.resumed_checkpoint or state.resumed_checkpoint.phase == float_phase.name:
         with precision.bfloat16_convolutions(_has_depthwise(inputs)):
             fit(float_phase, _pruners(inputs.recipe, state))
         state.float32_top1 = fitting.measure_top1(state.model, inputs.data.test)
         sample = inputs.batches().first_inputs(quantization.CALIBRATION_BATCHES)
         quantization.calibrate(state.model, students, sample)
     quantization.set_mode(students, "quantized", inputs.recipe.weight_bits)
-    fit(int8_phase, [])
+    fit(quantization_phase, [])
     return _fold_students(inputs.plans, state), state.seconds()
 
 
@@ -112,7 +112,7 @@ def _fit(
         )
         file.save(checkpoint)
 
-    resumed = state.resumed
+    resumed = state.resumed_checkpoint
     if resumed and resumed.phase != phase.name:
         resumed = None
     accuracies = partial(fitting.measure_top1, state.model, monitored)

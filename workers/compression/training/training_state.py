@@ -38,7 +38,7 @@ class TrainingState:
 
     model: JointModel
     students: dict[str, StudentLayers]
-    resumed: Checkpoint | None
+    resumed_checkpoint: Checkpoint | None
     float32_top1: dict[str, float] = field(default_factory=dict)
     seconds_before: float = 0.0
     started: float = field(default_factory=time.monotonic)

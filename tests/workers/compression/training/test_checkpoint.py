@@ -12,7 +12,7 @@ SPEC = full_spec()
 
 
 def resumed(path, job="job-1"):
-    return CheckpointFile(path, job).resumed
+    return CheckpointFile(path, job).resumed_checkpoint
 
 
 @pytest.fixture
