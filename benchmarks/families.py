@@ -47,7 +47,9 @@ def main() -> None:
     args = parser.parse_args()
     jobs = args.only or list(JOBS)
     known = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
-    rows: list[dict[str, Any]] = [row for row in known if row["job"] not in jobs]
+    rows: list[dict[str, Any]] = [
+        row for row in known if row["job"] in JOBS and row["job"] not in jobs
+    ]
     print(f"{'':28}{'bytes':>11}{'gzip':>11}{'MACs':>9}{'p50 ms':>9}{'top-1':>9}")
     for job in jobs:
         outcome = demo_jobs.run({"effort": "draft", **JOBS[job]})

@@ -69,9 +69,8 @@ def compress(
     # Nothing is removed before the plan: it may refuse the job.
     _remove_earlier_results(folder)
     # The converter works beside the training, in a process of its own.
-    calibration = pixels.calibration_examples(data.train, quantized.CALIBRATION_EXAMPLES)
-    conversion = quantized.start(teacher, calibration, variants)
     preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)
+    conversion = _start_conversion(teacher, data, preprocessing, variants)
     targets = _targets(recipe, teacher, data, preprocessing, scratch, report_progress)
     student_data = splits.resize(data, recipe.input_shape, scratch)
     inputs = TrainingInputs(recipe, plans, teacher_plan, student_data, targets, preprocessing)
@@ -145,6 +144,13 @@ def _remove_earlier_results(folder: Path) -> None:
     """Remove the report and the .tflite files that an earlier run left in the folder."""
     for path in (folder / REPORT, *(folder / VARIANTS).glob("*.tflite")):
         path.unlink(missing_ok=True)
+
+
+def _start_conversion(
+    teacher: PreparedTeacher, data: Dataset, preprocessing: Preprocessing, folder: Path
+) -> quantized.Conversion:
+    examples = pixels.calibration_examples(data.train, quantized.CALIBRATION_EXAMPLES)
+    return quantized.start(teacher, examples, preprocessing.scale, folder)
 
 
 def _targets(

@@ -18,8 +18,8 @@ LOW, HIGH = scale(0.0), scale(255.0)
 
 
 def calibration_examples(train: Split, count: int) -> np.ndarray:
-    """``count`` scaled training images, float32, which show a converter the ranges of tensors."""
+    """``count`` training images, not scaled, which show a converter the ranges of tensors."""
     images = train.sample(count).features
     # The input has the range of all pixels, whatever these images contain.
     images[:, 0, 0], images[:, -1, -1] = 0, 255
-    return np.asarray(scale(images.astype(np.float32)))
+    return images

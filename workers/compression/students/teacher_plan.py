@@ -7,6 +7,7 @@ from workers.compression.teacher.graph_loading import read_graph, scale_input, w
 from workers.compression.values import PreparedTeacher
 
 NAME = "teacher"
+"""Also of a trained teacher's logits, among the students'."""
 
 
 def teacher_as_plan(teacher: PreparedTeacher, classes: int) -> StudentPlan:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from workers.compression import parent_death
 from workers.compression.errors import CompressionError, as_compression_error
+from workers.compression.teacher.frozen_graph import GRAPH
 from workers.compression.teacher.loaders import (
     EXPORT_AGAIN,
     LOADERS,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from tensorflow.core.framework import graph_pb2
     from tensorflow.types.experimental import GenericFunction
 
-GRAPH, DESCRIPTION, TFLITE, ERROR = "graph.pb", "teacher.json", "teacher.tflite", "error.json"
+DESCRIPTION, TFLITE, ERROR = "teacher.json", "teacher.tflite", "error.json"
 TIMEOUT_SECONDS = 1800
 
 
@@ -97,8 +98,8 @@ def _convert(function: "GenericFunction", spec: "tf.TensorSpec", path: Path) -> 
     import tensorflow as tf
 
     one_image = tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name="image")
-    concrete = function.get_concrete_function(one_image)
     try:
+        concrete = function.get_concrete_function(one_image)
         path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
     except Exception as error:
         return f"{type(error).__name__}: {error}"[:300]

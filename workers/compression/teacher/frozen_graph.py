@@ -10,6 +10,8 @@ from workers.compression.values import Json
 if TYPE_CHECKING:
     import tensorflow as tf
 
+GRAPH = "graph.pb"
+
 GraphFunction = Callable[["tf.Tensor"], "tf.Tensor"]
 """From scaled examples (N, *input_shape) to raw outputs (N, outputs)."""
 
@@ -26,7 +28,7 @@ def open_graph(folder: Path, description: Json) -> GraphFunction:
     def load() -> GraphFunction:
         import tensorflow as tf
 
-        definition = tf.compat.v1.GraphDef.FromString((folder / "graph.pb").read_bytes())
+        definition = tf.compat.v1.GraphDef.FromString((folder / GRAPH).read_bytes())
         wrapped = tf.compat.v1.wrap_function(
             lambda: tf.graph_util.import_graph_def(definition, name=""), []
         )

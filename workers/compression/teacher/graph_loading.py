@@ -118,8 +118,8 @@ def _assign_groups(nodes: tuple[Node, ...], whole: str = INPUT) -> tuple[Node, .
     without_group = {root(INPUT), root(whole), root(nodes[-1].name)}
     grouped = []
     for node in nodes:
-        group = root(node.name)
-        if group not in without_group:
-            node = replace(node, group=group)
-        grouped.append(node)
+        group: str | None = root(node.name)
+        if group in without_group:
+            group = None
+        grouped.append(replace(node, group=group))
     return tuple(grouped)

@@ -9,7 +9,7 @@ for some graphs.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.compression import parent_death
+from workers.compression import disk_arrays, parent_death
 from workers.compression.student_values import Artifact
 from workers.compression.teacher import freezing, frozen_graph
 from workers.compression.values import PreparedTeacher
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "teacher-int8"
 CALIBRATION_EXAMPLES = 200
-INPUTS = "calibration.npz"
+INPUTS, EXAMPLES = "calibration.npz", "calibration.npy"
 TIMEOUT_SECONDS = 600
 """After the end of the training."""
 
@@ -53,17 +53,25 @@ class Conversion:
             return None
 
 
-def start(teacher: PreparedTeacher, examples: np.ndarray, folder: Path) -> Conversion:
+def start(
+    teacher: PreparedTeacher,
+    examples: np.ndarray,
+    scale: Callable[[np.ndarray], np.ndarray],
+    folder: Path,
+) -> Conversion:
     """Start to write the teacher as teacher-int8.tflite below ``folder``, uint8 in and out.
 
     The file takes what students take, at the teacher's size. The ranges of tensors are found on
-    ``examples``, float32 (N, *input_shape), which are scaled as for students (post-training
+    ``examples`` (N, *input_shape), which ``scale`` scales as for students (post-training
     quantization).
     """
     matrix, offset = teacher.input_map
     output = np.array(teacher.contract.output)
     frozen, parameters = teacher.loaded.frozen, teacher.loaded.parameters
-    np.savez(frozen / INPUTS, examples=examples, matrix=matrix, offset=offset, output=output)
+    np.savez(frozen / INPUTS, matrix=matrix, offset=offset, output=output)
+    stored = disk_arrays.allocate(frozen / EXAMPLES, np.float32, examples.shape)
+    for number, example in enumerate(examples):
+        stored[number] = scale(example.astype(np.float32))
     path = folder / f"{NAME}.tflite"
     command = [sys.executable, "-m", __name__, str(frozen), str(path.resolve())]
     silent = subprocess.DEVNULL
@@ -76,8 +84,9 @@ def main(folder: Path, out: Path) -> None:
     import tensorflow as tf
 
     with np.load(folder / INPUTS) as stored:
-        examples, output = stored["examples"], str(stored["output"])
+        output = str(stored["output"])
         matrix, offset = stored["matrix"][None, None].astype(np.float32), stored["offset"]
+    examples = np.load(folder / EXAMPLES, mmap_mode="r")
     description = json.loads((folder / freezing.DESCRIPTION).read_text())
     graph = frozen_graph.open_graph(folder, description)
 

@@ -37,7 +37,7 @@ class Batches(keras.utils.PyDataset):
         """Draw the order and the views of ``epoch``."""
         rng = np.random.default_rng((self.seed, epoch))
         self.order = rng.permutation(len(self.split))
-        self.views = rng.integers(self.teacher.views, size=len(self.split))
+        self.views = (rng.random(len(self.split)) * self.teacher.views).astype(np.int64)
 
     def first_inputs(self, count: int) -> Iterator[Inputs]:
         """The inputs of the first ``count`` batches."""
