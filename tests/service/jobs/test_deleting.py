@@ -14,7 +14,6 @@ from service.app_context import AppContext
 from service.contract.deletions import run_scheduled_deletions, schedule_deletion
 from service.contract.job import JobState
 from service.contract.records import Deletion, Job, JobEvent, Variant
-from service.contract.settings import Settings
 from service.contract.storage import Store
 from tests.service import stand_in
 from tests.waiting import eventually
@@ -115,12 +114,12 @@ def test_a_deletion_that_always_fails_does_not_keep_back_the_others(
         assert set(session.scalars(select(Deletion.prefix))) == {"locked/1/", "locked/2/"}
 
 
+# SQLite has one writer at a time, so there the two cannot meet.
+@pytest.mark.parametrize("settings", ["postgresql-s3"], indirect=True)
 def test_a_job_that_succeeds_while_it_is_deleted(
-    settings: Settings, api: Client, context: AppContext, tmp_path: Path
+    api: Client, context: AppContext, tmp_path: Path
 ) -> None:
     """The deletion waits for the worker's transaction, then deletes what that has added."""
-    if settings.database.startswith("sqlite"):
-        pytest.skip("SQLite has one writer at a time, which holds the whole database")
     job = stand_in.submit(api, context)
     stand_in.succeed(context, job["id"], tmp_path)
     stand_in.move(context, job["id"], JobState.RUNNING)
