@@ -181,6 +181,7 @@ def publish(report: dict[str, Any], folder: Path, store: Store, prefix: str) -> 
         if (size, sha256) != (variant.bytes, variant.sha256):
             raise Crashed(f"{variant.file}: not the bytes that the report names")
     for name in PLOTS:
+        # The results are worth more than their plot: a job without one has not failed.
         with suppress(Crashed):
             _move(folder, name, store, prefix, LARGEST_PLOT)
     return Published(prefix, checked.model_dump(mode="json"), tuple(checked.variants))
