@@ -7,12 +7,20 @@ import typer
 from rich.progress import Progress
 
 from learn2compress.cli import figures, results, uploading, watching
-from learn2compress.cli.console import Json, Key, LabelOption, NameOption, Url, connect, emit
+from learn2compress.cli.console import (
+    Json,
+    Key,
+    LabelOption,
+    NameOption,
+    Url,
+    connect,
+    emit,
+    label_options,
+)
 from learn2compress.cli.kinds import DATASETS, MODELS, Kind
 from learn2compress.client import Client
 from learn2compress.job_options import with_spec_options
 from service.contract.job import JobSpec
-from service.contract.views import labels_of
 
 File = typer.Argument(exists=True, dir_okay=False, readable=True)
 
@@ -45,7 +53,7 @@ def compress(
         model, data = None, model
     _check_one(MODELS, model, model_id)
     _check_one(DATASETS, data, dataset_id)
-    labels = labels_of(label or [])
+    labels = label_options(label)
     results.make_folder(out)
     with connect(url, key) as client:
         with uploading.transfer_bars(quiet=json) as bars:

@@ -128,6 +128,14 @@ def test_an_out_that_cannot_be_a_folder_is_refused_before_anything_is_sent(
     assert live.get("/v1/models").json()["items"] == []
 
 
+def test_a_label_of_another_form_is_a_usage_error(
+    l2c: Any, live: Any, files: list[str], tmp_path: Path
+) -> None:
+    result = l2c("compress", *files, "--out", str(tmp_path / "out"), "--label", "camera")
+    assert (result.exit_code, "KEY:VALUE" in result.stderr) == (2, True)
+    assert live.get("/v1/uploads").json()["items"] == []
+
+
 def test_a_failed_job_has_an_exit_code_of_its_own(
     l2c: Any, live: Any, files: list[str], tmp_path: Path
 ) -> None:
