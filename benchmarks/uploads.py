@@ -10,11 +10,9 @@ import json
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from learn2compress.client import Client
+from learn2compress.transport import ConnectionFailed
 from service import database_version
 from service.accounts import accounts
 from service.contract.records import connect, sessions
 from service.contract.settings import MIB, Settings
-from tests.servers import s3_server
+from tests.servers import free_port, s3_server
+from tests.waiting import eventually
 
 RESULTS = Path(__file__).parent / "results" / "uploads.json"
 SERVE = """
@@ -116,26 +116,10 @@ def serving(settings: Settings) -> Iterator[tuple[int, Client]]:
     with subprocess.Popen(command, env=settings.environment()) as process:
         try:
             with Client(f"http://127.0.0.1:{port}", key, timeout=600) as client:
-                wait_for(client)
+                eventually(client.get_health, ignoring=(ConnectionFailed,))
                 yield process.pid, client
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
-def wait_for(client: Client) -> None:
-    for _ in range(200):
-        try:
-            client.get_health()
-            return
-        except Exception:
-            threading.Event().wait(0.1)
-    raise TimeoutError("the service did not start")
 
 
 def write_random(file: Path, mib: int) -> None:

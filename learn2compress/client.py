@@ -5,7 +5,6 @@ with Client("http://127.0.0.1:8000", key) as client:
 """
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -148,9 +147,7 @@ class Client:
 
     def get_job(self, job_id: str, *, patient: bool = False) -> JobView:
         """``patient``: keep trying as ``wait_for_job`` does."""
-        return validate_view(
-            JobView, self.transport.json("GET", api_path("jobs", job_id), patient=patient)
-        )
+        return self._get(JobView, api_path("jobs", job_id), patient=patient)
 
     def list_jobs(self, **filters: Any) -> Iterator[JobSummary]:
         """``filters``: state, name, labels (a mapping), model_id, dataset_id."""
@@ -222,8 +219,8 @@ class Client:
     def get_health(self) -> Health:
         return self._get(Health, "/healthz")
 
-    def _get(self, view: type[View], path: str) -> View:
-        return validate_view(view, self.transport.json("GET", path))
+    def _get(self, view: type[View], path: str, *, patient: bool = False) -> View:
+        return validate_view(view, self.transport.json("GET", path, patient=patient))
 
     def _delete(self, kind: str, row_id: str) -> None:
         self.transport.request("DELETE", api_path(kind, row_id))
@@ -244,13 +241,12 @@ class Client:
     ) -> Record:
         deadline = time.monotonic() + timeout
         while True:
-            answer = self.transport.json("GET", api_path(kind, record_id), patient=True)
-            record = validate_view(view, answer)
+            record = self._get(view, api_path(kind, record_id), patient=True)
             if record.state != InspectionState.VALIDATING:
                 return record
             if time.monotonic() >= deadline:
                 break
-            threading.Event().wait(SECONDS_BETWEEN_LOOKS)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
         raise TimeoutError(f"{record_id} is still being inspected: is a worker running?")
 
     def _list(

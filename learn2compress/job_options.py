@@ -81,7 +81,8 @@ def with_spec_options(command: Callable[..., None]) -> Callable[..., None]:
         given = {name: arguments.pop(name) for name in OPTIONS}
         command(spec=_spec(given), **arguments)
 
-    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    signature = signature.replace(parameters=parameters)
+    with_options.__signature__ = signature  # type: ignore[attr-defined]
     annotations = {parameter.name: parameter.annotation for parameter in parameters}
     with_options.__annotations__ = {**annotations, "return": None}
     return with_options

@@ -2,7 +2,6 @@
 
 import json
 import random
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -164,7 +163,7 @@ def pause(attempt: int) -> None:
     Randomly up to a half less, so that clients do not come back all at once.
     """
     seconds = min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt)
-    threading.Event().wait(seconds * random.uniform(0.5, 1.0))
+    time.sleep(seconds * random.uniform(0.5, 1.0))
 
 
 def raise_for_error(answer: httpx.Response) -> httpx.Response:

@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 ABANDONED_AFTER = timedelta(hours=24)
 SECONDS_BETWEEN_SWEEPS = 3600.0
 SECONDS_BETWEEN_TRIES = 5.0
-"""Also how soon a deletion is worked off that another process scheduled."""
+"""Also the longest time until a deletion is run that another process scheduled."""
 
 
 class Cleanup:
-    """Works off deletions at once when told to, else every few seconds; sweeps every hour."""
+    """Runs scheduled deletions at once when woken, else every few seconds; sweeps every hour."""
 
     def __init__(self, settings: Settings, sessions: Sessions, store: Store):
         self._settings, self._sessions, self._store = settings, sessions, store

@@ -3,22 +3,23 @@
 import base64
 import binascii
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
+from pydantic import TypeAdapter
 from sqlalchemy import Select, literal, tuple_
 from sqlalchemy.orm import Session
 
 from service.contract.errors import Malformed
 from service.contract.records import UtcDateTime
+from service.contract.views import Id
 
 Row = TypeVar("Row")
 NEWEST_FIRST: Final = "-created_at"
 LARGEST_INTEGER: Final = 2**63 - 1
-ROW_ID: Final = re.compile(r"[a-z0-9_]{1,64}")
+_ROW_ID: Final = TypeAdapter(Id)
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,9 @@ def _decode(cursor: str, sort: str, column: Any) -> tuple[Any, str]:
             value = column.type.python_type(value)
             if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
                 raise ValueError(cursor)
-        if made_for != sort or not ROW_ID.fullmatch(row_id):
+        if made_for != sort:
             raise ValueError(cursor)
-        return literal(value, column.type), row_id
+        return literal(value, column.type), _ROW_ID.validate_python(row_id)
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         hint = "Start again without cursor, or keep the sort that the cursor was made with."
         raise Malformed("This cursor was not given out by this service.", hint) from error

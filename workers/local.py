@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from learn2compress.cli.console import ExitCode, PoliteGroup, explain
+from learn2compress.cli.console import ExitCode, command_line, explain
 from learn2compress.job_options import with_spec_options
 from learn2compress.transport import ClientError
 from service.contract.job import JobSpec
@@ -27,13 +27,7 @@ from workers.compression.errors import CompressionError, as_compression_error
 from workers.compression.progress import Bars
 from workers.compression.work_folder import PLOTS, REPORT, VARIANTS
 
-app = typer.Typer(
-    cls=PoliteGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Run the engine on local files, without a service and without its sandbox.",
-)
+app = command_line("Run the engine on local files, without a service and without its sandbox.")
 File = typer.Argument(exists=True, dir_okay=False, readable=True)
 FileOption = typer.Option(exists=True, dir_okay=False, readable=True)
 # TensorFlow would print pages about this machine between the progress bars.

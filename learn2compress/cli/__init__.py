@@ -10,19 +10,13 @@ from typing import Annotated
 import typer
 
 from learn2compress.cli import compress, jobs, keys, records, variants
-from learn2compress.cli.console import PoliteGroup
+from learn2compress.cli.console import command_line
 from learn2compress.cli.kinds import DATASETS, MODELS
 
 SERVER_COMMANDS = "learn2compress.commands"
 """Entry points: commands of the server, which this package must not import itself."""
 
-app = typer.Typer(
-    cls=PoliteGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Compress a large trained model into several small .tflite files.",
-)
+app = command_line("Compress a large trained model into several small .tflite files.")
 app.command()(compress.compress)
 app.add_typer(records.commands(MODELS), name="models", help="Teachers that you uploaded.")
 app.add_typer(records.commands(DATASETS), name="datasets", help="Data that you uploaded.")

@@ -73,6 +73,17 @@ class PoliteGroup(TyperGroup):
             ) from None
 
 
+def command_line(help: str) -> typer.Typer:
+    """An empty command line whose commands end with a message and a documented exit code."""
+    return typer.Typer(
+        cls=PoliteGroup,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help=help,
+    )
+
+
 def connect(url: str | None, key: str | None) -> Client:
     """A client by the options, else by the environment, else by a local data folder."""
     given = {name: value for name, value in {"url": url, "key": key}.items() if value is not None}

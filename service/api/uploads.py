@@ -118,7 +118,7 @@ def complete(
     responses=responses(NotFound, Conflict),
 )
 def delete(context: AppContext, account_id: AccountId, upload_id: RowId) -> None:
-    uploads.delete_upload(context, account_id, upload_id)
+    uploads.remove(context, account_id, upload_id)
 
 
 def view(found: UploadWithParts) -> UploadView:

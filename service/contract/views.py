@@ -36,6 +36,7 @@ LabelText = Annotated[
     Field(examples=["app:camera"]),
 ]
 """A label as one word, ``key:value``: the form of query parameters and of the command line."""
+_LABEL = TypeAdapter(LabelText)
 
 
 def _check_keys(labels: dict[str, str]) -> dict[str, str]:
@@ -65,7 +66,7 @@ def labels_of(words: list[str] | tuple[str, ...]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for word in words:
         try:
-            key, _, value = TypeAdapter(LabelText).validate_python(word).partition(":")
+            key, _, value = _LABEL.validate_python(word).partition(":")
         except ValidationError as error:
             raise ValueError(
                 f"{word[:300]!r} is not of the form KEY:VALUE, e.g. app:camera"

@@ -101,7 +101,7 @@ def complete(
         return _finish(session, found, actual)
 
 
-def delete_upload(context: AppContext, account_id: str, upload_id: str) -> None:
+def remove(context: AppContext, account_id: str, upload_id: str) -> None:
     with context.sessions() as session:
         owned(session, Upload, account_id, upload_id)
     if not discard(context.sessions, upload_id):
