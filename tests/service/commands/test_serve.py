@@ -20,21 +20,13 @@ from learn2compress.client import Client
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
+SERVE = ["-c", "from learn2compress.cli import app; app()", "serve", "--port", "0", "--data"]
 
 
 @contextmanager
 def served(data: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """The process, its URL and its key."""
-    command = [
-        sys.executable,
-        "-c",
-        "from learn2compress.cli import app; app()",
-        "serve",
-        "--port",
-        "0",
-        "--data",
-        str(data),
-    ]
+    command = [sys.executable, *SERVE, str(data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -132,16 +124,7 @@ def test_a_worker_loop_that_dies_is_started_again_and_none_survives_a_kill(tmp_p
 
 
 def test_where_the_worker_loop_cannot_run_it_ends_and_says_why(tmp_path: Path) -> None:
-    serve = [
-        "-c",
-        "from learn2compress.cli import app; app()",
-        "serve",
-        "--port",
-        "0",
-        "--data",
-        str(tmp_path),
-    ]
-    command = [sys.executable, "tests/without_landlock.py", *serve]
+    command = [sys.executable, "tests/without_landlock.py", *SERVE, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "This machine lacks Landlock" in done.stderr and "Traceback" not in done.stderr
