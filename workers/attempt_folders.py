@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from sqlalchemy import select
 
 from service.contract.records import Job
 from workers.lease import Lease
+from workers.removal import remove_tree
 from workers.worker_context import WorkerContext
 
 LOG = logging.getLogger(__name__)
@@ -20,14 +20,14 @@ def attempt_folder(lease: Lease, context: WorkerContext) -> Iterator[Path]:
     """The child's work folder, in a folder of this attempt; older ones of the job are removed."""
     work_dir = context.settings.work_dir
     for leftover in work_dir.glob(f"{lease.job_id}.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove(leftover)
     own = work_dir / f"{lease.job_id}.{lease.token}"
     folder = own / "child"
     folder.mkdir(parents=True)
     try:
         yield folder
     finally:
-        shutil.rmtree(own, ignore_errors=True)
+        _remove(own)
 
 
 def sweep_attempt_folders(context: WorkerContext) -> None:
@@ -38,4 +38,12 @@ def sweep_attempt_folders(context: WorkerContext) -> None:
             leased = session.scalar(select(Job.lease_token).where(Job.id == job_id))
         if leased != token:
             LOG.info("removing %s of an attempt that has ended", folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder; what is left of it never decides how an attempt or a start ends."""
+    try:
+        remove_tree(folder)
+    except OSError as error:
+        LOG.warning("%s: not removed: %s", folder, error)

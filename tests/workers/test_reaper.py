@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from service.contract.records import now
 from tests.workers.conftest import WorkerUnderTest
 from workers.attempt_folders import sweep_attempt_folders
@@ -78,3 +80,15 @@ def test_only_folders_without_a_lease_are_swept(worker: WorkerUnderTest) -> None
         (worker.context.settings.work_dir / name).mkdir()
     sweep_attempt_folders(worker.context)
     assert sorted(folder.name for folder in worker.work_folders()) == sorted([names[0], names[3]])
+
+
+def test_a_folder_that_cannot_be_removed_does_not_stop_a_start(
+    worker: WorkerUnderTest, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere = worker.context.settings.data_dir / "elsewhere"
+    elsewhere.mkdir()
+    (worker.context.settings.work_dir / "job_unknown.x").symlink_to(elsewhere)
+    (worker.context.settings.work_dir / "job_unknown.y").mkdir()
+    sweep_attempt_folders(worker.context)
+    assert [folder.name for folder in worker.work_folders()] == ["job_unknown.x"]
+    assert "job_unknown.x: not removed" in caplog.text
