@@ -1,5 +1,8 @@
 """The sandbox of the child that opens a user's model: its folder, the interpreter, nothing else.
 
+As root, the child runs as a user of its own. Where the kernel allows it, it has namespaces of its
+own. Landlock, seccomp and limits apply everywhere.
+
 ``start`` runs ``python -m workers.sandbox``, which gives up all rights that the child does not need
 and then becomes the child. So this module imports only the standard library at the top.
 """
@@ -10,10 +13,11 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from workers import landlock, seccomp
+from workers import landlock, namespaces, seccomp
 from workers.compression.parent_death import signal_at_parents_death
 from workers.compression.work_folder import SCRATCH
 
@@ -33,6 +37,9 @@ SYSTEM = (
 PROC = "/proc"
 GPU_FACTS = ("/sys/bus/pci", "/sys/devices", "/sys/module")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
+# The supervisor's group may read and remove what the child writes.
+FOLDER_OF_BOTH, UMASK_OF_BOTH = 0o2770, 0o007
+PASSABLE = 0o711
 MOST_THREADS = 8192
 MOST_FILES = 4096
 
@@ -42,11 +49,12 @@ class Limits:
     """What one child may use, in bytes.
 
     ``memory`` is address space; not applied with a GPU, whose driver maps more than there is
-    memory.
+    memory. ``uid`` is the user that the child becomes when this process is root; 0 keeps root.
     """
 
     memory: int
     file_size: int
+    uid: int = 0
     required: bool = True
     cuda_visible_devices: str = ""
 
@@ -68,11 +76,13 @@ def start(command: tuple[str, ...], folder: Path, limits: Limits) -> subprocess.
     It is killed when the calling thread ends, so that thread must outlive the child.
     """
     folder = folder.resolve()
-    scratch, package = folder / SCRATCH, folder.parent / "package"
-    for each in (scratch, package):
+    scratch, package, root = folder / SCRATCH, folder.parent / "package", folder.parent / "root"
+    for each in (scratch, package, root):
         each.mkdir(exist_ok=True)
     if not (package / PACKAGE.name).is_symlink():
         (package / PACKAGE.name).symlink_to(PACKAGE)
+    if changes_user(limits):
+        _hand_over(folder, limits.uid)
     plan = json.dumps({"folder": str(folder), "parent": os.getpid(), **asdict(limits)})
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "workers.sandbox", plan, *command, str(folder)],
@@ -83,6 +93,27 @@ def start(command: tuple[str, ...], folder: Path, limits: Limits) -> subprocess.
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+
+
+def changes_user(limits: Limits) -> bool:
+    """Whether the child becomes another user, which only root can give it."""
+    return os.geteuid() == 0 and limits.uid != 0
+
+
+def _hand_over(folder: Path, uid: int) -> None:
+    """Give the folder to the child's user, and keep it readable for this one's group."""
+    for each in (folder.parent, folder.parent / "package"):
+        each.chmod(PASSABLE)
+    for path in _paths_in(folder):
+        if path.is_dir():
+            path.chmod(FOLDER_OF_BOTH)
+        os.chown(path, uid, os.getegid(), follow_symlinks=False)
+
+
+def _paths_in(folder: Path) -> Iterator[Path]:
+    yield folder
+    for parent, folders, files in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *files))
 
 
 def _environment(scratch: Path, package: Path, cuda_visible_devices: str) -> dict[str, str]:
@@ -112,16 +143,39 @@ def main(plan: str, *command: str) -> None:
         print(f"this machine lacks {lacks}", file=sys.stderr)
         if limits.required:
             raise SystemExit(os.EX_CONFIG)
-    _drop_capabilities()
     gpus: list[Path] = []
     if limits.cuda_visible_devices != "-1":
         gpus = sorted(Path("/dev").glob("nvidia*"))
     _limit_resources(limits, bool(gpus))
+    readable, writable = _readable(folder, gpus), [folder, *map(Path, DEVICES), *gpus]
+    _enter_namespaces([*readable, *writable], folder.parent / "root")
+    os.chdir(folder)
+    _become(limits)
+    _drop_capabilities()
     if landlock.abi():
-        landlock.restrict(_readable(folder, gpus), [folder, *map(Path, DEVICES), *gpus])
+        landlock.restrict(readable, writable)
     if seccomp.available():
         seccomp.restrict(signals_are_scoped=landlock.abi() >= landlock.ABI_WITH_SCOPES)
     os.execv(command[0], command)
+
+
+def _enter_namespaces(visible: list[Path], root: Path) -> None:
+    # /proc is mounted anew for the new processes.
+    visible = [path for path in visible if path != Path(PROC)]
+    if namespaces.available(visible, root):
+        namespaces.enter(visible, root)
+
+
+def _become(limits: Limits) -> None:
+    """Become the child's user, for good."""
+    if not changes_user(limits):
+        return
+    os.setgroups([])
+    os.setresgid(limits.uid, limits.uid, limits.uid)
+    os.setresuid(limits.uid, limits.uid, limits.uid)
+    os.umask(UMASK_OF_BOTH)
+    # Linux forgets the signal when the user changes.
+    signal_at_parents_death()
 
 
 def _readable(folder: Path, gpus: list[Path]) -> list[Path]:

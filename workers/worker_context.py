@@ -44,6 +44,7 @@ class WorkerContext:
         return sandbox.Limits(
             memory=settings.child_memory_bytes,
             file_size=max(settings.max_upload_bytes, LEAST_FILE_SIZE),
+            uid=settings.child_uid,
             required=settings.require_sandbox,
             cuda_visible_devices=settings.cuda_visible_devices,
         )

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     # With less than 4 GiB of address space TensorFlow does not start.
     child_memory_bytes: int = Field(16 * 1024 * MIB, ge=4 * 1024 * MIB)
     require_sandbox: bool = True
+    child_uid: int = Field(60001, ge=0, lt=2**32 - 1)
     cuda_visible_devices: str = ""
 
     @property

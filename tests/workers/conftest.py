@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,11 @@ class WorkerUnderTest:
         return [event.data for event in self.rows(JobEvent, job_id) if event.type == type]
 
     def pids(self, job_id: str) -> dict[str, int]:
-        """Of the child, and of its child if it has one, as it told when it started."""
+        """Of the running child, and of its child if it has one."""
         starts = [event for event in self.events(job_id, "progress") if event["stage"] == "start"]
-        return {name: int(pid) for name, pid in starts[-1]["metrics"].items()} if starts else {}
+        told = starts[-1]["metrics"] if starts else {}
+        inside = {pid: outside for outside, pid in processes_of(job_id).items()}
+        return {name: inside[int(pid)] for name, pid in told.items()}
 
     def told(self, job_id: str) -> dict[str, Any]:
         """The epochs that the last child ran, and the hashes of its inputs."""
@@ -132,6 +135,18 @@ def open_worker(settings: Settings) -> WorkerUnderTest:
 @pytest.fixture
 def worker(tmp_path: Path) -> WorkerUnderTest:
     return open_worker(settings_of(tmp_path))
+
+
+def processes_of(job_id: str) -> dict[int, int]:
+    """Pids of the running processes of the job's attempts, and each one's pid in its namespace."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            # Their home folder has the job's id in its name.
+            if job_id.encode() in status.with_name("environ").read_bytes():
+                pids = status.read_text().split("NSpid:")[1].splitlines()[0].split()
+                found[int(pids[0])] = int(pids[-1])
+    return found
 
 
 def alive(pid: int) -> bool:

@@ -19,7 +19,7 @@ import pytest
 from service.contract.records import Variant, now
 from service.contract.storage import DirectoryStore, attempt_prefix, checkpoint_key
 from tests.waiting import eventually
-from tests.workers.conftest import WorkerUnderTest, alive, open_worker, settings_of
+from tests.workers.conftest import WorkerUnderTest, alive, open_worker, processes_of, settings_of
 from workers.loop import Stop
 from workers.outcomes import Crashed
 from workers.supervisor import supervise
@@ -71,7 +71,8 @@ def test_a_child_that_stays_behind_its_parent_is_ended_too(worker: WorkerUnderTe
     job_id = worker.job(grandchild=True)
     supervise(job_id, worker.context)
     assert worker.row(job_id).state == "succeeded"
-    eventually(gone(worker.pids(job_id)))
+    assert {"child", "grandchild"} == set(worker.events(job_id, "progress")[0]["metrics"])
+    eventually(lambda: not processes_of(job_id))
 
 
 def test_whoever_loses_the_lease_stops_and_writes_nothing(worker: WorkerUnderTest) -> None:
