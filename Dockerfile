@@ -2,10 +2,9 @@
 # Two images from one file: --target service (the API, no TensorFlow) and --target worker.
 FROM python:3.12-slim AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 UV_SYSTEM_PYTHON=1 UV_NO_CACHE=1 L2C_DATA_DIR=/data
-RUN pip install --no-cache-dir uv==0.13.8 && useradd --uid 10001 --create-home l2c && install -d -o l2c /data
+RUN pip install --no-cache-dir uv==0.13.8 && useradd --uid 10001 --create-home l2c
 WORKDIR /app
 COPY pyproject.toml requirements.lock README.md LICENSE ./
-VOLUME /data
 
 FROM base AS service
 # What pyproject.toml asks for, in the versions and with the hashes that the lock has.
@@ -15,6 +14,8 @@ COPY service service
 COPY workers/__init__.py workers/__init__.py
 COPY migrations migrations
 RUN uv pip install --no-deps .
+RUN install -d -o l2c -m 700 /data
+VOLUME /data
 USER l2c
 ENV L2C_HOST=0.0.0.0 L2C_PORT=8000
 EXPOSE 8000
@@ -35,7 +36,9 @@ COPY learn2compress learn2compress
 COPY service service
 COPY workers workers
 RUN uv pip install --no-deps .
-USER l2c
+RUN install -d -m 711 /data
+VOLUME /data
+# It stays root, with the four capabilities of docker-compose.yml: users' models are opened as another user.
 HEALTHCHECK --interval=30s --timeout=20s --start-period=30s \
     CMD ["sh", "-c", "celery -A workers.tasks inspect ping --timeout 10 --destination celery@$HOSTNAME"]
 CMD ["celery", "-A", "workers.tasks", "worker", "--pool", "prefork", "--concurrency", "1", "--loglevel", "info"]

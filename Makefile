@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-outages bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-attacks bench-outages bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-cifar10: $(READY) ## CIFAR-10 with a ResNet-32 teacher at effort standard 
 
 bench-interruptions: $(READY) ## kill -9 the child and the supervisor in the middle of a training
 	$(BIN)/python -m benchmarks.interruptions
+
+bench-attacks: $(READY) ## hostile code in the sandbox, as each user that a worker may run as (2 minutes; as root)
+	$(BIN)/python -m benchmarks.attacks
 
 bench-outages: $(READY) ## kill -9 the object store in the middle of a deletion, ten times
 	$(BIN)/python -m benchmarks.store_outages $(ARGS)

@@ -15,6 +15,7 @@ import uvicorn
 from service import database_version
 from service.accounts.keys import first_key
 from service.app import create_app
+from service.contract import data_folder
 from service.contract.settings import Settings
 
 # A loop gives a running job back within two seconds.
@@ -32,12 +33,12 @@ class AddressUnusable(OSError):
 def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises AddressUnusable.
 
-    ``announce`` is called with the URL and the key once the socket listens.
+    ``announce`` is called once the socket listens, with the URL and with the key if it is new.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s api %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    data_folder.prepare(settings)
     database_version.prepare(settings)
     key = first_key(settings)
     with _listen(settings) as listener:

@@ -15,8 +15,9 @@ from service.contract.settings import Settings
 from workers.attempt_folders import sweep_attempt_folders
 from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import next_claimable
+from workers.machine import prepare_machine
 from workers.supervisor import supervise
-from workers.worker_context import ENGINE, WorkerContext, open_worker_context, refuse_unfit_machine
+from workers.worker_context import ENGINE, WorkerContext, open_worker_context
 
 LOG = logging.getLogger(__name__)
 PAUSE_AFTER_ERROR_SECONDS = 5.0
@@ -64,7 +65,7 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     if os.getppid() != parent:
         return
     settings = Settings()
-    refuse_unfit_machine(settings)
+    prepare_machine(settings)
     context = open_worker_context(settings, stopping=stop, command=command)
     sweep_attempt_folders(context)
     work(context)

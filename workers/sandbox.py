@@ -39,7 +39,8 @@ GPU_FACTS = ("/sys/bus/pci", "/sys/devices", "/sys/module")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
 # The supervisor's group may read and remove what the child writes.
 FOLDER_OF_BOTH, UMASK_OF_BOTH = 0o2770, 0o007
-PASSABLE = 0o711
+UMASK = 0o077
+PASSABLE, LISTABLE = 0o711, 0o755
 MOST_THREADS = 8192
 MOST_FILES = 4096
 
@@ -102,8 +103,8 @@ def changes_user(limits: Limits) -> bool:
 
 def _hand_over(folder: Path, uid: int) -> None:
     """Give the folder to the child's user, and keep it readable for this one's group."""
-    for each in (folder.parent, folder.parent / "package"):
-        each.chmod(PASSABLE)
+    folder.parent.chmod(PASSABLE)
+    (folder.parent / "package").chmod(LISTABLE)
     for path in _paths_in(folder):
         if path.is_dir():
             path.chmod(FOLDER_OF_BOTH)
@@ -160,6 +161,8 @@ def main(plan: str, *command: str) -> None:
 
 
 def _enter_namespaces(visible: list[Path], root: Path) -> None:
+    # The child's user has to pass through the folders that lead to these paths.
+    os.umask(0o022)
     # /proc is mounted anew for the new processes.
     visible = [path for path in visible if path != Path(PROC)]
     if namespaces.available(visible, root):
@@ -168,6 +171,7 @@ def _enter_namespaces(visible: list[Path], root: Path) -> None:
 
 def _become(limits: Limits) -> None:
     """Become the child's user, for good."""
+    os.umask(UMASK)
     if not changes_user(limits):
         return
     os.setgroups([])

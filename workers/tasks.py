@@ -23,8 +23,9 @@ from workers import reaper
 from workers.attempt_folders import sweep_attempt_folders
 from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import claimable_inspections
+from workers.machine import prepare_machine
 from workers.supervisor import supervise
-from workers.worker_context import WorkerContext, open_worker_context, refuse_unfit_machine
+from workers.worker_context import WorkerContext, open_worker_context
 
 LOG = logging.getLogger(__name__)
 HOUR = 3600
@@ -101,7 +102,7 @@ def _refuse_to_start(**_: Any) -> None:
     # message would be lost.
     if not settings.redis_url:
         raise SystemExit("L2C_REDIS_URL is not set; without Redis, run `python -m workers.loop`.")
-    refuse_unfit_machine(settings)
+    prepare_machine(settings)
 
 
 @worker_process_init.connect

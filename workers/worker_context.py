@@ -40,23 +40,18 @@ class WorkerContext:
 
     @property
     def limits(self) -> sandbox.Limits:
-        settings = self.settings
-        return sandbox.Limits(
-            memory=settings.child_memory_bytes,
-            file_size=max(settings.max_upload_bytes, LEAST_FILE_SIZE),
-            uid=settings.child_uid,
-            required=settings.require_sandbox,
-            cuda_visible_devices=settings.cuda_visible_devices,
-        )
+        return limits_of(self.settings)
 
 
-def refuse_unfit_machine(settings: Settings) -> None:
-    """Exit, and say what is missing, where a sandbox is required and this machine has none."""
-    lacks = sandbox.missing()
-    if lacks and settings.require_sandbox:
-        raise SystemExit(
-            f"This machine lacks {lacks}; L2C_REQUIRE_SANDBOX=false runs users' models without it."
-        )
+def limits_of(settings: Settings) -> sandbox.Limits:
+    """What a child may use."""
+    return sandbox.Limits(
+        memory=settings.child_memory_bytes,
+        file_size=max(settings.max_upload_bytes, LEAST_FILE_SIZE),
+        uid=settings.child_uid,
+        required=settings.require_sandbox,
+        cuda_visible_devices=settings.cuda_visible_devices,
+    )
 
 
 def open_worker_context(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from service import database_version
 from service.accounts import accounts
+from service.contract import data_folder
 from service.contract.errors import Unauthorized
 from service.contract.records import Sessions, connect, sessions
 from service.contract.settings import Settings
@@ -15,15 +16,15 @@ ACCOUNT = "default"
 
 
 def first_key(settings: Settings) -> str:
-    """The key of the default account, created at the first start and written to ``data_dir/key``.
+    """A key for the default account, created at the first start and written to ``data_dir/key``.
 
-    Empty where the account has a key but the file is missing. In the embedded mode a new key is
-    written then: whoever can write that folder can read the database, too.
+    Empty where that file has a valid key, or where the account has a key but no file. In the
+    embedded mode a new key is written then: whoever can write that folder can read the database.
     """
     file = settings.data_dir / "key"
     with _database(settings) as factory:
-        if key := _valid(factory, file):
-            return key
+        if _is_valid(factory, file):
+            return ""
         made = accounts.open_account(factory, ACCOUNT)
         if made is None and not settings.redis_url:
             made = accounts.another_key(factory, ACCOUNT, "after the first key was lost")
@@ -37,7 +38,7 @@ def first_key(settings: Settings) -> str:
 
 def new_key(settings: Settings, name: str, account: str | None = None) -> str:
     """The secret of a new key of the account; the account is created if it does not exist."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    data_folder.prepare(settings)
     database_version.prepare(settings)
     with _database(settings) as factory:
         account = account or ACCOUNT
@@ -54,10 +55,9 @@ def _database(settings: Settings) -> Iterator[Sessions]:
         engine.dispose()
 
 
-def _valid(factory: Sessions, file: Path) -> str | None:
+def _is_valid(factory: Sessions, file: Path) -> bool:
     try:
-        key = file.read_text().strip()
-        accounts.account_of(factory, key)
-        return key
+        accounts.account_of(factory, file.read_text().strip())
+        return True
     except (FileNotFoundError, Unauthorized):
-        return None
+        return False

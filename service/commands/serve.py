@@ -36,6 +36,9 @@ def serve(
 
 def _announce(settings: Settings, address: str, key: str) -> None:
     typer.echo(f"learn2compress {installed_version()} listens on {address}")
+    file = settings.data_dir / "key"
     if key:
-        typer.echo(f"key: {key} (also in {settings.data_dir / 'key'})")
+        typer.echo(f"key: {key} (also in {file})")
+    elif file.exists():
+        typer.echo(f"key: in {file}")
     sys.stdout.flush()

@@ -16,26 +16,20 @@ from typing import Any
 import pytest
 
 from service.contract.settings import MIB
+from tests.workers.attacks import ATTACKS, REFUSED, SETUP
 from workers import sandbox
 
 LIMITS = sandbox.Limits(memory=16 * 1024 * MIB, file_size=64 * MIB, uid=60001)
-# In namespaces of its own, the others are not there at all.
-REFUSED = ("PermissionError", "OSError", "MemoryError", "FileNotFoundError", "ProcessLookupError")
-ATTEMPT = """
-import ctypes, fcntl, json, os, resource, signal, socket, subprocess, sys
-from pathlib import Path
+ATTEMPT = (
+    SETUP
+    + """
 folder, (secret, port, supervisor) = Path(sys.argv[-1]), json.loads(sys.argv[-2])
-libc = ctypes.CDLL(None, use_errno=True)
-def call(number, *arguments):
-    result = libc.syscall(number, *arguments)
-    if result < 0:
-        raise OSError(ctypes.get_errno(), "refused")
-    return result
 try:
     print(json.dumps({"got": %s}, default=str))
 except BaseException as error:
     print(json.dumps({"refused": type(error).__name__}))
 """
+)
 
 
 @pytest.fixture
@@ -62,110 +56,13 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], d
     return evaluate
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [
-        pytest.param("open(secret).read()", id="read the database"),
-        pytest.param("open('/etc/passwd').read()", id="read a file of the system"),
-        pytest.param("os.listdir(Path(secret).parent)", id="list the data folder"),
-        pytest.param("open(secret, 'a').write('x')", id="write the database"),
-        pytest.param("os.truncate(secret, 0)", id="empty the database"),
-        pytest.param("os.unlink(secret)", id="delete the database"),
-        pytest.param(
-            "(folder.parent / 'report.json').write_text('x')", id="write beside its folder"
-        ),
-        pytest.param(
-            "(folder.parent / 'package/workers/x.py').write_text('x')", id="write into the program"
-        ),
-        pytest.param("Path('/tmp/from-inside').write_text('x')", id="write into /tmp"),
-        pytest.param("Path('/dev/shm/from-inside').write_text('x')", id="write into shared memory"),
-        pytest.param("os.link(secret, folder / 'link')", id="link a file to itself"),
-        pytest.param(
-            "socket.create_connection(('127.0.0.1', port), 5)", id="connect to the loopback"
-        ),
-        pytest.param("socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)", id="IPv6"),
-        pytest.param("socket.socket(socket.AF_UNIX)", id="a Unix socket"),
-        pytest.param("socket.socket(socket.AF_NETLINK)", id="netlink"),
-        pytest.param("socket.socketpair(type=socket.SOCK_DGRAM)", id="a datagram pair"),
-        pytest.param("os.kill(supervisor, signal.SIGTERM)", id="signal the supervisor"),
-        pytest.param(
-            "open(f'/proc/{supervisor}/environ').read()", id="read the supervisor's environment"
-        ),
-        pytest.param("open(f'/proc/{supervisor}/mem')", id="open the supervisor's memory"),
-        pytest.param(
-            "os.readlink(f'/proc/{supervisor}/fd/1')", id="see what the supervisor has open"
-        ),
-        pytest.param(
-            "os.listdir(f'/proc/{supervisor}/root')", id="reach files by the supervisor's root"
-        ),
-        pytest.param(
-            "os.listdir(f'/proc/{supervisor}/cwd')", id="reach files by the supervisor's folder"
-        ),
-        pytest.param("os.setsid()", id="leave the process group"),
-        pytest.param(
-            "subprocess.run(['true'], start_new_session=True)",
-            id="send a child out of the process group",
-        ),
-        pytest.param(
-            "(folder / 'big').write_bytes(bytes(65 * 2**20))", id="write a file without end"
-        ),
-        pytest.param("bytearray(20 * 2**30)", id="take all memory"),
-    ],
-)
-def test_what_is_outside_is_out_of_reach(
-    inside: Callable[[str], dict[str, Any]], expression: str
-) -> None:
-    assert inside(expression).get("refused") in REFUSED
-
-
-OTHERS_OF_THE_SAME_USER = {
-    "limit the supervisor's CPU time": "resource.prlimit(supervisor, resource.RLIMIT_CPU, (1, 1))",
-    "read the supervisor's limits": "resource.prlimit(supervisor, resource.RLIMIT_CPU)",
-    "lower the supervisor's priority": "os.setpriority(os.PRIO_PROCESS, supervisor, 19)",
-    "lower the priority of its user": "os.setpriority(os.PRIO_USER, 0, 19)",
-    "lower the priority of its group": "os.setpriority(os.PRIO_PGRP, 0, 19)",
-    "move the supervisor to one core": "os.sched_setaffinity(supervisor, {0})",
-    "make the supervisor wait for idle time": "os.sched_setscheduler("
-    "supervisor, os.SCHED_IDLE, os.sched_param(0))",
-    "set the supervisor's scheduling": "os.sched_setparam(supervisor, os.sched_param(0))",
-    "make the supervisor's disk slow": "call(251, 1, supervisor, 3 << 13)",
-    "make its user's disk slow": "call(251, 3, 0, 3 << 13)",
-    "move the supervisor's memory": "call(256, supervisor, 64, 0, 0)",
-    "open the supervisor's key file to all": "os.chmod(secret, 0o644)",
-    "the same by fchmodat2": "call(452, -100, secret.encode(), 0o644, 0)",
-    "make a program unusable": "os.fchmod(os.open(sys.executable, os.O_RDONLY), 0o700)",
-    "give a file away": "os.chown(secret, 60002, 60002)",
-    "give a link away": "os.lchown(secret, 60002, 60002)",
-    "give an open file away": "os.fchown(os.open(sys.executable, os.O_RDONLY), 1, 1)",
-    "change a file's time": "os.utime(secret, (1, 1))",
-    "change an open file's time": "os.utime(os.open(sys.executable, os.O_RDONLY), (1, 1))",
-    "label a file": "os.setxattr(secret, 'user.mark', b'x')",
-    "label an open file": "os.setxattr(os.open(sys.executable, os.O_RDONLY), 'user.mark', b'x')",
-    "remove a label": "os.removexattr(secret, 'user.mark')",
-    "make a file immutable": "fcntl.ioctl("
-    "os.open(sys.executable, os.O_RDONLY), 0x40086602, b'\\x10' * 8)",
-    "watch a folder": "call(294, 0)",
-    "watch a folder by dnotify": "fcntl.fcntl(os.open(sys.prefix, os.O_RDONLY), 1026, 4)",
-    "make others wait for a lease": "fcntl.fcntl(os.open(sys.executable, os.O_RDONLY), 1024, 0)",
-    "share memory": "call(29, 0, 4096, 0o1600)",
-    "share a semaphore": "call(64, 0, 1, 0o1600)",
-    "share a queue": "call(68, 0, 0o1600)",
-    "share a POSIX queue": "call(240, b'queue', 0o102, 0o600, 0)",
-    "memory that no limit counts": "os.memfd_create('hidden')",
-    "a sibling of the supervisor's children": "call(56, 0x8000 | 17, 0, 0, 0, 0)",
-    "a process in a new namespace": "call(56, 0x10000000 | 17, 0, 0, 0, 0)",
-    "a file by its handle": "call(304, -100, 0, 0)",
-    "type into the terminal": "fcntl.ioctl(2, 0x5412, b'x')",
-}
-
-
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="system call numbers of x86_64")
-@pytest.mark.parametrize("attack", OTHERS_OF_THE_SAME_USER)
-def test_others_of_the_same_user_are_out_of_reach(
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_is_outside_is_out_of_reach(
     inside: Callable[[str], dict[str, Any]], tmp_path: Path, attack: str
 ) -> None:
     before = _state_of_the_supervisor(tmp_path)
-    refused = inside(OTHERS_OF_THE_SAME_USER[attack]).get("refused")
+    refused = inside(ATTACKS[attack]).get("refused")
     assert refused in REFUSED
     assert _state_of_the_supervisor(tmp_path) == before
 

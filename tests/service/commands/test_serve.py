@@ -31,7 +31,8 @@ def served(data: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().split()[-1]
-            key = process.stdout.readline().split()[1]
+            process.stdout.readline()
+            key = (data / "key").read_text().strip()
             yield process, url, key
         finally:
             process.terminate()
@@ -146,3 +147,34 @@ def test_an_address_in_use_is_an_error_without_a_trace(tmp_path: Path) -> None:
     assert again.returncode == 1
     assert "address_unusable" in again.stderr and "--port 0" in again.stderr
     assert "Address already in use" in again.stderr and "Traceback" not in again.stderr
+
+
+def test_the_key_is_printed_only_when_it_is_made(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    first = _second_line(data)
+    key = (data / "key").read_text().strip()
+    assert first.startswith(f"key: {key} ")
+    assert _second_line(data) == f"key: in {data / 'key'}"
+    (data / "key").unlink()
+    assert key not in _second_line(data)
+
+
+def _second_line(data: Path) -> str:
+    command = [sys.executable, *SERVE, str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        line = process.stdout.readline().strip()
+        process.terminate()
+    return line
+
+
+def test_nobody_else_may_read_the_data_folder(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "store").mkdir(parents=True)
+    (data / "l2c.sqlite").touch(0o644)
+    with served(data) as (_, url, key), Client(url, key) as client:
+        (tmp_path / "teacher.keras").write_bytes(b"x" * 100)
+        client.upload_file(tmp_path / "teacher.keras")
+        for path in (data, *data.rglob("*")):
+            assert not stat.S_IMODE(path.lstat().st_mode) & 0o077, path

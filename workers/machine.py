@@ -1,0 +1,90 @@
+"""What a worker prepares and proves on its machine before it takes jobs."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+from service.contract import data_folder
+from service.contract.settings import Settings
+from workers import landlock, sandbox
+from workers.removal import remove_tree
+from workers.worker_context import limits_of
+
+LOG = logging.getLogger(__name__)
+PROOF_SECONDS = 120
+# Reads what an engine imports, without the seconds that importing TensorFlow takes.
+PROOF = """
+import importlib.util, json, os, pathlib, sys
+import h5py, numpy, PIL.Image, workers.compression.work_folder
+for name in ("keras", "tensorflow", "ai_edge_litert"):
+    found = importlib.util.find_spec(name)
+    if found:
+        open(found.origin).close()
+pathlib.Path(sys.argv[-1], "proof").write_text("written")
+print(json.dumps({"user": os.geteuid(), "pid": os.getpid()}))
+"""
+
+
+def prepare_machine(settings: Settings) -> None:
+    """Make the data folder private, and start one process in the sandbox.
+
+    Exits with one sentence where the sandbox is required and parts of it are missing, or where the
+    child's user cannot read what it needs.
+    """
+    lacks = sandbox.missing()
+    if lacks and settings.require_sandbox:
+        raise SystemExit(
+            f"This machine lacks {lacks}; L2C_REQUIRE_SANDBOX=false runs users' models without it."
+        )
+    data_folder.prepare(settings)
+    limits = limits_of(settings)
+    proof, complaint = _prove(settings, limits)
+    if complaint and sandbox.changes_user(limits):
+        # Without namespaces the child's user needs a way to its work folder, but no more.
+        for folder in (settings.data_dir, settings.work_dir):
+            folder.chmod(sandbox.PASSABLE)
+        proof, complaint = _prove(settings, limits)
+    if complaint:
+        raise SystemExit(_refusal(settings, limits, complaint))
+    LOG.info("sandbox: %s", _walls(limits, proof))
+
+
+def _prove(settings: Settings, limits: sandbox.Limits) -> tuple[dict[str, int], str]:
+    """What the process tells of itself, or the end of its complaint."""
+    own = settings.work_dir / f"proof.{uuid4().hex}"
+    folder = own / "child"
+    folder.mkdir(parents=True)
+    try:
+        process = sandbox.start((sys.executable, "-c", PROOF), folder, limits)
+        output, errors = process.communicate(timeout=PROOF_SECONDS)
+    finally:
+        remove_tree(own)
+    if process.returncode:
+        lines = errors.decode(errors="replace").strip().splitlines() or ["no message"]
+        return {}, lines[-1]
+    return json.loads(output), ""
+
+
+def _refusal(settings: Settings, limits: sandbox.Limits, complaint: str) -> str:
+    if not sandbox.changes_user(limits):
+        return f"The sandbox cannot start a process here: {complaint}"
+    python, work = Path(sys.prefix), settings.work_dir.resolve()
+    return (
+        f"The sandbox cannot start a process as user {limits.uid} here: {complaint}. Let this user"
+        f" read {python} and enter {work}, or set L2C_CHILD_UID to a user who can."
+    )
+
+
+def _walls(limits: sandbox.Limits, proof: dict[str, int]) -> str:
+    """Which walls stand here, for the log."""
+    user = "the worker's own user, held back by seccomp"
+    if sandbox.changes_user(limits):
+        user = f"user {proof['user']}"
+    namespaces = "no namespaces, held back by seccomp"
+    # With namespaces, process 1 is the sandbox's own.
+    if proof["pid"] == 2 and os.getpid() != 1:
+        namespaces = "namespaces of its own"
+    return f"{user}, {namespaces}, Landlock {landlock.abi()}"
