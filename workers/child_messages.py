@@ -39,7 +39,9 @@ _MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimina
 def parse_line(line: bytes) -> Message | None:
     """The message on one line of the child's stdout; None for any other output."""
     try:
-        return _MESSAGE.validate_python(parse_object(line))
+        parse_object(line)
+        # Strict: "inf" as a string is no number.
+        return _MESSAGE.validate_json(line, strict=True)
     except (ValueError, ValidationError):
         return None
 

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 
 from service.contract.job import JobError, JobKind, JobSpec
@@ -34,6 +34,7 @@ from workers.child_messages import LARGEST_REPORT, parse_object
 from workers.compression.work_folder import CHECKPOINT, PLOTS, REPORT, TASK, VARIANTS
 from workers.outcomes import Crashed, Refused
 
+Checked = TypeVar("Checked", bound=BaseModel)
 # The engine's plots have about 50 kB.
 LARGEST_PLOT = 16 * 1024 * 1024
 ROW_ONLY = {"name", "file", "sha256", "bytes"}
@@ -165,15 +166,20 @@ def checked_description(job: Job, report: dict[str, Any]) -> dict[str, Any]:
     if job.kind == JobKind.DATASET_INSPECTION:
         expected = DatasetDescription
     try:
-        return expected.model_validate(report).model_dump(mode="json")
+        return _checked(expected, report).model_dump(mode="json")
     except ValidationError as error:
         raise Crashed(f"{REPORT}: {error}") from error
+
+
+def _checked(kind: type[Checked], report: dict[str, Any]) -> Checked:
+    """What the child wrote as a value of this kind: strict, so that "inf" is no number."""
+    return kind.model_validate_json(json.dumps(report), strict=True)
 
 
 def publish(report: dict[str, Any], folder: Path, store: Store, prefix: str) -> Published:
     """Validate the report, and move its files into the store. Raises Crashed."""
     try:
-        checked = Report.model_validate(report)
+        checked = _checked(Report, report)
     except ValidationError as error:
         raise Crashed(f"{REPORT}: {error}") from error
     for variant in checked.variants:

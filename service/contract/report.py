@@ -22,6 +22,7 @@ from service.contract.job import (
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Measure = Annotated[float, Field(ge=0, le=10**15)]
 RowName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}\.tflite$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -54,8 +55,8 @@ class NamedTensor(Tensor):
 class Latency(Strict):
     """Milliseconds for one image, measured on the worker's processor."""
 
-    p50: float = Field(ge=0, description="Median, milliseconds.")
-    p90: float = Field(ge=0, description="90th percentile, milliseconds.")
+    p50: Measure = Field(description="Median, milliseconds.")
+    p90: Measure = Field(description="90th percentile, milliseconds.")
     threads: Count
     cpu: Text = Field(description="Name of the processor.")
 
@@ -99,9 +100,9 @@ class VariantMetrics(Accuracies):
     macs: Count = Field(description="Multiply-accumulates for one image.")
     peak_tensor_bytes: Count = Field(description="Most bytes of activations alive at once.")
     latency_ms: Latency
-    smaller_x: float | None = Field(ge=0, description="Teacher's bytes over these.")
-    faster_x: float | None = Field(ge=0, description="Teacher's p50 over this one; null: unknown.")
-    fewer_macs_x: float | None = Field(ge=0, description="Teacher's MACs over these.")
+    smaller_x: Measure | None = Field(description="Teacher's bytes over these.")
+    faster_x: Measure | None = Field(description="Teacher's p50 over this one; null: unknown.")
+    fewer_macs_x: Measure | None = Field(description="Teacher's MACs over these.")
 
 
 class ReportedVariant(VariantMetrics):
@@ -248,10 +249,10 @@ class RecipeReport(Strict):
     epochs: Count
     quantization_epochs: Count
     batch: Count
-    rate: float = Field(description="Peak learning rate of the float training.")
-    quantization_rate: float
-    weight_decay: float
-    temperature: float
+    rate: Measure = Field(description="Peak learning rate of the float training.")
+    quantization_rate: Measure
+    weight_decay: Measure
+    temperature: Measure
     soft_weight: Share
     teacher_weight: Share
     mirrored: bool
@@ -273,7 +274,7 @@ class ReportSummary(Strict):
     """A report without its rows."""
 
     recipe: RecipeReport
-    minutes: float = Field(ge=0, description="Of training.")
+    minutes: Measure = Field(description="Of training.")
     data: DataSummary
     warnings: list[Text] = Field(max_length=1000)
     versions: Versions
