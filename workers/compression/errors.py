@@ -1,7 +1,11 @@
 """Errors that the user can do something about; each code is listed in docs/api.md."""
 
 import errno
+import re
 
+LONGEST_SUMMARY = 300
+CONFIGURATION = re.compile(r"[\[{]['\"]|Full object config|config=|Received:|Traceback")
+PATH = re.compile(r"(?<![\w.])(/[\w.+-]+){2,}/?")
 USE_LESS_DATA = "compress with fewer or smaller images"
 
 
@@ -22,6 +26,15 @@ def training_diverged(message: str) -> CompressionError:
     """The error for a loss or a weight that is not a finite number."""
     hint = "Check the labels, or choose another seed."
     return CompressionError("training_diverged", message, hint)
+
+
+def summary(error: Exception) -> str:
+    """What a library says of an error, in one line: without configurations and paths."""
+    text = " ".join(str(error).split())
+    if found := CONFIGURATION.search(text):
+        text = text[: found.start()]
+    text = PATH.sub("a file", text).strip(" ,:;=")
+    return f"{type(error).__name__}: {text}"[:LONGEST_SUMMARY]
 
 
 def as_compression_error(error: Exception) -> CompressionError | None:

@@ -7,7 +7,8 @@ Keras 3 and Keras 2 each open files that the other cannot, and some files end th
 
 Writes OUT/graph.pb (the inference graph with its weights as constants), OUT/teacher.json and
 OUT/teacher.tflite (float32; missing where the converter refuses). After an error it writes
-OUT/error.json instead and ends with status REFUSED.
+OUT/error.json instead and ends with status REFUSED. OUT/opened says that the loader could open the
+file.
 """
 
 import json
@@ -19,15 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.compression import parent_death
-from workers.compression.errors import CompressionError, as_compression_error
+from workers.compression.errors import CompressionError, as_compression_error, summary
 from workers.compression.teacher.frozen_graph import GRAPH
+from workers.compression.teacher.graph_checks import (
+    check_layout,
+    check_repeatable,
+    with_flat_scores,
+)
 from workers.compression.teacher.loaders import (
     EXPORT_AGAIN,
     LOADERS,
     OpenedModel,
-    graph_nodes,
-    operation_names,
 )
+from workers.compression.teacher.reached import graph_nodes, operation_names
 from workers.compression.teacher.safety import check_operations
 from workers.compression.teacher.signature import unsupported_input
 from workers.compression.values import Json
@@ -38,18 +43,20 @@ if TYPE_CHECKING:
     from tensorflow.core.framework import graph_pb2
     from tensorflow.types.experimental import GenericFunction
 
-DESCRIPTION, TFLITE, ERROR = "teacher.json", "teacher.tflite", "error.json"
+DESCRIPTION, TFLITE, ERROR, OPENED = "teacher.json", "teacher.tflite", "error.json", "opened"
 TIMEOUT_SECONDS = 1800
 
 
 def main(loader: str, path: Path, out: Path) -> int:
     """Freeze the model at ``path``; return the exit status."""
     try:
-        freeze(LOADERS[loader](path), out)
+        opened = LOADERS[loader](path)
+        (out / OPENED).touch()
+        freeze(opened, out)
     except Exception as error:
         refusal = as_compression_error(error)
         if refusal is None:
-            message = f"{type(error).__name__}: {error}"[:500]
+            message = summary(error)
             refusal = CompressionError("model_not_loadable", message, EXPORT_AGAIN)
         fields = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
         (out / ERROR).write_text(json.dumps(fields))
@@ -69,13 +76,14 @@ def freeze(model: OpenedModel, out: Path) -> None:
     spec = model.input
     if not spec.dtype.is_floating and spec.dtype not in (tf.uint8, tf.int32):
         raise unsupported_input(f"The model takes {spec.dtype.name}, not images.")
-    frozen = convert_variables_to_constants_v2(model.function.get_concrete_function(spec))
+    function = with_flat_scores(model.function, spec)
+    concrete = function.get_concrete_function(spec)
+    check_repeatable(concrete, spec)
+    frozen = convert_variables_to_constants_v2(concrete)
     output = frozen.outputs[0]
-    if output.shape.rank != 2 or output.shape[1] is None:
-        expected = "one score per class (N, classes)"
-        raise unsupported_input(f"The model returns {output.shape}, not {expected}.")
     graph = frozen.graph.as_graph_def()
     check_operations(operation_names(graph))
+    check_layout(graph)
     input_shape = [_batch_size(frozen, spec), *spec.shape[1:]]
     description: Json = {
         "parameters": model.parameters or _count_constants(graph),
@@ -84,7 +92,7 @@ def freeze(model: OpenedModel, out: Path) -> None:
         "output": _describe(output.name, list(output.shape), output.dtype.name),
     }
     (out / GRAPH).write_bytes(graph.SerializeToString())
-    if refusal := _convert(model.function, spec, out / TFLITE):
+    if refusal := _convert(function, spec, out / TFLITE):
         description["not_converted"] = refusal
     (out / DESCRIPTION).write_text(json.dumps(description))
 
@@ -102,7 +110,7 @@ def _convert(function: "GenericFunction", spec: "tf.TensorSpec", path: Path) -> 
         concrete = function.get_concrete_function(one_image)
         path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
     except Exception as error:
-        return f"{type(error).__name__}: {error}"[:300]
+        return summary(error)
     return ""
 
 

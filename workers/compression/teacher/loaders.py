@@ -3,18 +3,19 @@
 Runs only in the process of freezing.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workers.compression.errors import CompressionError
+from workers.compression.teacher.keras_loading import open_with_keras_2, open_with_keras_3
+from workers.compression.teacher.reached import SERVING_SIGNATURE, reached_operations
 from workers.compression.teacher.safety import check_operations
 from workers.compression.teacher.signature import check_counts, complete_shape, is_size_assumed
 
 if TYPE_CHECKING:
     import tensorflow as tf
-    from tensorflow.core.framework import graph_pb2, node_def_pb2
 
 EXPORT_AGAIN = "Save the model again with a current Keras, or export it as a SavedModel."
 
@@ -31,16 +32,12 @@ class OpenedModel:
 
 def open_keras(path: Path) -> OpenedModel:
     """Open a .keras or HDF5 file with Keras 3."""
-    import keras
-
-    return _from_keras_model(keras.saving.load_model(path, compile=False, safe_mode=True))
+    return _from_keras_model(open_with_keras_3(path))
 
 
 def open_tf_keras(path: Path) -> OpenedModel:
     """Open a .keras or HDF5 file with Keras 2."""
-    import tf_keras
-
-    return _from_keras_model(tf_keras.models.load_model(path, compile=False))
+    return _from_keras_model(open_with_keras_2(path))
 
 
 def open_saved_model(path: Path) -> OpenedModel:
@@ -53,7 +50,7 @@ def open_saved_model(path: Path) -> OpenedModel:
     if not loaded.signatures:
         message = "The SavedModel has no serving signature."
         raise CompressionError("model_not_loadable", message, EXPORT_AGAIN)
-    signature = loaded.signatures.get("serving_default") or next(iter(loaded.signatures.values()))
+    signature = loaded.signatures.get(SERVING_SIGNATURE) or next(iter(loaded.signatures.values()))
     inputs = signature.structured_input_signature[1]
     check_counts(len(inputs), len(signature.structured_outputs))
     name, tensor = next(iter(inputs.items()))
@@ -74,19 +71,6 @@ LOADERS: dict[str, Callable[[Path], OpenedModel]] = {
 }
 
 
-def operation_names(graph: "graph_pb2.GraphDef") -> Iterator[str]:
-    """The operations in a GraphDef and its functions."""
-    for node in graph_nodes(graph):
-        yield node.op
-
-
-def graph_nodes(graph: "graph_pb2.GraphDef") -> Iterator["node_def_pb2.NodeDef"]:
-    """The nodes of a GraphDef and its functions."""
-    yield from graph.node
-    for function in graph.library.function:
-        yield from function.node_def
-
-
 def _from_keras_model(model: Any) -> OpenedModel:
     import tensorflow as tf
 
@@ -103,7 +87,7 @@ def _check_graphs(path: Path) -> None:
     from tensorflow.core.protobuf import saved_model_pb2
 
     for meta in saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs:
-        check_operations(operation_names(meta.graph_def), allow_saver=True)
+        check_operations(reached_operations(meta), allow_saver=True)
 
 
 def _count_variables(variables: Any) -> int:

@@ -12,12 +12,13 @@ import numpy as np
 
 from workers.compression.errors import CompressionError
 from workers.compression.teacher import freezing, frozen_graph
-from workers.compression.teacher.files import identify
+from workers.compression.teacher.files import identify, keras_version
 from workers.compression.teacher.loaders import EXPORT_AGAIN
 from workers.compression.teacher.signature import example_shape, unsupported_input
 from workers.compression.values import Json, Predict, Teacher
 from workers.compression.work_folder import DONE, IMPORT_ROOT
 
+NOT_LOADABLE = "model_not_loadable"
 MAX_BATCH, BATCH_BYTES = 128, 32 * 1024**2
 LOADERS_OF_FORMAT = {
     "keras": ("keras", "tf_keras"),
@@ -33,7 +34,7 @@ def load(path: Path, folder: Path) -> Teacher:
         CompressionError: what ``identify`` raises, or why no loader could open the model.
     """
     model_format, target = identify(path.resolve(), folder.resolve() / "upload")
-    errors: dict[str, CompressionError] = {}
+    errors: list[CompressionError] = []
     for loader in LOADERS_OF_FORMAT[model_format]:
         out = folder.resolve() / f"frozen-{loader}"
         shutil.rmtree(out, ignore_errors=True)
@@ -41,11 +42,18 @@ def load(path: Path, folder: Path) -> Teacher:
         error = _freeze(loader, target, out)
         if error is None:
             return _teacher(model_format, loader, path, out)
-        errors[loader] = error
-        if error.code != "model_not_loadable":
+        if error.code != NOT_LOADABLE or (out / freezing.OPENED).exists():
+            # The other loader would not get further.
             raise error
-    message = "; ".join(f"{loader}: {error.message}" for loader, error in errors.items())
-    raise CompressionError("model_not_loadable", message, EXPORT_AGAIN)
+        errors.append(error)
+    raise errors[_own_loader(model_format, target)]
+
+
+def _own_loader(model_format: str, target: Path) -> int:
+    """The place of the loader of the Keras version that wrote the file."""
+    if model_format == "saved_model":
+        return 0
+    return int(not keras_version(target).startswith("3."))
 
 
 def _freeze(loader: str, target: Path, out: Path) -> CompressionError | None:
@@ -63,7 +71,7 @@ def _freeze(loader: str, target: Path, out: Path) -> CompressionError | None:
     message = f"its process ended with status {process.returncode}"
     if process.returncode == -signal.SIGALRM:
         message = f"it did not open within {freezing.TIMEOUT_SECONDS // 60} minutes"
-    return CompressionError("model_not_loadable", message, EXPORT_AGAIN)
+    return CompressionError(NOT_LOADABLE, message, EXPORT_AGAIN)
 
 
 def _teacher(model_format: str, loader: str, path: Path, out: Path) -> Teacher:

@@ -3,38 +3,29 @@
 The sandbox protects the worker in any case; these checks tell the user by name what is refused.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from workers.compression.errors import CompressionError
+from workers.compression.teacher.keras_classes import (
+    CLASSES_WITH_CODE,
+    FUNCTION_LAYERS,
+    TEXT_LAYERS,
+    is_allowed,
+    is_function,
+)
+from workers.compression.teacher.signature import unsupported_input
+from workers.compression.teacher.tensorflow_functions import is_arithmetic
 from workers.compression.values import Json
 
-KERAS_MODULES = (
-    "keras.",
-    "tf_keras.",
-    "tensorflow.keras.",
-    "tensorflow.python.keras.",
-    "builtins.",
-)
-LAMBDA_CLASSES = ("Lambda", "TFOpLambda", "SlicingOpLambda", "__lambda__")
-KERAS_2_CLASSES = frozenset(
-    {
-        "Model",
-        "Functional",
-        "Sequential",
-        "Policy",
-        "DTypePolicy",
-        "BatchNormalizationV1",
-        "BatchNormalizationV2",
-        "ThresholdedReLU",
-        "LocallyConnected1D",
-        "LocallyConnected2D",
-    }
-)
-"""Classes in files of Keras 1 and 2, which name no module, that Keras 3 no longer has."""
+COMPILED_WITH = "compile_config"
+"""Of a model in a .keras file: loss, metrics and optimizer."""
 OUTSIDE_OPERATIONS = re.compile(
-    "ReadFile|WriteFile|MatchingFiles|PyFunc|Reader|Dataset|Iterator|Queue|Summary|Debug|Print|Rpc"
+    "ReadFile|WriteFile|MatchingFiles|PyFunc|Reader|Dataset|Iterator|Queue|Debug|Print|Rpc"
+    "|SummaryWriter|Write.*Summary|ImportEvent"
     "|Dump|ImmutableConst|LoadAndRemap|^Save|^Restore|MergeV2Checkpoints|^DistributedSave"
     "|FromTextFile|VocabRemapping|FixedUnigram|^_?(Host)?(Send|Recv)$|RemoteCall|FileSystem|^Abort$"
 )
@@ -43,18 +34,19 @@ SAVER_OPERATIONS = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints"})
 
 
 def check_config(config: Any) -> None:
-    """Refuse a Keras configuration that names a class which is not from Keras, at any depth.
+    """Refuse a Keras configuration that names a class or a function which is not known as harmless.
+
+    Objects are found at any depth, also in strings that hold a configuration. What a model was
+    compiled with is skipped: loaders.py does not load it.
 
     Raises:
-        CompressionError: lambda_layer or custom_layer.
+        CompressionError: lambda_layer, custom_layer or unsafe_operation.
     """
     for entry in _objects(config):
         if any(key.endswith("_type") and value == "lambda" for key, value in entry.items()):
-            raise _lambda_layer("a lambda")
+            raise _with_code("a lambda", "runs code from the file")
         if "class_name" in entry:
-            _check_class(
-                str(entry["class_name"]), entry.get("module"), entry.get("registered_name")
-            )
+            _check_object(entry)
 
 
 def check_operations(names: Iterable[str], allow_saver: bool = False) -> None:
@@ -72,48 +64,68 @@ def check_operations(names: Iterable[str], allow_saver: bool = False) -> None:
         raise unsafe_operation(f"it contains {operations}, which read or write outside the model")
 
 
-def _objects(value: Any) -> Iterator[Json]:
-    """Every JSON object in ``value``, at any depth."""
-    if isinstance(value, dict):
-        yield value
-        for child in value.values():
-            yield from _objects(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _objects(child)
+def _objects(config: Any) -> Iterator[Json]:
+    """Every JSON object in ``config``."""
+    waiting = [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield value
+            waiting += [child for key, child in value.items() if key != COMPILED_WITH]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and value.lstrip().startswith(("{", "[", '"')):
+            # A layer may call model_from_json with such a string.
+            with suppress(ValueError):
+                waiting.append(json.loads(value))
 
 
-def _check_class(name: str, module: object, registered: object) -> None:
-    if name in LAMBDA_CLASSES:
-        raise _lambda_layer(name)
-    if module and not f"{module}.".startswith(KERAS_MODULES):
-        raise _custom_layer(name, str(module))
-    if registered and ">" in str(registered):
+def _check_object(entry: Json) -> None:
+    name, module = entry["class_name"], entry.get("module")
+    registered = entry.get("registered_name")
+    if not isinstance(name, str) or not isinstance(module, str | None):
+        raise unsafe_operation("a class or a module in its configuration is not named by a string")
+    if name in CLASSES_WITH_CODE:
+        raise _with_code(name, CLASSES_WITH_CODE[name])
+    if name == "function":
+        _check_function(entry)
+        return
+    if registered is not None and ">" in str(registered):
         raise _custom_layer(name, str(registered))
-    has_origin = module is not None or registered is not None or name.startswith("__")
-    if not has_origin and not _is_keras_class(name):
-        raise _custom_layer(name, "without a module")
+    if name in TEXT_LAYERS:
+        raise unsupported_input(f"The model contains {name}, so it takes text or categories.")
+    if not is_allowed(name, module):
+        raise _custom_layer(name, module or "without a module")
+    if name in FUNCTION_LAYERS:
+        _check_called_function(entry)
 
 
-def _is_keras_class(name: str) -> bool:
-    # Looked up by name, so that nothing from the file is loaded.
-    import keras
-
-    if name in KERAS_2_CLASSES:
-        return True
-    modules = (keras.layers, keras.initializers, keras.regularizers, keras.constraints)
-    return any(isinstance(getattr(module, name, None), type) for module in modules)
+def _check_function(entry: Json) -> None:
+    """A function as Keras 3 writes it: by its name."""
+    if not is_function(entry.get("config"), entry.get("module")):
+        raise _custom_layer(str(entry.get("config"))[:100], "a function")
 
 
-def _lambda_layer(name: str) -> CompressionError:
-    message = f"The model contains {name}, which runs code from the file."
+def _check_called_function(entry: Json) -> None:
+    """A layer that calls a TensorFlow function by its name."""
+    config = entry.get("config")
+    function = config.get("function") if isinstance(config, dict) else None
+    if entry["class_name"] == "SlicingOpLambda" and function is None:
+        return
+    if not is_arithmetic(function):
+        message = f"the function {function!r}, which is not arithmetic on tensors that is known"
+        raise unsafe_operation(f"it calls {message}")
+
+
+def _with_code(name: str, reason: str) -> CompressionError:
+    message = f"The model contains {name}, which {reason}."
     replace = "Replace it by a Keras layer and save the model again"
     hint = f"{replace}, or export a SavedModel with `model.export('folder')`."
     return CompressionError("lambda_layer", message, hint)
 
 
 def _custom_layer(name: str, origin: str) -> CompressionError:
-    message = f"{name!r} ({origin}) is not a class of Keras."
+    message = f"{name!r} ({origin}) is not a class of Keras that can be loaded here."
     hint = "Export a SavedModel, which needs no code: `model.export('folder')`."
     return CompressionError("custom_layer", message, hint)
 

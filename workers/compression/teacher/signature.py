@@ -29,19 +29,22 @@ def check_counts(inputs: int, outputs: int) -> None:
         raise CompressionError("several_outputs", f"The model returns {outputs} outputs.", hint)
 
 
-def complete_shape(shape: PartialShape) -> list[int | None]:
-    """``shape`` with 224 pixels for an unknown height or width; the batch stays open.
+def complete_shape(shape: PartialShape, side: int = ASSUMED_SIDE) -> list[int | None]:
+    """``shape`` with ``side`` pixels for an unknown height or width; the batch stays open.
 
     Raises:
-        CompressionError: unsupported_input, where the model does not take images.
+        CompressionError: unsupported_input, where the model does not take images, or
+            channels_first.
     """
     is_grey = len(shape) == 3
     has_channels = len(shape) == 4 and shape[-1] in (1, 3)
+    if len(shape) == 4 and not has_channels and shape[1] in (1, 3):
+        raise channels_first(f"The model takes {shape}: channels_first")
     if not is_grey and not has_channels:
         expected = "(N, height, width, 1 or 3) or (N, height, width)"
         raise unsupported_input(f"The model takes {shape}, not images {expected}.")
     height, width = shape[1:3]
-    return [None, height or ASSUMED_SIDE, width or ASSUMED_SIDE, *shape[3:]]
+    return [None, height or side, width or side, *shape[3:]]
 
 
 def is_size_assumed(shape: PartialShape) -> bool:
@@ -53,6 +56,15 @@ def example_shape(shape: Sequence[int]) -> Shape:
     """(height, width, channels) from the input's stored shape; its channels may be left out."""
     height, width, *channels = shape[1:]
     return height, width, *(channels or [1])
+
+
+def channels_first(what: str) -> CompressionError:
+    """The error for a model whose images or maps have their channels before height and width."""
+    hint = (
+        "Build the model again with data_format='channels_last', load its weights, and save it."
+        " The kernels of both forms are the same."
+    )
+    return CompressionError("channels_first", f"{what}, which does not run on a CPU.", hint)
 
 
 def unsupported_input(message: str) -> CompressionError:

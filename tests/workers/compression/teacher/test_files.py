@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -193,3 +195,76 @@ def test_a_configuration_that_is_not_a_models_is_refused(tmp_path, config):
         archive.writestr("config.json", config)
         archive.writestr("model.weights.h5", b"no hdf5")
     assert code_of(tmp_path / "m.keras", tmp_path) == "truncated_model"
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "told"),
+    [
+        (["model.tflite"], "tflite_model", "cannot be a teacher"),
+        (["archive/data.pkl", "archive/version"], "not_a_model", "PyTorch"),
+        (["model.json", "group1-shard1of1.bin"], "not_a_model", "TensorFlow.js"),
+        (["a.h5", "b.keras"], "not_a_model", "a.h5, b.keras"),
+        (["readme.txt"], "not_a_model", "readme.txt"),
+    ],
+)
+def test_an_archive_without_a_teacher_is_told_what_it_holds(tmp_path, names, code, told):
+    with zipfile.ZipFile(tmp_path / "upload.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x" * 100)
+    with pytest.raises(CompressionError) as caught:
+        identify(tmp_path / "upload.zip", tmp_path / "unpacked")
+    assert caught.value.code == code and told in caught.value.message and caught.value.hint
+
+
+def test_a_tflite_file_is_told_why_it_cannot_teach(tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(200))
+    assert code_of(tmp_path / "model.tflite", tmp_path) == "tflite_model"
+
+
+def functional(shape, **config):
+    entry = {
+        "class_name": "InputLayer",
+        "name": "in",
+        "config": {"name": "in", "batch_shape": shape, **config},
+    }
+    return {
+        "class_name": "Functional",
+        "config": {"layers": [entry], "input_layers": [["in", 0, 0]]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "code"),
+    [
+        (functional([None, 20]), "unsupported_input"),
+        (functional([None, 1], dtype="string"), "unsupported_input"),
+        (functional([None, 32, 32, 4]), "unsupported_input"),
+        (functional([None, 3, 32, 32]), "channels_first"),
+        (
+            {"class_name": "Sequential", "config": [{"class_name": "TextVectorization"}]},
+            "unsupported_input",
+        ),
+        (
+            {
+                "class_name": "Sequential",
+                "config": {
+                    "layers": [
+                        {"class_name": "Dense", "config": {"batch_input_shape": [None, 784]}}
+                    ]
+                },
+            },
+            "unsupported_input",
+        ),
+    ],
+)
+def test_a_model_that_takes_no_images_is_refused_before_tensorflow_starts(tmp_path, config, code):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+    script = (
+        "import sys; from pathlib import Path; from workers.compression.teacher import files\n"
+        "try: files.identify(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "except files.CompressionError as error: print(error.code, 'tensorflow' in sys.modules)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "m.h5"), str(tmp_path / "work")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    assert done.stdout.split() == [code, "False"], done.stderr
