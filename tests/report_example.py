@@ -5,7 +5,8 @@ import hashlib
 from typing import Any
 
 from service.contract import examples
-from service.contract.report import Baseline, DatasetDescription, ModelDescription, Versions
+from service.contract.descriptions import DatasetDescription, ModelDescription
+from service.contract.report import Baseline, Versions
 
 TOP1 = 0.9
 WARNINGS = ["7 images could not be read and were left out."]

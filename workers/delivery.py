@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 
+from service.contract.descriptions import DatasetDescription, ModelDescription
 from service.contract.job import JobError, JobKind, JobSpec
 from service.contract.records import (
     DatasetRecord,
@@ -28,7 +29,7 @@ from service.contract.records import (
     UploadPart,
     Variant,
 )
-from service.contract.report import DatasetDescription, ModelDescription, Report, ReportedVariant
+from service.contract.report import Report, ReportedVariant
 from service.contract.storage import CHUNK, Store, part_key
 from workers.child_messages import LARGEST_REPORT, parse_object
 from workers.compression.work_folder import CHECKPOINT, PLOTS, REPORT, TASK, VARIANTS

@@ -3,7 +3,8 @@
 import typer
 
 from learn2compress.cli.console import show_table
-from service.contract.report import Baseline, VariantMetrics
+from service.contract.figures import VariantMetrics
+from service.contract.report import Baseline
 from service.contract.views import JobView, VariantView
 
 COLUMNS = [

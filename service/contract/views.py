@@ -15,14 +15,10 @@ from pydantic import (
 )
 
 from service.contract import examples
+from service.contract.descriptions import DatasetDescription, ModelDescription
+from service.contract.figures import VariantMetrics
 from service.contract.job import InspectionState, JobError, JobSpec, JobState, ProgressEvent
-from service.contract.report import (
-    Baseline,
-    DatasetDescription,
-    ModelDescription,
-    ReportSummary,
-    VariantMetrics,
-)
+from service.contract.report import Baseline, ReportSummary
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]

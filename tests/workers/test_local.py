@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.contract.report import DatasetDescription, ModelDescription, Report
+from service.contract.descriptions import DatasetDescription, ModelDescription
+from service.contract.report import Report
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from workers.compression.values import Json, Spec
 
 
 def model(path: Path, folder: Path) -> Json:
-    """Describe a model in the form of service.contract.report.ModelDescription.
+    """Describe a model in the form of service.contract.descriptions.ModelDescription.
 
     ``folder`` is for the files that loading leaves.
 
@@ -30,7 +30,7 @@ def model(path: Path, folder: Path) -> Json:
 
 
 def dataset(path: Path) -> Json:
-    """Describe a dataset in the form of service.contract.report.DatasetDescription.
+    """Describe a dataset in the form of service.contract.descriptions.DatasetDescription.
 
     Raises:
         CompressionError: why the dataset cannot be used.

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from service.contract.report import DatasetDescription
+from service.contract.descriptions import DatasetDescription
 from tests.workers.compression.conftest import full_spec
 from workers.child_messages import RefusalMessage, parse_line
 from workers.compression import __main__ as child

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import get_args
 
 from service.contract import job
-from service.contract.report import PLOT_NAME, ScalingAccuracies
+from service.contract.descriptions import ScalingAccuracies
+from service.contract.report import PLOT_NAME
 from workers.compression.artifacts import export, selection
 from workers.compression.images.class_folders import MAX_CLASSES
 from workers.compression.images.scalings import scalings

@@ -12,7 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from PIL import Image
 
-from service.contract.report import DatasetDescription, ModelDescription, Report
+from service.contract.descriptions import DatasetDescription, ModelDescription
+from service.contract.report import Report
 from tests.workers.compression.conftest import full_spec
 from workers.compression import inspection, pipeline
 from workers.compression.artifacts import export, file_costs, interpreter, metadata

@@ -21,7 +21,7 @@ Sizes = Counter[tuple[int, int]]
 
 
 def describe(path: Path) -> Json:
-    """Decode every image once; return a service.contract.report.DatasetDescription as JSON.
+    """Decode every image once; return a service.contract.descriptions.DatasetDescription as JSON.
 
     Raises:
         CompressionError: what ``index`` raises, or too_many_unreadable.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.contract.report import DatasetDescription
+from service.contract.descriptions import DatasetDescription
 from tests.workers.compression.conftest import CLASSES, class_folders, full_spec, png, striped
 from workers.compression.errors import CompressionError
 from workers.compression.images import class_folders as folders

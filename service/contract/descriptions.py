@@ -1,0 +1,109 @@
+"""What was found in an uploaded model and in an uploaded dataset, with units."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from service.contract.figures import Count, ImagesPerClass, NamedTensor, Share, Strict, Text
+
+
+class ModelDescription(Strict):
+    """What inspection found in an uploaded model."""
+
+    format: Literal["keras", "hdf5", "saved_model"]
+    loader: Literal["keras", "tf_keras", "saved_model"]
+    bytes: Count
+    parameters: Count
+    input: NamedTensor
+    output: NamedTensor
+    size_assumed: bool = Field(description="Whether the model takes any size of image.")
+    not_converted: Text | None = Field(None, description="Why there is no .tflite of it.")
+    macs: Count | None = Field(None, description="Null where it could not be converted.")
+    tflite_bytes: Count | None = Field(None, description="Of its float32 .tflite.")
+
+
+class ScalingAccuracies(Strict):
+    """The teacher's top-1 under each input scaling tried, on a sample of training images."""
+
+    raw: Share | None = None
+    unit: Share | None = None
+    symmetric: Share | None = None
+    imagenet: Share | None = None
+    caffe: Share | None = None
+    standardized: Share | None = None
+
+
+class SplitCounts(Strict):
+    train: Count
+    val: Count
+    test: Count
+
+
+class DuplicatesDropped(Strict):
+    """Images that equal a held-out image and were not trained or validated on."""
+
+    train: Count
+    val: Count
+
+
+class LeftOut(Strict):
+    """Files of an archive that are not used."""
+
+    unreadable: list[Text] = Field(max_length=100, description="Paths of the first 100.")
+    unreadable_count: Count
+    ignored_files: Count = Field(description="Files that are no images in class folders.")
+
+
+class DataSummary(LeftOut):
+    """The dataset as it was trained on."""
+
+    classes: list[Text] = Field(max_length=10_000, description="In the order of the outputs.")
+    counts: SplitCounts
+    split_given: bool = Field(description="Whether the archive has train/, val/ or test/.")
+    duplicates_dropped: DuplicatesDropped
+
+
+class Spread(Strict):
+    """Pixels."""
+
+    least: Count
+    median: Count
+    most: Count
+
+
+class CommonSize(Strict):
+    width: Count
+    height: Count
+    images: Count
+
+
+class ImageSizes(Strict):
+    width: Spread
+    height: Spread
+    most_common: list[CommonSize] = Field(max_length=5)
+
+
+class ImageModes(Strict):
+    """How many images are grey and how many in colour."""
+
+    grey: Count = 0
+    colour: Count = 0
+
+
+class CountsPerSplit(Strict):
+    """Images per class in each split of the archive; all of them in ``all`` where it has none."""
+
+    train: ImagesPerClass | None = None
+    val: ImagesPerClass | None = None
+    test: ImagesPerClass | None = None
+    all: ImagesPerClass | None = None
+
+
+class DatasetDescription(LeftOut):
+    """What inspection found in an uploaded dataset."""
+
+    classes: list[Text] = Field(max_length=10_000)
+    counts: CountsPerSplit
+    images: Count
+    image_sizes: ImageSizes
+    modes: ImageModes
