@@ -29,6 +29,10 @@ OPTIONS: dict[str, Any] = {
     "input_scaling": Annotated[
         job.InputScaling | None, typer.Option(help=_described("input_scaling"))
     ],
+    "input_size": Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="HEIGHT WIDTH", help=_described("input_size")),
+    ],
     "teacher_output": Annotated[
         job.TeacherOutput | None, typer.Option(help=_described("teacher_output"))
     ],

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from service.contract.figures import Count, ImagesPerClass, NamedTensor, Share, Strict, Text
+from service.contract.figures import Count, ImagesPerClass, NamedTensor, Strict, Text
 
 
 class ModelDescription(Strict):
@@ -20,17 +20,6 @@ class ModelDescription(Strict):
     not_converted: Text | None = Field(None, description="Why there is no .tflite of it.")
     macs: Count | None = Field(None, description="Null where it could not be converted.")
     tflite_bytes: Count | None = Field(None, description="Of its float32 .tflite.")
-
-
-class ScalingAccuracies(Strict):
-    """The teacher's top-1 under each input scaling tried, on a sample of training images."""
-
-    raw: Share | None = None
-    unit: Share | None = None
-    symmetric: Share | None = None
-    imagenet: Share | None = None
-    caffe: Share | None = None
-    standardized: Share | None = None
 
 
 class SplitCounts(Strict):

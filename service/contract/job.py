@@ -21,6 +21,7 @@ from pydantic import (
 QUEUE = "l2c.jobs"
 RUN_JOB = "l2c.run_job"
 
+Pixels = Annotated[int, Field(ge=1, le=4096)]
 ClassName = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
@@ -69,7 +70,27 @@ class InspectionState(StrEnum):
 
 
 Effort = Literal["draft", "standard", "thorough"]
-InputScaling = Literal["raw", "unit", "symmetric", "imagenet", "caffe", "standardized"]
+InputScaling = Literal[
+    "raw",
+    "unit",
+    "symmetric",
+    "standardized",
+    "per_image",
+    "imagenet",
+    "caffe",
+    "raw_bgr",
+    "unit_bgr",
+    "symmetric_bgr",
+    "standardized_bgr",
+    "per_image_bgr",
+    "imagenet_bgr",
+    "caffe_rgb",
+    "raw_inverted",
+    "unit_inverted",
+    "symmetric_inverted",
+    "standardized_inverted",
+    "per_image_inverted",
+]
 TeacherOutput = Literal["logits", "softmax", "sigmoid"]
 StudentFamily = Literal["resnet", "mobilenet", "nasnet", "pruned"]
 Family = Literal["auto", StudentFamily]
@@ -160,8 +181,14 @@ class JobSpec(BaseModel):
     input_scaling: InputScaling | None = Field(
         None,
         description="How the teacher's input is scaled: raw 0..255, unit x/255, symmetric "
-        "x/127.5-1, imagenet mean/std, caffe BGR means, standardized with the data's mean/std. "
+        "x/127.5-1, standardized with the data's mean/std, per_image with its own mean/std, "
+        "imagenet mean/std, caffe BGR means; _bgr: channels in reverse order; _inverted: of 255-x. "
         "Detected when left out.",
+    )
+    input_size: tuple[Pixels, Pixels] | None = Field(
+        None,
+        description="Height and width that a teacher of any size is given. When left out: the size "
+        "of most images, else 224 x 224.",
     )
     teacher_output: TeacherOutput | None = Field(
         None, description="What the teacher returns. Detected when left out."

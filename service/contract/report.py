@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.contract.descriptions import DataSummary, ModelDescription, ScalingAccuracies
+from service.contract.descriptions import DataSummary, ModelDescription
 from service.contract.figures import (
     Accuracies,
     Count,
@@ -50,7 +50,10 @@ class Baseline(Accuracies):
     input_scaling: InputScaling
     input_scaling_stated: bool = Field(description="Whether the job's spec stated it.")
     teacher_output: TeacherOutput
-    scaling_accuracies: ScalingAccuracies
+    scaling_accuracies: dict[InputScaling, Share] = Field(
+        description="Top-1 on training images under each scaling tried: on 256 images, of the best "
+        "four on up to 2,000."
+    )
 
 
 class ReportedVariant(VariantMetrics):

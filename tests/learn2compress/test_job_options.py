@@ -14,7 +14,7 @@ from service.contract.job import BUDGETS, JobSpec
 from workers import local
 from workers.compression.recipe import Recipe
 
-FOUND_OUT = {"input_scaling", "teacher_output", "class_names"}
+FOUND_OUT = {"input_scaling", "input_size", "teacher_output", "class_names"}
 """Fields that describe the input; the others decide the training."""
 
 

@@ -44,19 +44,21 @@ def accuracy(model_path: Path, data_path: Path, spec: Spec) -> Json:
     Raises:
         CompressionError: what ``model``, ``dataset`` and ``input_scaling.find`` raise.
     """
-    from workers.compression.images import input_scaling, splits
-    from workers.compression.teacher import loading, outputs
+    from workers.compression.images import input_scaling, input_size, splits
+    from workers.compression.teacher import outputs
 
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        teacher = loading.load(model_path, scratch)
+        teacher = input_size.load_teacher(model_path, data_path, spec, scratch)
         data = splits.load(data_path, teacher.input_shape, spec, scratch, lambda _: None)
         contract = input_scaling.find(teacher, data.train, data.classes, spec)
         logits = input_scaling.teacher_logits(teacher, contract, data.test.features)
         return {
             "top1": outputs.accuracy(logits, data.test.labels),
             "images": len(data.test),
+            "input_shape": teacher.input_shape,
             "input_scaling": contract.scaling,
             "teacher_output": contract.output,
             "scaling_accuracies": contract.accuracies,
+            "warnings": contract.warnings,
         }

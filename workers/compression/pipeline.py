@@ -13,12 +13,12 @@ from workers.compression.artifacts import (
     summary,
 )
 from workers.compression.artifacts.evaluation import TestedFile
-from workers.compression.images import augmentation, input_scaling, pixels, splits
+from workers.compression.images import augmentation, input_scaling, input_size, pixels, splits
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import StudentPlan
 from workers.compression.students import planning
 from workers.compression.students.teacher_plan import teacher_as_plan
-from workers.compression.teacher import loading, quantized, soft_targets
+from workers.compression.teacher import quantized, soft_targets
 from workers.compression.training import checkpoint, joint_training
 from workers.compression.training.training_state import TrainingInputs
 from workers.compression.values import (
@@ -53,7 +53,7 @@ def compress(
     """
     scratch, variants = _make_folders(folder)
     # The teacher is loaded first, because images are decoded only once: at its input size.
-    loaded = loading.load(model, scratch)
+    loaded = input_size.load_teacher(model, dataset, spec, scratch)
     data = splits.load(dataset, loaded.input_shape, spec, scratch, partial(report_progress, "load"))
     teacher = input_scaling.prepare_teacher(loaded, data, spec)
 
@@ -79,7 +79,7 @@ def compress(
     report_progress("export", 0.0)
     artifacts = export.export_students(students, recipe, variants)
     files = [TestedFile(artifact, student_data) for artifact in artifacts]
-    if teacher_int8 := conversion.result():
+    if conversion and (teacher_int8 := conversion.result()):
         files.append(TestedFile(teacher_int8, data))
     for each in files:
         metadata.describe(each.artifact, each.data.test.features.shape[1:], data.classes)
@@ -148,7 +148,7 @@ def _remove_earlier_results(folder: Path) -> None:
 
 def _start_conversion(
     teacher: PreparedTeacher, data: Dataset, preprocessing: Preprocessing, folder: Path
-) -> quantized.Conversion:
+) -> quantized.Conversion | None:
     examples = pixels.calibration_examples(data.train, quantized.CALIBRATION_EXAMPLES)
     return quantized.start(teacher, examples, preprocessing.scale, folder)
 

@@ -18,6 +18,8 @@ Spec = Mapping[str, Any]
 Shape = tuple[int, ...]
 """One example without the batch; of an image (height, width, channels)."""
 Predict = Callable[[np.ndarray], np.ndarray]
+InputMap = tuple[np.ndarray, np.ndarray]
+"""A matrix m (channels, channels) and an offset b (channels,), for ``x @ m + b``."""
 
 
 class ReportProgress(Protocol):
@@ -52,6 +54,7 @@ class InputContract:
 
     ``accuracies`` holds the top-1 of every scaling that was tried. ``mean`` and ``std`` are those
     of the training data, one per channel. ``stated`` says whether the user chose the scaling.
+    ``warnings`` are sentences for the report.
     """
 
     scaling: str
@@ -60,6 +63,7 @@ class InputContract:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     stated: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,14 @@ class PreparedTeacher:
     """A teacher that takes stored features, as the package of the task (``images/``) found out.
 
     predict_logits: stored features (N, *input_shape) -> float32 logits (N, classes).
-    input_map: the matrix m (channels, channels) and the offset b (channels,) with which
-        ``x @ m + b`` is the teacher's input for a student's input x.
+    input_map: from a student's input to the teacher's; None where the teacher's depends on all
+        pixels of an image.
     """
 
     loaded: Teacher
     contract: InputContract
     predict_logits: Predict
-    input_map: tuple[np.ndarray, np.ndarray]
+    input_map: InputMap | None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ def warnings(
     """One sentence or two for each warning."""
     return [
         *_about_teacher(baseline, contract),
+        *contract.warnings,
         *_about_students(baseline, [row for row in rows if row["student"]]),
         *data.warnings,
         *_about_budgets(files),
@@ -33,7 +34,7 @@ def _about_teacher(baseline: Json, contract: InputContract) -> Iterator[str]:
         size = " x ".join(map(str, baseline["model"]["input"]["shape"][1:3]))
         yield (
             f"The teacher takes inputs of any size and was given {size}. If it was trained at"
-            " another size, export it with that size."
+            " another size, state it with input_size."
         )
     if baseline["top1"] < max(contract.accuracies.values()) / 2:
         yield (

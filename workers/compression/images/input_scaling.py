@@ -1,11 +1,12 @@
 """Finds how the teacher's pixels are scaled and what its outputs are, on labelled images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 
 from workers.compression.errors import CompressionError
+from workers.compression.images.scaling_search import Trial, best, finalists, outputs, try_each
 from workers.compression.images.scalings import (
     Scaling,
     mean_and_std,
@@ -14,13 +15,8 @@ from workers.compression.images.scalings import (
     student_to_teacher,
 )
 from workers.compression.teacher.class_order import check_order, check_output_count
-from workers.compression.teacher.outputs import (
-    accuracy,
-    as_logits,
-    balanced_accuracy,
-    cross_entropy,
-    output_kind,
-)
+from workers.compression.teacher.outputs import as_logits, balanced_accuracy
+from workers.compression.teacher.signature import any_size_hint
 from workers.compression.values import (
     Dataset,
     InputContract,
@@ -30,10 +26,15 @@ from workers.compression.values import (
     Teacher,
 )
 
-SAME_ACCURACY = 0.005
+SCREENED = 256
+"""Training images for every scaling; the best are compared on more."""
 MIN_MARGIN = 0.1
 """Of the way from chance to certainty, for a teacher that may teach."""
-CHUNK = 128
+GOOD_MARGIN = 0.5
+"""Below it, the teacher may have been trained on other input."""
+CLOSE_ACCURACY, CLOSE_CROSS_ENTROPY, SAME_ANSWERS = 0.02, 1.5, 0.99
+"""Of two scalings between which the images hardly decide, though the answers differ."""
+STATE_IT = "If its images were scaled in another way, state that with input_scaling."
 
 
 def prepare_teacher(teacher: Teacher, data: Dataset, spec: Spec) -> PreparedTeacher:
@@ -51,43 +52,53 @@ def prepare_teacher(teacher: Teacher, data: Dataset, spec: Spec) -> PreparedTeac
 def find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -> InputContract:
     """Try every scaling on a sample of the training images, and choose the best.
 
-    That is the one with the lowest cross-entropy among those within half a point of the highest
-    accuracy: ReLU networks classify images of another scale almost as well, but their confidence is
-    wrong. What ``spec`` states is not doubted, but still measured.
+    What ``spec`` states is not doubted, but still measured.
 
     Raises:
         CompressionError: output_width_mismatch, teacher_not_finite, class_order_mismatch,
             teacher_near_chance, or unsupported_input where the teacher accepts no scaling.
     """
     check_output_count(teacher.outputs, len(classes))
+    try:
+        return _find(teacher, train, classes, spec)
+    except CompressionError as error:
+        if not teacher.description.get("size_assumed"):
+            raise
+        hint = error.hint + any_size_hint((None, *teacher.input_shape))
+        raise CompressionError(error.code, error.message, hint) from error
+
+
+def _find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -> InputContract:
     sample = train.sample(train.sample_size)
     mean, std = mean_and_std(sample.features)
     candidates = _candidates(scalings(mean, std, teacher.input_shape[2]), spec["input_scaling"])
-    outputs = _finite_outputs(teacher, candidates, sample.features)
-    kinds: dict[str, str] = {}
-    logits: dict[str, np.ndarray] = {}
     accuracies: dict[str, float] = {}
-    for name, values in outputs.items():
-        kinds[name] = spec["teacher_output"] or output_kind(values)
-        logits[name] = as_logits(values, kinds[name])
-        accuracies[name] = accuracy(logits[name], sample.labels)
-    best = _best(logits, sample.labels, accuracies)
-    check_order(logits[best], sample.labels, classes, accuracies[best])
-    _check_better_than_chance(accuracies, logits[best], sample.labels, len(classes))
+    if len(candidates) > 1 and len(sample) > SCREENED:
+        screened = try_each(teacher, candidates, sample.sample(SCREENED), spec["teacher_output"])
+        accuracies = {trial.scaling: trial.accuracy for trial in screened}
+        promising = finalists(screened)
+        candidates = {name: candidates[name] for name in candidates if name in promising}
+    trials = try_each(teacher, candidates, sample, spec["teacher_output"])
+    accuracies |= {trial.scaling: trial.accuracy for trial in trials}
+    chosen = best(trials)
+    in_some_order = max(trials, key=lambda trial: trial.any_order)
+    check_order(in_some_order.logits, sample.labels, classes, chosen.accuracy)
+    _check_better_than_chance(trials, chosen, sample.labels, len(classes))
     return InputContract(
-        scaling=best,
-        output=kinds[best],
+        scaling=chosen.scaling,
+        output=chosen.output,
         accuracies=accuracies,
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
         stated=spec["input_scaling"] is not None,
+        warnings=tuple(_warnings(trials, chosen, len(classes))),
     )
 
 
 def teacher_logits(teacher: Teacher, contract: InputContract, images: np.ndarray) -> np.ndarray:
     """The teacher's logits, float32 (N, classes), for uint8 images of its own size."""
     scaling = scaling_of(contract, teacher.input_shape[2])
-    return as_logits(_outputs(teacher, scaling, images), contract.output)
+    return as_logits(outputs(teacher, scaling, images), contract.output)
 
 
 def _candidates(known: dict[str, Scaling], stated: str | None) -> dict[str, Scaling]:
@@ -100,57 +111,64 @@ def _candidates(known: dict[str, Scaling], stated: str | None) -> dict[str, Scal
     return {stated: known[stated]}
 
 
-def _finite_outputs(
-    teacher: Teacher, candidates: Mapping[str, Scaling], images: np.ndarray
-) -> dict[str, np.ndarray]:
-    """The teacher's outputs under each scaling that it accepts and answers with numbers."""
-    outputs: dict[str, np.ndarray] = {}
-    refusals = []
-    for name, scaling in candidates.items():
-        try:
-            outputs[name] = _outputs(teacher, scaling, images)
-        except CompressionError as error:
-            # A graph may check the range of its input.
-            refusals.append(error)
-    if not outputs:
-        raise refusals[0]
-    finite = {name: values for name, values in outputs.items() if np.isfinite(values).all()}
-    if not finite:
-        message = "The teacher's outputs are not finite with any scaling."
-        hint = "Check the model's weights; students cannot learn from such outputs."
-        raise CompressionError("teacher_not_finite", message, hint)
-    return finite
+def _warnings(trials: Sequence[Trial], chosen: Trial, classes: int) -> Iterator[str]:
+    """Where another scaling is as likely, or the best is poor."""
+    others = sorted((each for each in trials if each is not chosen), key=_rank)
+    close = [each for each in others if _is_close(chosen, each)]
+    if _margin(chosen.accuracy, classes) < GOOD_MARGIN:
+        tried = _accuracies([chosen, *others][:2])
+        yield (
+            "The teacher classifies few training images correctly, also with the best input scaling"
+            f" found: {tried}. {STATE_IT}"
+        )
+    elif close:
+        tried = _accuracies([chosen, close[0]])
+        yield (
+            "Two input scalings suit the teacher about equally well, by its accuracy on training"
+            f" images: {tried}. {chosen.scaling} was taken. {STATE_IT}"
+        )
 
 
-def _outputs(teacher: Teacher, scaling: Scaling, images: np.ndarray) -> np.ndarray:
-    outputs = []
-    for start in range(0, len(images), CHUNK):
-        chunk = images[start : start + CHUNK].astype(np.float32)
-        outputs.append(teacher.predict(scaling(chunk)))
-    return np.concatenate(outputs)
+def _accuracies(trials: Sequence[Trial]) -> str:
+    return ", ".join(f"{each.scaling} {each.accuracy:.1%}" for each in trials)
 
 
-def _best(
-    logits: Mapping[str, np.ndarray], labels: np.ndarray, accuracies: Mapping[str, float]
-) -> str:
-    lowest = max(accuracies.values()) - SAME_ACCURACY
-    equal = [name for name in logits if accuracies[name] >= lowest]
-    return min(equal, key=lambda name: cross_entropy(logits[name], labels))
+def _rank(trial: Trial) -> tuple[float, float]:
+    return -trial.accuracy, trial.cross_entropy
+
+
+def _is_close(chosen: Trial, other: Trial) -> bool:
+    if chosen.accuracy - other.accuracy > CLOSE_ACCURACY:
+        return False
+    if other.cross_entropy > CLOSE_CROSS_ENTROPY * chosen.cross_entropy:
+        return False
+    same_answers = np.mean(chosen.logits.argmax(1) == other.logits.argmax(1))
+    return bool(same_answers < SAME_ANSWERS)
+
+
+def _margin(accuracy: float, classes: int) -> float:
+    """How far an accuracy is on the way from chance (0) to certainty (1)."""
+    chance = 1 / classes
+    return (accuracy - chance) / (1 - chance)
 
 
 def _check_better_than_chance(
-    accuracies: Mapping[str, float], logits: np.ndarray, labels: np.ndarray, classes: int
+    trials: Sequence[Trial], chosen: Trial, labels: np.ndarray, classes: int
 ) -> None:
-    chance = 1 / classes
-    if balanced_accuracy(logits, labels) >= chance + MIN_MARGIN * (1 - chance):
+    reached = balanced_accuracy(chosen.logits, labels)
+    if _margin(reached, classes) >= MIN_MARGIN:
         return
-    tried = ", ".join(f"{name} {value:.1%}" for name, value in accuracies.items())
-    message = f"The teacher is hardly better than chance ({chance:.1%}) with each scaling: {tried}."
+    tried = _accuracies(sorted(trials, key=_rank))
+    message = (
+        f"The teacher is hardly better than chance: averaged over the {classes} classes it"
+        f" classifies {reached:.1%} of {len(labels):,} training images correctly, by chance it"
+        f" would be {1 / classes:.1%}. Input scalings tried, the best of them: {tried}."
+    )
     hint = (
         "No other order of the classes is better. Check that the data is what the teacher was"
         " trained on, and how its images were scaled."
     )
-    if len(np.unique(logits.argmax(1))) <= max(1, classes // 5):
+    if len(np.unique(chosen.logits.argmax(1))) <= max(1, classes // 5):
         hint = (
             "It gives almost every image the same class, so its scaling is probably another one:"
             " set input_scaling, or make the scaling a part of the model."

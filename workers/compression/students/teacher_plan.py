@@ -19,9 +19,9 @@ def teacher_as_plan(teacher: PreparedTeacher, classes: int) -> StudentPlan:
         CompressionError: teacher_not_prunable.
     """
     if teacher.loaded.tflite is None:
-        message = "The teacher could not be converted to .tflite, which these students need."
-        hint = "Choose another family and a fixed teacher."
-        raise CompressionError("teacher_not_prunable", message, hint)
+        raise _not_prunable("The teacher could not be converted to .tflite, which is needed here.")
+    if teacher.input_map is None:
+        raise _not_prunable("The teacher's images are standardized one by one outside of it.")
     graph = with_two_classes(sort_channels(read_graph(teacher.loaded.tflite)))
     graph = scale_input(graph, *teacher.input_map)
     return StudentPlan(
@@ -34,3 +34,8 @@ def teacher_as_plan(teacher: PreparedTeacher, classes: int) -> StudentPlan:
         classes=classes,
         graph=graph,
     )
+
+
+def _not_prunable(message: str) -> CompressionError:
+    hint = "Choose another family and a fixed teacher."
+    return CompressionError("teacher_not_prunable", message, hint)

@@ -1,14 +1,15 @@
 """A process that opens a teacher with one loader and writes it as a frozen graph.
 
-    python -m workers.compression.teacher.freezing LOADER PATH OUT
+    python -m workers.compression.teacher.freezing LOADER PATH OUT HEIGHT WIDTH
 
-LOADER is ``keras``, ``tf_keras`` or ``saved_model``. Each runs in a process of its own, because
-Keras 3 and Keras 2 each open files that the other cannot, and some files end the process.
+LOADER is ``keras``, ``tf_keras`` or ``saved_model``; HEIGHT and WIDTH are for a model that takes
+any size of image. Each runs in a process of its own, because Keras 3 and Keras 2 each open files
+that the other cannot, and some files end the process.
 
 Writes OUT/graph.pb (the inference graph with its weights as constants), OUT/teacher.json and
 OUT/teacher.tflite (float32; missing where the converter refuses). After an error it writes
 OUT/error.json instead and ends with status REFUSED. OUT/opened says that the loader could open the
-file.
+file, OUT/any_size that it takes any size of image.
 """
 
 import json
@@ -34,7 +35,7 @@ from workers.compression.teacher.loaders import (
 )
 from workers.compression.teacher.reached import graph_nodes, operation_names
 from workers.compression.teacher.safety import check_operations
-from workers.compression.teacher.signature import unsupported_input
+from workers.compression.teacher.signature import Size, any_size_hint, unsupported_input
 from workers.compression.values import Json
 from workers.compression.work_folder import DONE, REFUSED
 
@@ -43,22 +44,27 @@ if TYPE_CHECKING:
     from tensorflow.core.framework import graph_pb2
     from tensorflow.types.experimental import GenericFunction
 
-DESCRIPTION, TFLITE, ERROR, OPENED = "teacher.json", "teacher.tflite", "error.json", "opened"
+DESCRIPTION, TFLITE, ERROR = "teacher.json", "teacher.tflite", "error.json"
+OPENED, ANY_SIZE = "opened", "any_size"
 TIMEOUT_SECONDS = 1800
 
 
-def main(loader: str, path: Path, out: Path) -> int:
+def main(loader: str, path: Path, out: Path, size: Size) -> int:
     """Freeze the model at ``path``; return the exit status."""
+    hint = ""
     try:
-        opened = LOADERS[loader](path)
+        opened = LOADERS[loader](path, size)
         (out / OPENED).touch()
+        if opened.size_assumed:
+            (out / ANY_SIZE).touch()
+            hint = any_size_hint(opened.input.shape)
         freeze(opened, out)
     except Exception as error:
         refusal = as_compression_error(error)
         if refusal is None:
             message = summary(error)
             refusal = CompressionError("model_not_loadable", message, EXPORT_AGAIN)
-        fields = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
+        fields = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint + hint}
         (out / ERROR).write_text(json.dumps(fields))
         return REFUSED
     return DONE
@@ -149,4 +155,5 @@ def _count_constants(graph: "graph_pb2.GraphDef") -> int:
 if __name__ == "__main__":
     parent_death.signal_at_parents_death()
     signal.alarm(TIMEOUT_SECONDS)
-    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))
+    name, source, target, height, width = sys.argv[1:]
+    sys.exit(main(name, Path(source), Path(target), (int(height), int(width))))

@@ -12,7 +12,12 @@ from workers.compression.errors import CompressionError
 from workers.compression.teacher.keras_loading import open_with_keras_2, open_with_keras_3
 from workers.compression.teacher.reached import SERVING_SIGNATURE, reached_operations
 from workers.compression.teacher.safety import check_operations
-from workers.compression.teacher.signature import check_counts, complete_shape, is_size_assumed
+from workers.compression.teacher.signature import (
+    Size,
+    check_counts,
+    complete_shape,
+    is_size_assumed,
+)
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -22,7 +27,10 @@ EXPORT_AGAIN = "Save the model again with a current Keras, or export it as a Sav
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A model as a function; ``parameters`` is 0 where a frozen SavedModel has no variables."""
+    """A model as a function; ``parameters`` is 0 where a frozen SavedModel has no variables.
+
+    ``input`` has the size that was given to the loader where the model takes any (size_assumed).
+    """
 
     function: "tf.types.experimental.GenericFunction"
     input: "tf.TensorSpec"
@@ -30,17 +38,17 @@ class OpenedModel:
     size_assumed: bool
 
 
-def open_keras(path: Path) -> OpenedModel:
+def open_keras(path: Path, size: Size) -> OpenedModel:
     """Open a .keras or HDF5 file with Keras 3."""
-    return _from_keras_model(open_with_keras_3(path))
+    return _from_keras_model(open_with_keras_3(path), size)
 
 
-def open_tf_keras(path: Path) -> OpenedModel:
+def open_tf_keras(path: Path, size: Size) -> OpenedModel:
     """Open a .keras or HDF5 file with Keras 2."""
-    return _from_keras_model(open_with_keras_2(path))
+    return _from_keras_model(open_with_keras_2(path), size)
 
 
-def open_saved_model(path: Path) -> OpenedModel:
+def open_saved_model(path: Path, size: Size) -> OpenedModel:
     """Open a SavedModel folder through its serving signature."""
     import tensorflow as tf
     import tf_keras  # noqa: F401  (most SavedModels need the Keras 2 classes that it registers)
@@ -58,27 +66,27 @@ def open_saved_model(path: Path) -> OpenedModel:
     function = tf.function(lambda image: signature(**{name: image})[output])
     function.loaded = loaded  # else TensorFlow frees the variables
     shape = tuple(tensor.shape)
-    spec = tf.TensorSpec(complete_shape(shape), tensor.dtype, name="image")
+    spec = tf.TensorSpec(complete_shape(shape, size), tensor.dtype, name="image")
     parameters = _count_variables(getattr(loaded, "variables", ()))
     parameters = parameters or _count_variables(signature.variables)
     return OpenedModel(function, spec, parameters, is_size_assumed(shape))
 
 
-LOADERS: dict[str, Callable[[Path], OpenedModel]] = {
+LOADERS: dict[str, Callable[[Path, Size], OpenedModel]] = {
     "keras": open_keras,
     "tf_keras": open_tf_keras,
     "saved_model": open_saved_model,
 }
 
 
-def _from_keras_model(model: Any) -> OpenedModel:
+def _from_keras_model(model: Any, size: Size) -> OpenedModel:
     import tensorflow as tf
 
     check_counts(len(model.inputs), len(model.outputs))
     tensor = model.inputs[0]
     shape = tuple(tensor.shape)
     dtype = tf.as_dtype(str(getattr(tensor.dtype, "name", tensor.dtype)))
-    spec = tf.TensorSpec(complete_shape(shape), dtype, name="image")
+    spec = tf.TensorSpec(complete_shape(shape, size), dtype, name="image")
     function = tf.function(lambda image: model(image, training=False))
     return OpenedModel(function, spec, int(model.count_params()), is_size_assumed(shape))
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,12 @@ from workers.compression.errors import CompressionError
 from workers.compression.teacher import freezing, frozen_graph
 from workers.compression.teacher.files import identify, keras_version
 from workers.compression.teacher.loaders import EXPORT_AGAIN
-from workers.compression.teacher.signature import example_shape, unsupported_input
+from workers.compression.teacher.signature import (
+    ASSUMED_SIZE,
+    Size,
+    example_shape,
+    unsupported_input,
+)
 from workers.compression.values import Json, Predict, Teacher
 from workers.compression.work_folder import DONE, IMPORT_ROOT
 
@@ -27,8 +33,10 @@ LOADERS_OF_FORMAT = {
 }
 
 
-def load(path: Path, folder: Path) -> Teacher:
+def load(path: Path, folder: Path, sizes: Sequence[Size] = (ASSUMED_SIZE,)) -> Teacher:
     """Load a .keras file, an HDF5 file or an archived SavedModel; ``folder`` is for its files.
+
+    A model that takes any size of image is given the first of ``sizes`` that it accepts.
 
     Raises:
         CompressionError: what ``identify`` raises, or why no loader could open the model.
@@ -37,9 +45,7 @@ def load(path: Path, folder: Path) -> Teacher:
     errors: list[CompressionError] = []
     for loader in LOADERS_OF_FORMAT[model_format]:
         out = folder.resolve() / f"frozen-{loader}"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir(parents=True)
-        error = _freeze(loader, target, out)
+        error = _freeze_at_a_size(loader, target, out, sizes)
         if error is None:
             return _teacher(model_format, loader, path, out)
         if error.code != NOT_LOADABLE or (out / freezing.OPENED).exists():
@@ -56,9 +62,26 @@ def _own_loader(model_format: str, target: Path) -> int:
     return int(not keras_version(target).startswith("3."))
 
 
-def _freeze(loader: str, target: Path, out: Path) -> CompressionError | None:
+def _freeze_at_a_size(
+    loader: str, target: Path, out: Path, sizes: Sequence[Size]
+) -> CompressionError | None:
+    """Freeze the model at the first of ``sizes`` that it accepts; else return the first error."""
+    first = None
+    for size in sizes:
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        error = _freeze(loader, target, out, size)
+        if error is None:
+            return None
+        first = first or error
+        if not (out / freezing.ANY_SIZE).exists():
+            break
+    return first
+
+
+def _freeze(loader: str, target: Path, out: Path, size: Size) -> CompressionError | None:
     """Run freezing.py; return the error that it wrote, or what its exit status means."""
-    arguments = [loader, str(target), str(out)]
+    arguments = [loader, str(target), str(out), *map(str, size)]
     command = [sys.executable, "-m", freezing.__name__, *arguments]
     process = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, cwd=IMPORT_ROOT)
     if process.returncode == DONE:

@@ -58,13 +58,15 @@ def start(
     examples: np.ndarray,
     scale: Callable[[np.ndarray], np.ndarray],
     folder: Path,
-) -> Conversion:
+) -> Conversion | None:
     """Start to write the teacher as teacher-int8.tflite below ``folder``, uint8 in and out.
 
     The file takes what students take, at the teacher's size. The ranges of tensors are found on
     ``examples`` (N, *input_shape), which ``scale`` scales as for students (post-training
-    quantization).
+    quantization). None where the teacher cannot take a student's input.
     """
+    if teacher.input_map is None:
+        return None
     matrix, offset = teacher.input_map
     output = np.array(teacher.contract.output)
     frozen, parameters = teacher.loaded.frozen, teacher.loaded.parameters

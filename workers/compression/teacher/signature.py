@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from workers.compression.errors import CompressionError
 from workers.compression.values import Shape
 
-ASSUMED_SIDE = 224
-"""Pixels, for a teacher that takes any height or width."""
+ASSUMED_SIZE = (224, 224)
+"""Height and width, for a teacher that takes any, where nothing else is known."""
 USE_A_CLASSIFIER = (
     "Upload an image classifier that takes (N, height, width, channels) and returns (N, classes)."
 )
 
 PartialShape = tuple[int | None, ...]
 """A shape with None for each dimension of any size."""
+Size = tuple[int, int]
+"""Height and width in pixels."""
 
 
 def check_counts(inputs: int, outputs: int) -> None:
@@ -29,8 +31,8 @@ def check_counts(inputs: int, outputs: int) -> None:
         raise CompressionError("several_outputs", f"The model returns {outputs} outputs.", hint)
 
 
-def complete_shape(shape: PartialShape, side: int = ASSUMED_SIDE) -> list[int | None]:
-    """``shape`` with ``side`` pixels for an unknown height or width; the batch stays open.
+def complete_shape(shape: PartialShape, size: Size = ASSUMED_SIZE) -> list[int | None]:
+    """``shape`` with ``size`` for an unknown height or width; the batch stays open.
 
     Raises:
         CompressionError: unsupported_input, where the model does not take images, or
@@ -44,12 +46,20 @@ def complete_shape(shape: PartialShape, side: int = ASSUMED_SIDE) -> list[int | 
         expected = "(N, height, width, 1 or 3) or (N, height, width)"
         raise unsupported_input(f"The model takes {shape}, not images {expected}.")
     height, width = shape[1:3]
-    return [None, height or side, width or side, *shape[3:]]
+    return [None, height or size[0], width or size[1], *shape[3:]]
 
 
 def is_size_assumed(shape: PartialShape) -> bool:
     """Whether the model takes images of any size."""
     return None in shape[1:3]
+
+
+def any_size_hint(shape: Sequence[int | None]) -> str:
+    """What to try after a refusal, for a model of any size that was given ``shape``."""
+    return (
+        f" The model takes images of any size and was given {shape[1]} x {shape[2]}: if it was"
+        " trained at another size, state it with input_size."
+    )
 
 
 def example_shape(shape: Sequence[int]) -> Shape:

@@ -145,11 +145,16 @@ def test_a_teacher_with_other_outputs_than_classes_is_refused():
     assert "background" in error.hint
 
 
-@pytest.mark.parametrize("name", ["raw", "unit", "symmetric", "standardized", "imagenet", "caffe"])
+@pytest.mark.parametrize(
+    "name",
+    ["raw", "unit", "standardized", "imagenet", "caffe", "caffe_rgb", "unit_bgr", "raw_inverted"],
+)
 def test_a_matrix_and_an_offset_lead_from_a_students_input_to_the_teachers(name):
     mean, std = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
     contract = InputContract(name, "logits", {}, mean, std, False)
-    matrix, offset = student_to_teacher(contract, 3)
+    input_map = student_to_teacher(contract, 3)
+    assert input_map is not None
+    matrix, offset = input_map
     x = IMAGES[:4].astype(np.float32)
     expected = scaling_of(contract, 3)(x)
     np.testing.assert_allclose(pixels.scale(x) @ matrix + offset, expected, rtol=1e-3, atol=1e-3)

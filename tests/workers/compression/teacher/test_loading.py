@@ -119,7 +119,16 @@ class OtherSize(tf.Module):
 
 
 def test_a_model_that_fails_at_the_assumed_size_is_refused(tmp_path):
-    assert code_of(archived(OtherSize(), tmp_path), tmp_path) == "unsupported_input"
+    with pytest.raises(CompressionError) as caught:
+        loading.load(archived(OtherSize(), tmp_path), tmp_path / "work")
+    assert caught.value.code == "unsupported_input"
+    assert "224 x 224" in caught.value.hint and "input_size" in caught.value.hint
+
+
+def test_a_model_of_any_size_is_given_the_first_one_that_it_accepts(tmp_path):
+    path = archived(OtherSize(), tmp_path)
+    found = loading.load(path, tmp_path / "work", [(10, 10), (16, 16), (32, 8)])
+    assert found.input_shape == (16, 16, 3)
 
 
 def test_a_model_beyond_the_workers_limits_is_not_called_damaged(tmp_path):
