@@ -22,6 +22,8 @@ MAX_RATIO = 200
 MIN_BYTES_FOR_RATIO = 64 * 1024**2
 """Archives that unpack to less than this may have any ratio."""
 MAX_HEADER_BYTES = 1024**2
+CODE_PAGES = ("gbk", "shift_jis", "big5", "euc_kr", "cp1251")
+"""In which older systems write names of files."""
 CHUNK = 1024 * 1024
 TAR_BLOCK = 512
 
@@ -144,3 +146,18 @@ def unsafe_archive(name: str, reason: str) -> CompressionError:
     """The error for a member that must not be unpacked."""
     hint = "Archive only plain files and folders, with relative names."
     return CompressionError("unsafe_archive", f"{name[:200]!r} {reason}.", hint)
+
+
+def names_not_utf8(name: str) -> CompressionError:
+    """The error for a zip entry whose name is in an unknown code page; ``name`` is read as 437."""
+    readings = [f"{name[:200]!r} (cp437)"]
+    for code_page in CODE_PAGES:
+        with contextlib.suppress(UnicodeError):
+            reading = name.encode("cp437").decode(code_page)
+            readings.append(f"{reading[:200]!r} ({code_page})")
+    message = (
+        "Names in the zip file are not UTF-8, and the file does not say what they are. The first"
+        f" could be {', '.join(readings)}."
+    )
+    hint = "Make the archive again with UTF-8 names, e.g. as .tar.gz, with 7-Zip or on macOS."
+    return CompressionError("names_not_utf8", message, hint)

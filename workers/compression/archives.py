@@ -3,7 +3,6 @@
 Every name, count and size is checked before use.
 """
 
-import contextlib
 import errno
 import os
 import shutil
@@ -23,6 +22,7 @@ from workers.compression.archive_checks import (
     check_tar_end,
     check_total,
     errors_as_damage,
+    names_not_utf8,
     open_member,
     stated_zip_entries,
     too_many_entries,
@@ -129,13 +129,18 @@ def _check_zip_entry(info: zipfile.ZipInfo) -> None:
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    """The entry's name; without the flag for UTF-8 zipfile has read it as code page 437."""
+    """The entry's name; without the flag for UTF-8 zipfile has read it as code page 437.
+
+    Raises:
+        CompressionError: names_not_utf8.
+    """
     if info.flag_bits & UTF8_FLAG:
         return info.filename
-    # The format says code page 437, but macOS writes UTF-8 without the flag.
-    with contextlib.suppress(UnicodeError):
+    # macOS writes UTF-8 without the flag.
+    try:
         return info.filename.encode("cp437").decode()
-    return info.filename
+    except UnicodeError as error:
+        raise names_not_utf8(info.filename) from error
 
 
 def _tar_members(path: Path) -> Iterator[Member]:
