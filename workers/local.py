@@ -24,6 +24,7 @@ from service.contract.job import JobSpec
 from service.contract.report import Baseline, Report, ReportedVariant
 from workers.compression import inspection
 from workers.compression.errors import CompressionError, as_compression_error
+from workers.compression.images.copies import contradiction
 from workers.compression.progress import Bars
 from workers.compression.work_folder import PLOTS, REPORT, VARIANTS
 
@@ -118,6 +119,8 @@ def _print_description(found: dict[str, Any]) -> None:
         splits = ", ".join(data["counts"])
         classes = f"{len(data['classes'])} classes"
         typer.echo(f"data: {data['images']:,} images of {classes} (splits: {splits})")
+        for warning in contradiction(data):
+            typer.echo(f"warning: {warning}", err=True)
     if "teacher" in found:
         teacher = found["teacher"]
         known = f"top-1 {teacher['top1']:.2%} of {teacher['images']:,} held-out images"

@@ -41,6 +41,10 @@ class LeftOut(Strict):
     unreadable: list[Text] = Field(max_length=100, description="Paths of the first 100.")
     unreadable_count: Count
     ignored_files: Count = Field(description="Files that are no images in class folders.")
+    in_two_classes: Count = Field(0, description="Images that lie in several class folders.")
+    in_two_classes_example: list[Text] = Field(
+        default_factory=list, max_length=2, description="Two paths of one of them."
+    )
 
 
 class DataSummary(LeftOut):

@@ -15,30 +15,43 @@ def assign_splits(
     for equal images. A missing test or validation split is drawn per class from the training
     images. A training or validation image that equals an image held out gets NO_SPLIT.
     """
+    contents = np.unique(np.array(digests, dtype="S16"), return_inverse=True)[1]
     assigned = np.where(given == NO_SPLIT, "train", given).astype("<U5")
     dropped = {"train": 0, "val": 0}
     if "test" not in assigned and "val" in assigned:
         assigned[assigned == "val"] = "test"
     if "test" not in assigned:
-        _draw(assigned, labels, "test", TEST_SHARE, rng)
+        _draw(assigned, labels, contents, "test", TEST_SHARE, rng)
     _drop_duplicates(assigned, digests, "test", dropped)
     # If val/ only repeats test/, its images are dropped now and validation is drawn from training.
     if "val" not in assigned:
         share = min(VAL_SHARE, MAX_VAL / max(1, np.sum(assigned == "train")))
-        _draw(assigned, labels, "val", share, rng)
+        _draw(assigned, labels, contents, "val", share, rng)
     _drop_duplicates(assigned, digests, "val", dropped)
     return assigned, dropped
 
 
 def _draw(
-    assigned: np.ndarray, labels: np.ndarray, target: str, share: float, rng: np.random.Generator
+    assigned: np.ndarray,
+    labels: np.ndarray,
+    contents: np.ndarray,
+    target: str,
+    share: float,
+    rng: np.random.Generator,
 ) -> None:
-    """Move ``share`` of each class, at least one image, from training to ``target``."""
+    """Move ``share`` of each class's contents, at least one, from training to ``target``.
+
+    Copies of an image (equal ``contents``, (N,)) stay together, so that a class whose few photos
+    were copied many times keeps most of them for training.
+    """
     for label in np.unique(labels):
         pool = np.flatnonzero((assigned == "train") & (labels == label))
-        if len(pool) > 1:
-            count = max(1, round(share * len(pool)))
-            assigned[rng.permutation(pool)[:count]] = target
+        distinct, first = np.unique(contents[pool], return_index=True)
+        if len(distinct) > 1:
+            count = max(1, round(share * len(distinct)))
+            in_order = contents[np.sort(pool[first])]
+            drawn = rng.permutation(in_order)[:count]
+            assigned[pool[np.isin(contents[pool], drawn)]] = target
 
 
 def _drop_duplicates(

@@ -10,6 +10,7 @@ from workers.compression.errors import CompressionError
 from workers.compression.images.folder_names import (
     can_be_shown,
     is_litter,
+    listed,
     plain,
     split_of,
     split_of_parts,
@@ -17,8 +18,6 @@ from workers.compression.images.folder_names import (
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif")
 MAX_CLASSES = 10_000
-MAX_LISTED = 1_500
-"""Characters of a list in a message."""
 NamedEntry = tuple[PurePosixPath, bool]
 """A path, and whether it is a folder."""
 
@@ -167,7 +166,7 @@ def _check_classes(classes: tuple[str, ...], with_images: set[str]) -> None:
         hint = f"Give at most {MAX_CLASSES:,} classes, one folder each."
         raise CompressionError("too_many_classes", message, hint)
     if empty := sorted(set(classes) - with_images):
-        message = f"Class folders without images: {_listed(empty)}."
+        message = f"Class folders without images: {listed(empty)}."
         hint = f"Put {', '.join(SUFFIXES)} files into these folders, or remove them."
         raise CompressionError("empty_class", message, hint)
 
@@ -180,13 +179,13 @@ def _check_names(splits_of: dict[str, set[str]]) -> None:
     not_trained = [name for name, splits in splits_of.items() if not splits & {"train", ""}]
     hint = "Give each class one folder name, and training images."
     if not_trained:
-        told = _listed(repr(name) + _similar(name, spellings) for name in sorted(not_trained))
+        told = listed(repr(name) + _similar(name, spellings) for name in sorted(not_trained))
         message = f"Classes that stand only in test/ or val/: {told}."
         raise CompressionError("class_not_in_train", message, hint)
     # Single letters in both cases are two classes.
     similar = [names for names in spellings.values() if len(names) > 1 and len(names[0]) > 1]
     if similar:
-        told = _listed(" and ".join(map(repr, names)) for names in similar)
+        told = listed(" and ".join(map(repr, names)) for names in similar)
         message = f"Classes that differ only in case or in spaces around their names: {told}."
         raise CompressionError("similar_class_names", message, hint)
 
@@ -194,16 +193,6 @@ def _check_names(splits_of: dict[str, set[str]]) -> None:
 def _similar(name: str, spellings: dict[str, list[str]]) -> str:
     others = [repr(other) for other in spellings[plain(name)] if other != name]
     return f" (nearly the same name as {', '.join(others)})" if others else ""
-
-
-def _listed(names: Iterable[str]) -> str:
-    """All names, as far as a message holds them, then how many more there are."""
-    shown = list(names)
-    count = len(shown)
-    while len(", ".join(shown)) > MAX_LISTED:
-        shown.pop()
-    more = f" and {count - len(shown)} more" if len(shown) < count else ""
-    return ", ".join(shown) + more
 
 
 def _check_paths(files: list[PurePosixPath]) -> None:

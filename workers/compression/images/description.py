@@ -9,11 +9,15 @@ from PIL import Image
 
 from workers.compression.errors import CompressionError
 from workers.compression.images.class_folders import index
+from workers.compression.images.copies import digest, in_two_classes
 from workers.compression.images.decoding import decode_images, describe_left_out
+from workers.compression.images.folder_names import listed
 from workers.compression.values import Json
 
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 COMMON_SIZES = 5
+MIN_PER_CLASS = 5
+"""Training images."""
 MAX_DESCRIPTION_BYTES = 4 * 1024**2
 
 Sizes = Counter[tuple[int, int]]
@@ -31,19 +35,23 @@ def describe(path: Path) -> Json:
     modes: Counter[str] = Counter()
     unreadable: list[str] = []
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    contents: list[tuple[bytes, int, str]] = []
     for entry, image in decode_images(path, found):
         if image is None:
             unreadable.append(str(entry.path))
             continue
+        contents.append((digest(np.asarray(image)), entry.label, str(entry.path)))
         sizes[image.size] += 1
         modes[_mode(image)] += 1
         split, name = entry.split or "all", found.classes[entry.label]
         counts[split][name] += 1
+    _check_counts(counts, found.classes)
     description = {
         "classes": list(found.classes),
         "counts": _sorted_by_class(counts),
         "images": sizes.total(),
         **describe_left_out(unreadable, found),
+        **in_two_classes(contents),
         "image_sizes": _describe_sizes(sizes),
         "modes": dict(modes),
     }
@@ -53,6 +61,22 @@ def describe(path: Path) -> Json:
 
 def _sorted_by_class(counts: dict[str, Counter[str]]) -> dict[str, dict[str, int]]:
     return {split: dict(sorted(per_class.items())) for split, per_class in counts.items()}
+
+
+def _check_counts(counts: dict[str, Counter[str]], classes: tuple[str, ...]) -> None:
+    """Refuse classes that cannot have enough training images, all of them at once."""
+    split = "all" if "all" in counts else "train"
+    # One image of a class at least is held out for the test, and one for validation.
+    needed = MIN_PER_CLASS + (2 if split == "all" else 0)
+    small = [f"{name!r} {counts[split][name]}" for name in classes if counts[split][name] < needed]
+    if not small:
+        return
+    message = (
+        f"{len(small)} of {len(classes)} classes have fewer images than the {needed} that are"
+        f" needed: {listed(small)}."
+    )
+    hint = "Add images to these classes, join them with others, or remove their folders."
+    raise CompressionError("too_few_images", message, hint)
 
 
 def check_length(description: Json) -> None:

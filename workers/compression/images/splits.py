@@ -1,6 +1,5 @@
 """Turns an archive of class folders into three disjoint splits of uint8 images."""
 
-import hashlib
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +12,12 @@ from workers.compression.disk_arrays import allocate
 from workers.compression.errors import CompressionError
 from workers.compression.images.assignment import assign_splits
 from workers.compression.images.class_folders import Index, index
+from workers.compression.images.copies import contradiction, digest, in_two_classes
 from workers.compression.images.decoding import decode_images, describe_left_out, to_pixels
-from workers.compression.images.description import check_length
+from workers.compression.images.description import MIN_PER_CLASS, check_length
+from workers.compression.images.folder_names import listed
 from workers.compression.values import SPLITS, Dataset, Json, Shape, Spec, Split
 
-MIN_PER_CLASS = 5
 MANY_IGNORED = 0.05
 IMAGES_PER_REPORT = 200
 CHUNK = 1024
@@ -34,6 +34,7 @@ class DecodedImages:
     labels: np.ndarray
     splits: np.ndarray
     digests: list[bytes]
+    paths: list[str]
     unreadable: list[str]
 
 
@@ -68,6 +69,7 @@ def load(
         "split_given": bool((decoded.splits != "").any()),
         "duplicates_dropped": dropped,
         **left_out,
+        **in_two_classes(zip(decoded.digests, decoded.labels.tolist(), decoded.paths, strict=True)),
     }
     check_length(description)
     train, val, test = (splits[name] for name in SPLITS)
@@ -110,6 +112,7 @@ def _decode(
     labels = np.zeros(total, np.int32)
     splits: list[str] = []
     digests: list[bytes] = []
+    paths: list[str] = []
     unreadable: list[str] = []
     for number, (entry, image) in enumerate(decode_images(path, found)):
         if number % IMAGES_PER_REPORT == 0:
@@ -121,10 +124,11 @@ def _decode(
         array[row] = pixels = to_pixels(image, shape)
         labels[row] = label_of[entry.label]
         splits.append(entry.split)
-        digests.append(hashlib.blake2b(pixels.tobytes(), digest_size=16).digest())
+        digests.append(digest(pixels))
+        paths.append(str(entry.path))
     count = len(digests)
     return DecodedImages(
-        store, array[:count], labels[:count], np.array(splits), digests, unreadable
+        store, array[:count], labels[:count], np.array(splits), digests, paths, unreadable
     )
 
 
@@ -158,10 +162,11 @@ def _check_counts(splits: dict[str, Split], classes: tuple[str, ...], dropped: i
     least = int(per_class.min())
     if least >= MIN_PER_CLASS and len(splits["test"]) and len(splits["val"]):
         return
-    name = classes[int(per_class.argmin())]
+    small = np.flatnonzero(per_class < max(MIN_PER_CLASS, least + 1))
+    few = [f"{classes[row]!r} {per_class[row]}" for row in small]
     message = (
-        f"Class {name!r} has {least} training images after the split; {dropped} duplicates were"
-        " dropped from the dataset."
+        f"Classes with few training images after the split: {listed(few)}; {dropped} duplicates"
+        " were dropped from the dataset."
     )
     hint = f"Give each class at least {MIN_PER_CLASS} training images and some test images."
     raise CompressionError("too_few_images", message, hint)
@@ -169,7 +174,7 @@ def _check_counts(splits: dict[str, Split], classes: tuple[str, ...], dropped: i
 
 def _warnings(description: Json) -> tuple[str, ...]:
     """Sentences for the report about images that are not used."""
-    warnings = []
+    warnings = contradiction(description)
     if dropped := sum(description["duplicates_dropped"].values()):
         warnings.append(f"{dropped} images equal a test or validation image and were left out.")
     if unreadable := description["unreadable_count"]:

@@ -242,3 +242,39 @@ def test_images_that_are_left_out_lead_to_warnings(zipped, tmp_path):
     assert "1 images equal" in duplicates
     assert "1 images could not be read" in unreadable
     assert "10 files" in ignored
+
+
+def test_copies_of_an_image_stay_in_one_split_and_most_contents_are_trained_on(zipped, tmp_path):
+    files = class_folders(30)
+    originals = {path: image for path, image in files.items() if path.startswith("red/")}
+    for path, image in originals.items():
+        files |= {path.replace(".png", f"_{number}.png"): image for number in range(7)}
+    found = load(zipped(files), tmp_path)
+    label = found.classes.index("red")
+    contents = []
+    for split in (found.train, found.val, found.test):
+        contents.append({image.tobytes() for image in split.features[split.labels == label]})
+    train, val, test = contents
+    assert not train & test and not train & val and not val & test
+    assert 20 <= len(train) <= 25
+    assert found.description["duplicates_dropped"] == {"train": 0, "val": 0}
+
+
+def test_images_in_two_class_folders_are_told_with_their_number_and_an_example(zipped, tmp_path):
+    files = class_folders(20)
+    files |= {f"green/again{n}.png": files[f"red/{n:03d}.png"] for n in range(3)}
+    path = zipped(files)
+    (warning,) = [text for text in load(path, tmp_path).warnings if "two class folders" in text]
+    assert warning.startswith("3 images lie") and "red/000.png" in warning
+    described = description.describe(path)
+    assert described["in_two_classes"] == 3
+    assert "red/000.png" in described["in_two_classes_example"]
+
+
+@pytest.mark.parametrize(("prefix", "enough"), [("", 7), ("train/", 5)])
+def test_all_classes_that_are_too_small_are_named_at_inspection(zipped, prefix, enough):
+    with pytest.raises(CompressionError) as caught:
+        description.describe(zipped(class_folders(enough - 1, prefix)))
+    assert caught.value.code == "too_few_images"
+    assert all(f"'{name}' {enough - 1}" in caught.value.message for name in CLASSES)
+    description.describe(zipped(class_folders(enough, prefix), "enough.zip"))
