@@ -38,7 +38,7 @@ class DuplicatesDropped(Strict):
 class LeftOut(Strict):
     """Files of an archive that are not used."""
 
-    unreadable: list[Text] = Field(max_length=100, description="Paths of the first 100.")
+    unreadable: list[Text] = Field(max_length=100, description="Of the first 100: path and reason.")
     unreadable_count: Count
     ignored_files: Count = Field(description="Files that are no images in class folders.")
     in_two_classes: Count = Field(0, description="Images that lie in several class folders.")

@@ -18,32 +18,81 @@ MAX_UNREADABLE = 0.05
 SHOWN_UNREADABLE = 100
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
-# Pillow warns above this number and refuses images of more than twice as many pixels.
-Image.MAX_IMAGE_PIXELS = 50_000_000
+MAX_PIXELS, MAX_JPEG_PIXELS = 100_000_000, 250_000_000
+"""Of an image as it is read, and of a JPEG, which is reduced while it is read."""
+OTHER_FORMATS = {
+    b"ftypavif": "AVIF",
+    b"ftypavis": "AVIF",
+    b"ftypheic": "HEIC",
+    b"ftypheix": "HEIC",
+    b"ftyphevc": "HEIC",
+    b"ftypheim": "HEIC",
+    b"ftypmif1": "HEIF",
+    b"ftypmsf1": "HEIF",
+    b"JXL ": "JPEG XL",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"8BPS": "Photoshop",
+    b"%PDF": "PDF",
+    b"<svg": "SVG",
+    b"\0\0\1\0": "ICO",
+}
+"""By their first bytes, some after the four bytes of a length."""
+
+# Pillow's own limit would come before a JPEG can be reduced.
+Image.MAX_IMAGE_PIXELS = None
 
 
-def decode_images(path: Path, found: Index) -> Iterator[tuple[Entry, Image.Image | None]]:
-    """Yield every image of the archive with its entry; None for an image that cannot be read."""
+class UnreadableImageError(Exception):
+    """Why an image is left out."""
+
+
+def decode_images(path: Path, found: Index) -> Iterator[tuple[Entry, Image.Image | str]]:
+    """Yield every image of the archive with its entry, or why it cannot be read."""
     for name, is_folder, opener in members(path):
         entry = found.entries.get(name)
         if entry and not is_folder:
-            yield entry, _decode(opener)
+            try:
+                yield entry, _decode(opener)
+            except UnreadableImageError as error:
+                yield entry, f"{entry.path}: {error}"
 
 
-def _decode(opener: Opener) -> Image.Image | None:
+def _decode(opener: Opener) -> Image.Image:
     with opener() as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
-        return None
+        raise UnreadableImageError(f"more than {MAX_FILE_BYTES:,} bytes")
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
+        _limit_pixels(image)
         image.load()
         return ImageOps.exif_transpose(image)
-    except MemoryError:
+    except (MemoryError, UnreadableImageError):
         raise
-    except Exception:
+    except Exception as error:
         # On damaged files Pillow raises anything from SyntaxError to struct.error.
-        return None
+        raise UnreadableImageError(_reason(content)) from error
+
+
+def _limit_pixels(image: Image.Image) -> None:
+    """Have a large JPEG reduced while it is read; refuse other large images."""
+    pixels = image.width * image.height
+    if pixels <= MAX_PIXELS:
+        return
+    if image.format != "JPEG" or pixels > MAX_JPEG_PIXELS:
+        limit = MAX_JPEG_PIXELS if image.format == "JPEG" else MAX_PIXELS
+        raise UnreadableImageError(f"{pixels:,} pixels, more than {limit:,}")
+    # A half in each direction is enough.
+    image.draft(None, (image.width // 2, image.height // 2))
+
+
+def _reason(content: bytes) -> str:
+    start = content[:12].removeprefix(content[:4] if content[4:8] in (b"ftyp", b"JXL ") else b"")
+    for signature, name in OTHER_FORMATS.items():
+        if start.startswith(signature):
+            return f"it is {name}, not {', '.join(FORMATS)}"
+    return "it is damaged"
 
 
 def to_pixels(image: Image.Image, shape: Shape) -> np.ndarray:
@@ -70,8 +119,11 @@ def describe_left_out(unreadable: list[str], found: Index) -> Json:
     total = len(found.entries)
     if len(unreadable) > MAX_UNREADABLE * total:
         count = f"{len(unreadable)} of {total} images"
-        message = f"{count} cannot be read, the first of them is {unreadable[0]!r}."
-        hint = "Remove or repair them; up to 5 % of the images are skipped."
+        message = f"{count} cannot be read, the first of them is {unreadable[0]}."
+        hint = (
+            f"Convert, repair or remove them; {', '.join(FORMATS)} can be read, and up to 5 % of"
+            " the images are skipped."
+        )
         raise CompressionError("too_many_unreadable", message, hint)
     return {
         "unreadable": unreadable[:SHOWN_UNREADABLE],

@@ -37,8 +37,8 @@ def describe(path: Path) -> Json:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     contents: list[tuple[bytes, int, str]] = []
     for entry, image in decode_images(path, found):
-        if image is None:
-            unreadable.append(str(entry.path))
+        if isinstance(image, str):
+            unreadable.append(image)
             continue
         contents.append((digest(np.asarray(image)), entry.label, str(entry.path)))
         sizes[image.size] += 1

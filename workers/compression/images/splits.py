@@ -117,8 +117,8 @@ def _decode(
     for number, (entry, image) in enumerate(decode_images(path, found)):
         if number % IMAGES_PER_REPORT == 0:
             report_fraction(number / total)
-        if image is None:
-            unreadable.append(str(entry.path))
+        if isinstance(image, str):
+            unreadable.append(image)
             continue
         row = len(digests)
         array[row] = pixels = to_pixels(image, shape)
@@ -178,7 +178,10 @@ def _warnings(description: Json) -> tuple[str, ...]:
     if dropped := sum(description["duplicates_dropped"].values()):
         warnings.append(f"{dropped} images equal a test or validation image and were left out.")
     if unreadable := description["unreadable_count"]:
-        warnings.append(f"{unreadable} images could not be read and were left out.")
+        first = description["unreadable"][0]
+        warnings.append(
+            f"Images that could not be read and were left out: {unreadable}, e.g. {first}."
+        )
     ignored = description["ignored_files"]
     if ignored > MANY_IGNORED * sum(description["counts"].values()):
         warnings.append(

@@ -73,7 +73,10 @@ def test_unreadable_images_are_skipped_and_counted_up_to_five_percent(zipped, tm
     )
     description = load(path, tmp_path).description
     assert description["unreadable_count"] == 2
-    assert description["unreadable"] == ["red/bad.png", "red/cut.png"]
+    assert description["unreadable"] == [
+        "red/bad.png: it is damaged",
+        "red/cut.png: it is damaged",
+    ]
 
 
 def test_more_unreadable_images_are_refused(zipped, tmp_path):
@@ -156,7 +159,7 @@ def test_a_description_has_classes_counts_sizes_and_unreadable_files(zipped):
     assert found["classes"] == list(CLASSES)
     assert found["counts"]["train"] == {"blue": 20, "green": 20, "red": 20}
     assert found["image_sizes"]["width"] == {"least": 16, "median": 16, "most": 16}
-    assert found["unreadable"] == ["train/red/bad.png"]
+    assert found["unreadable"] == ["train/red/bad.png: it is damaged"]
     assert DatasetDescription.model_validate(found).images == 75
 
 
@@ -240,7 +243,7 @@ def test_images_that_are_left_out_lead_to_warnings(zipped, tmp_path):
     files |= {f"notes/{number}.txt": b"note" for number in range(10)}
     duplicates, unreadable, ignored = load(zipped(files), tmp_path).warnings
     assert "1 images equal" in duplicates
-    assert "1 images could not be read" in unreadable
+    assert "could not be read and were left out: 1, e.g. train/red/bad.png" in unreadable
     assert "10 files" in ignored
 
 

@@ -1,0 +1,60 @@
+"""Images that are too large, or of another format than their name says."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.workers.compression.conftest import class_folders
+from workers.compression.errors import CompressionError
+from workers.compression.images import decoding, description
+from workers.compression.images.class_folders import index
+
+
+def encoded(image, file_format):
+    buffer = io.BytesIO()
+    image.save(buffer, file_format)
+    return buffer.getvalue()
+
+
+def decoded(zipped, name, content):
+    path = zipped(class_folders(30) | {name: content})
+    return {str(entry.path): image for entry, image in decoding.decode_images(path, index(path))}[
+        name
+    ]
+
+
+def test_a_large_jpeg_is_reduced_while_it_is_read(zipped, monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 300 * 200)
+    content = encoded(Image.new("RGB", (400, 200), "red"), "JPEG")
+    assert decoded(zipped, "red/large.jpg", content).size == (200, 100)
+
+
+@pytest.mark.parametrize(("file_format", "limit"), [("PNG", "60,000"), ("JPEG", "70,000")])
+def test_an_image_beyond_the_limit_is_left_out_with_both_numbers(
+    zipped, monkeypatch, file_format, limit
+):
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 60_000)
+    monkeypatch.setattr(decoding, "MAX_JPEG_PIXELS", 70_000)
+    content = encoded(Image.new("RGB", (400, 200), "red"), file_format)
+    reason = decoded(zipped, "red/large.png", content)
+    assert reason == f"red/large.png: 80,000 pixels, more than {limit}"
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"\0\0\0\x1cftypavif", "AVIF"),
+        (b"\0\0\0\x18ftypheic", "HEIC"),
+        (encoded(Image.fromarray(np.zeros((4, 4), np.uint8)), "TIFF"), "TIFF"),
+    ],
+)
+def test_the_real_format_of_a_renamed_file_is_named(zipped, content, name):
+    files = class_folders(10)
+    for number in range(10):
+        files[f"red/{number}.jpg"] = content + bytes(100)
+    with pytest.raises(CompressionError) as caught:
+        description.describe(zipped(files))
+    assert caught.value.code == "too_many_unreadable"
+    assert f"red/0.jpg: it is {name}, not JPEG" in caught.value.message
