@@ -54,6 +54,7 @@ class DataSummary(LeftOut):
     counts: SplitCounts
     split_given: bool = Field(description="Whether the archive has train/, val/ or test/.")
     duplicates_dropped: DuplicatesDropped
+    grey_bits: Count = Field(16, description="Bits that the values of 16-bit grey images need.")
 
 
 class Spread(Strict):

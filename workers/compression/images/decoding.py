@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from workers.compression.values import Json, Shape
 
 MAX_FILE_BYTES = 64 * 1024**2
 MAX_UNREADABLE = 0.05
+BITS_SAMPLE = 200
+"""Images."""
 SHOWN_UNREADABLE = 100
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
@@ -95,12 +99,31 @@ def _reason(content: bytes) -> str:
     return "it is damaged"
 
 
-def to_pixels(image: Image.Image, shape: Shape) -> np.ndarray:
-    """The image as uint8 of ``shape`` (height, width, channels): stretched, bilinear."""
+def grey_bits(path: Path, found: Index) -> int:
+    """Bits that the values of 16-bit grey images need on a sample, 9 to 16; 16 without them.
+
+    Cameras store 10 or 12 bits in files of 16.
+    """
+    # Of the formats that are read, only PNG has them.
+    candidates = [name for name in found.entries if name.suffix.lower() == ".png"]
+    chosen = islice(candidates, 0, None, max(1, len(candidates) // BITS_SAMPLE))
+    sample = replace(found, entries={name: found.entries[name] for name in chosen})
+    largest = 0
+    for _, image in decode_images(path, sample):
+        if not isinstance(image, str) and image.mode.startswith("I"):
+            largest = max(largest, int(np.asarray(image).max()))
+    return min(16, max(9, largest.bit_length())) if largest else 16
+
+
+def to_pixels(image: Image.Image, shape: Shape, bits: int = 16) -> np.ndarray:
+    """The image as uint8 of ``shape`` (height, width, channels): stretched, bilinear.
+
+    ``bits`` are those of 16-bit grey images.
+    """
     height, width, channels = shape
     if image.mode.startswith("I"):
-        # 16-bit grey: Pillow would clip it to 0..255.
-        levels = np.asarray(image).astype(np.uint32) >> 8
+        # Pillow would clip it to 0..255.
+        levels = np.asarray(image).astype(np.uint32) >> (bits - 8)
         image = Image.fromarray(levels.clip(0, 255).astype(np.uint8))
     if image.mode == "P" or "transparency" in image.info:
         image = image.convert("RGBA")

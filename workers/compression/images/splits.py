@@ -13,7 +13,12 @@ from workers.compression.errors import CompressionError
 from workers.compression.images.assignment import assign_splits
 from workers.compression.images.class_folders import Index, index
 from workers.compression.images.copies import contradiction, digest, in_two_classes
-from workers.compression.images.decoding import decode_images, describe_left_out, to_pixels
+from workers.compression.images.decoding import (
+    decode_images,
+    describe_left_out,
+    grey_bits,
+    to_pixels,
+)
 from workers.compression.images.description import MIN_PER_CLASS, check_length
 from workers.compression.images.folder_names import listed
 from workers.compression.values import SPLITS, Dataset, Json, Shape, Spec, Split
@@ -36,6 +41,7 @@ class DecodedImages:
     digests: list[bytes]
     paths: list[str]
     unreadable: list[str]
+    grey_bits: int
 
 
 def load(
@@ -68,6 +74,7 @@ def load(
         "counts": {name: len(split) for name, split in splits.items()},
         "split_given": bool((decoded.splits != "").any()),
         "duplicates_dropped": dropped,
+        "grey_bits": decoded.grey_bits,
         **left_out,
         **in_two_classes(zip(decoded.digests, decoded.labels.tolist(), decoded.paths, strict=True)),
     }
@@ -114,6 +121,7 @@ def _decode(
     digests: list[bytes] = []
     paths: list[str] = []
     unreadable: list[str] = []
+    bits = grey_bits(path, found)
     for number, (entry, image) in enumerate(decode_images(path, found)):
         if number % IMAGES_PER_REPORT == 0:
             report_fraction(number / total)
@@ -121,14 +129,14 @@ def _decode(
             unreadable.append(image)
             continue
         row = len(digests)
-        array[row] = pixels = to_pixels(image, shape)
+        array[row] = pixels = to_pixels(image, shape, bits)
         labels[row] = label_of[entry.label]
         splits.append(entry.split)
         digests.append(digest(pixels))
         paths.append(str(entry.path))
     count = len(digests)
     return DecodedImages(
-        store, array[:count], labels[:count], np.array(splits), digests, paths, unreadable
+        store, array[:count], labels[:count], np.array(splits), digests, paths, unreadable, bits
     )
 
 
@@ -175,6 +183,11 @@ def _check_counts(splits: dict[str, Split], classes: tuple[str, ...], dropped: i
 def _warnings(description: Json) -> tuple[str, ...]:
     """Sentences for the report about images that are not used."""
     warnings = contradiction(description)
+    if (bits := description["grey_bits"]) < 16:
+        warnings.append(
+            f"The values of the 16-bit grey images need {bits} bits: they were divided by"
+            f" {2 ** (bits - 8)}, and the app must do the same."
+        )
     if dropped := sum(description["duplicates_dropped"].values()):
         warnings.append(f"{dropped} images equal a test or validation image and were left out.")
     if unreadable := description["unreadable_count"]:

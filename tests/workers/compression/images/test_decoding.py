@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.workers.compression.conftest import class_folders
+from tests.workers.compression.conftest import class_folders, full_spec
 from workers.compression.errors import CompressionError
-from workers.compression.images import decoding, description
+from workers.compression.images import decoding, description, splits
 from workers.compression.images.class_folders import index
 
 
@@ -58,3 +58,18 @@ def test_the_real_format_of_a_renamed_file_is_named(zipped, content, name):
         description.describe(zipped(files))
     assert caught.value.code == "too_many_unreadable"
     assert f"red/0.jpg: it is {name}, not JPEG" in caught.value.message
+
+
+@pytest.mark.parametrize(("bits", "told"), [(10, True), (12, True), (16, False)])
+def test_grey_images_of_16_bits_are_scaled_by_the_range_of_the_data(zipped, tmp_path, bits, told):
+    rng = np.random.default_rng(0)
+    files = {}
+    for number in range(40):
+        levels = rng.integers(0, 2**bits, (8, 8)).astype(np.uint16)
+        levels[0, 0] = 2**bits - 1
+        files[f"{'ab'[number % 2]}/{number}.png"] = encoded(Image.fromarray(levels), "PNG")
+    found = splits.load(zipped(files), (8, 8, 1), full_spec(), tmp_path, lambda _: None)
+    assert found.train.features[:, 0, 0].min() == 255
+    assert len(np.unique(found.train.features)) > 200
+    assert found.description["grey_bits"] == bits
+    assert any(f"need {bits} bits" in warning for warning in found.warnings) == told
