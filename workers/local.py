@@ -119,13 +119,15 @@ def _print_description(found: dict[str, Any]) -> None:
         splits = ", ".join(data["counts"])
         classes = f"{len(data['classes'])} classes"
         typer.echo(f"data: {data['images']:,} images of {classes} (splits: {splits})")
-        for warning in contradiction(data):
+        for warning in contradiction(data) if "teacher" not in found else []:
             typer.echo(f"warning: {warning}", err=True)
     if "teacher" in found:
         teacher = found["teacher"]
         known = f"top-1 {teacher['top1']:.2%} of {teacher['images']:,} held-out images"
         scaling = f"scaling {teacher['input_scaling']}, output {teacher['teacher_output']}"
         typer.echo(f"teacher: {known}, {scaling}")
+        for warning in teacher["warnings"]:
+            typer.echo(f"warning: {warning}", err=True)
 
 
 def _exit_refused(refusal: CompressionError) -> NoReturn:

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from service.contract.figures import Count, ImagesPerClass, NamedTensor, Strict, Text
 
+EXIF_TURNED = "Images that their EXIF orientation turns or mirrors."
+
 
 class ModelDescription(Strict):
     """What inspection found in an uploaded model."""
@@ -55,6 +57,10 @@ class DataSummary(LeftOut):
     split_given: bool = Field(description="Whether the archive has train/, val/ or test/.")
     duplicates_dropped: DuplicatesDropped
     grey_bits: Count = Field(16, description="Bits that the values of 16-bit grey images need.")
+    exif_turned: Count = Field(0, description=EXIF_TURNED)
+    exif_applied: bool = Field(
+        True, description="False: the teacher was better on the images as they are stored."
+    )
 
 
 class Spread(Strict):
@@ -101,3 +107,4 @@ class DatasetDescription(LeftOut):
     images: Count
     image_sizes: ImageSizes
     modes: ImageModes
+    exif_turned: Count = Field(0, description=EXIF_TURNED)

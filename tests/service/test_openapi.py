@@ -10,7 +10,7 @@ from service.contract.errors import Learn2CompressError
 from service.contract.settings import Settings
 from tests.service.test_documentation import every
 
-MAPS = {"labels", "per_class", "metrics", "train", "val", "test", "all"}
+MAPS = {"scaling_accuracies", "labels", "per_class", "metrics", "train", "val", "test", "all"}
 """Fields that are maps: labels, figures per class and per student, counts per class."""
 
 

@@ -2,8 +2,11 @@
 
 import errno
 import re
+from collections.abc import Iterable
 
 LONGEST_SUMMARY = 300
+MAX_LISTED = 1_500
+"""Characters of a list in a message."""
 CONFIGURATION = re.compile(r"[\[{]['\"]|Full object config|config=|Received:|Traceback")
 PATH = re.compile(r"(?<![\w.])(/[\w.+-]+){2,}/?")
 USE_LESS_DATA = "compress with fewer or smaller images"
@@ -35,6 +38,17 @@ def summary(error: Exception) -> str:
         text = text[: found.start()]
     text = PATH.sub("a file", text).strip(" ,:;=")
     return f"{type(error).__name__}: {text}"[:LONGEST_SUMMARY]
+
+
+def listed(names: Iterable[str]) -> str:
+    """All names, as far as a message holds them, then how many more there are."""
+    shown: list[str] = []
+    waiting = list(names)
+    length = 0
+    while waiting and length + len(waiting[0]) <= MAX_LISTED:
+        shown.append(waiting.pop(0))
+        length += len(shown[-1]) + 2
+    return ", ".join(shown) + (f" and {len(waiting)} more" if waiting else "")
 
 
 def as_compression_error(error: Exception) -> CompressionError | None:

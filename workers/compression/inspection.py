@@ -4,6 +4,7 @@ The imports are in the functions: an inspection of a dataset needs no TensorFlow
 """
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from workers.compression.images import description
@@ -44,14 +45,17 @@ def accuracy(model_path: Path, data_path: Path, spec: Spec) -> Json:
     Raises:
         CompressionError: what ``model``, ``dataset`` and ``input_scaling.find`` raise.
     """
-    from workers.compression.images import input_scaling, input_size, splits
+    from workers.compression.images import input_scaling, input_size, orientation, splits
     from workers.compression.teacher import outputs
 
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         teacher = input_size.load_teacher(model_path, data_path, spec, scratch)
-        data = splits.load(data_path, teacher.input_shape, spec, scratch, lambda _: None)
+        prefers_stored = partial(orientation.prefers_stored, teacher, spec)
+        shape = teacher.input_shape
+        data = splits.load(data_path, shape, spec, scratch, lambda _: None, prefers_stored)
         contract = input_scaling.find(teacher, data.train, data.classes, spec)
+        data = data.reordered(contract.classes)
         logits = input_scaling.teacher_logits(teacher, contract, data.test.features)
         return {
             "top1": outputs.accuracy(logits, data.test.labels),
@@ -60,5 +64,5 @@ def accuracy(model_path: Path, data_path: Path, spec: Spec) -> Json:
             "input_scaling": contract.scaling,
             "teacher_output": contract.output,
             "scaling_accuracies": contract.accuracies,
-            "warnings": contract.warnings,
+            "warnings": (*data.warnings, *contract.warnings),
         }

@@ -13,7 +13,14 @@ from workers.compression.artifacts import (
     summary,
 )
 from workers.compression.artifacts.evaluation import TestedFile
-from workers.compression.images import augmentation, input_scaling, input_size, pixels, splits
+from workers.compression.images import (
+    augmentation,
+    input_scaling,
+    input_size,
+    orientation,
+    pixels,
+    splits,
+)
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import StudentPlan
 from workers.compression.students import planning
@@ -54,8 +61,16 @@ def compress(
     scratch, variants = _make_folders(folder)
     # The teacher is loaded first, because images are decoded only once: at its input size.
     loaded = input_size.load_teacher(model, dataset, spec, scratch)
-    data = splits.load(dataset, loaded.input_shape, spec, scratch, partial(report_progress, "load"))
+    data = splits.load(
+        dataset,
+        loaded.input_shape,
+        spec,
+        scratch,
+        partial(report_progress, "load"),
+        partial(orientation.prefers_stored, loaded, spec),
+    )
     teacher = input_scaling.prepare_teacher(loaded, data, spec)
+    data = data.reordered(teacher.contract.classes)
 
     # A checkpoint also has the recipe and the sizes of its students: another measurement of the
     # latency could choose other students.

@@ -1,7 +1,7 @@
 """Values that pass from one stage to the next: frozen dataclasses that know no stage."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,6 +52,7 @@ class Teacher:
 class InputContract:
     """How examples are scaled for the teacher, and what its outputs are.
 
+    ``classes`` are in the order of the outputs.
     ``accuracies`` holds the top-1 of every scaling that was tried. ``mean`` and ``std`` are those
     of the training data, one per channel. ``stated`` says whether the user chose the scaling.
     ``warnings`` are sentences for the report.
@@ -59,6 +60,7 @@ class InputContract:
 
     scaling: str
     output: str
+    classes: tuple[str, ...]
     accuracies: dict[str, float]
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -116,6 +118,16 @@ class Dataset:
     test: Split
     description: Json
     warnings: tuple[str, ...] = ()
+
+    def reordered(self, classes: Sequence[str]) -> "Dataset":
+        """The same data with its classes, and so its labels, in another order."""
+        label_of = np.array([classes.index(name) for name in self.classes], np.int32)
+        splits = {}
+        for name in SPLITS:
+            split = getattr(self, name)
+            splits[name] = replace(split, labels=label_of[split.labels])
+        description = self.description | {"classes": list(classes)}
+        return replace(self, classes=tuple(classes), description=description, **splits)
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,9 @@ def test_compress_does_the_whole_way(l2c: Any, live: Any, files: list[str], tmp_
 def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
     l2c: Any, live: Any, files: list[str], tmp_path: Path
 ) -> None:
-    options = "--effort thorough --seed 7 --input-scaling unit --teacher-output softmax"
-    options += " --class-name dog --class-name cat --family nasnet --teacher-training joint"
+    options = "--effort thorough --seed 7 --input-scaling unit --input-size 28 32"
+    options += " --teacher-output softmax --class-name dog --class-name cat"
+    options += " --family nasnet --teacher-training joint"
     options += " --sparsity 0.5 --quantization int8 --quantization float16 --json"
     options += " --variant small:max_bytes=96KiB,min_top1=88% --variant large:max_macs=15M"
     with stand_in.worker(live.context, tmp_path):
@@ -56,6 +57,7 @@ def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
         "effort": "thorough",
         "seed": 7,
         "input_scaling": "unit",
+        "input_size": [28, 32],
         "teacher_output": "softmax",
         "class_names": ["dog", "cat"],
         "family": "nasnet",

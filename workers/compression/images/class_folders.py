@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workers.compression.archives import members
-from workers.compression.errors import CompressionError
+from workers.compression.errors import CompressionError, listed
 from workers.compression.images.folder_names import (
     can_be_shown,
     is_litter,
-    listed,
     plain,
     split_of,
     split_of_parts,

@@ -2,12 +2,12 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from workers.compression.archive_checks import Opener
 from workers.compression.archives import members
@@ -51,15 +51,43 @@ class UnreadableImageError(Exception):
     """Why an image is left out."""
 
 
-def decode_images(path: Path, found: Index) -> Iterator[tuple[Entry, Image.Image | str]]:
-    """Yield every image of the archive with its entry, or why it cannot be read."""
+@dataclass(frozen=True)
+class Decoded:
+    """An image of the archive; None with a reason where it cannot be read.
+
+    ``turned`` says whether its EXIF orientation asks a viewer to turn or mirror it.
+    """
+
+    entry: Entry
+    image: Image.Image | None
+    turned: bool = False
+    reason: str = ""
+
+
+def decode_images(path: Path, found: Index, upright: bool = True) -> Iterator[Decoded]:
+    """Yield every image of the archive: as its EXIF orientation asks, or else as it is stored."""
     for name, is_folder, opener in members(path):
         entry = found.entries.get(name)
         if entry and not is_folder:
             try:
-                yield entry, _decode(opener)
+                image = _decode(opener)
             except UnreadableImageError as error:
-                yield entry, f"{entry.path}: {error}"
+                yield Decoded(entry, None, reason=f"{entry.path}: {error}")
+                continue
+            turned = _is_turned(image)
+            if turned and upright:
+                image = ImageOps.exif_transpose(image)
+            yield Decoded(entry, image, turned)
+
+
+def _is_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    except MemoryError:
+        raise
+    except Exception:
+        # On damaged EXIF data Pillow raises anything; the pixels are whole.
+        return False
 
 
 def _decode(opener: Opener) -> Image.Image:
@@ -71,7 +99,7 @@ def _decode(opener: Opener) -> Image.Image:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         _limit_pixels(image)
         image.load()
-        return ImageOps.exif_transpose(image)
+        return image
     except (MemoryError, UnreadableImageError):
         raise
     except Exception as error:
@@ -109,9 +137,9 @@ def grey_bits(path: Path, found: Index) -> int:
     chosen = islice(candidates, 0, None, max(1, len(candidates) // BITS_SAMPLE))
     sample = replace(found, entries={name: found.entries[name] for name in chosen})
     largest = 0
-    for _, image in decode_images(path, sample):
-        if not isinstance(image, str) and image.mode.startswith("I"):
-            largest = max(largest, int(np.asarray(image).max()))
+    for decoded in decode_images(path, sample):
+        if decoded.image and decoded.image.mode.startswith("I"):
+            largest = max(largest, int(np.asarray(decoded.image).max()))
     return min(16, max(9, largest.bit_length())) if largest else 16
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from workers.compression.errors import CompressionError
+from workers.compression.errors import CompressionError, listed
 from workers.compression.images.class_folders import index
 from workers.compression.images.copies import digest, in_two_classes
 from workers.compression.images.decoding import decode_images, describe_left_out
-from workers.compression.images.folder_names import listed
 from workers.compression.values import Json
 
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
@@ -36,10 +35,13 @@ def describe(path: Path) -> Json:
     unreadable: list[str] = []
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     contents: list[tuple[bytes, int, str]] = []
-    for entry, image in decode_images(path, found):
-        if isinstance(image, str):
-            unreadable.append(image)
+    turned = 0
+    for decoded in decode_images(path, found):
+        entry, image = decoded.entry, decoded.image
+        if image is None:
+            unreadable.append(decoded.reason)
             continue
+        turned += decoded.turned
         contents.append((digest(np.asarray(image)), entry.label, str(entry.path)))
         sizes[image.size] += 1
         modes[_mode(image)] += 1
@@ -54,6 +56,7 @@ def describe(path: Path) -> Json:
         **in_two_classes(contents),
         "image_sizes": _describe_sizes(sizes),
         "modes": dict(modes),
+        "exif_turned": turned,
     }
     check_length(description)
     return description

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 SPLIT_NAMES = {
@@ -25,8 +24,6 @@ LITTER = {
 }
 """Of operating systems and file servers, in lower case."""
 BIDIRECTIONAL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-MAX_LISTED = 1_500
-"""Characters of a list in a message."""
 REFUSED_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 """Control characters, halves of characters, separators of lines and paragraphs."""
 
@@ -58,14 +55,3 @@ def can_be_shown(name: str) -> bool:
 def plain(name: str) -> str:
     """The name without differences that are easily overlooked: case and spaces around it."""
     return name.strip().casefold()
-
-
-def listed(names: Iterable[str]) -> str:
-    """All names, as far as a message holds them, then how many more there are."""
-    shown: list[str] = []
-    waiting = list(names)
-    length = 0
-    while waiting and length + len(waiting[0]) <= MAX_LISTED:
-        shown.append(waiting.pop(0))
-        length += len(shown[-1]) + 2
-    return ", ".join(shown) + (f" and {len(waiting)} more" if waiting else "")

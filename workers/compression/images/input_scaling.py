@@ -1,12 +1,21 @@
 """Finds how the teacher's pixels are scaled and what its outputs are, on labelled images."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from workers.compression.errors import CompressionError
-from workers.compression.images.scaling_search import Trial, best, finalists, outputs, try_each
+from workers.compression.errors import CompressionError, listed
+from workers.compression.images.scaling_search import (
+    Trial,
+    best,
+    finalists,
+    is_clearly_more,
+    outputs,
+    relabelled,
+    try_each,
+)
 from workers.compression.images.scalings import (
     Scaling,
     mean_and_std,
@@ -14,7 +23,7 @@ from workers.compression.images.scalings import (
     scalings,
     student_to_teacher,
 )
-from workers.compression.teacher.class_order import check_order, check_output_count
+from workers.compression.teacher.class_order import check_order, check_output_count, usual_orders
 from workers.compression.teacher.outputs import as_logits, balanced_accuracy
 from workers.compression.teacher.signature import any_size_hint
 from workers.compression.values import (
@@ -35,6 +44,15 @@ GOOD_MARGIN = 0.5
 CLOSE_ACCURACY, CLOSE_CROSS_ENTROPY, SAME_ANSWERS = 0.02, 1.5, 0.99
 """Of two scalings between which the images hardly decide, though the answers differ."""
 STATE_IT = "If its images were scaled in another way, state that with input_scaling."
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Trials with the labels (N,) that follow from one order of the classes."""
+
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    trials: list[Trial]
 
 
 def prepare_teacher(teacher: Teacher, data: Dataset, spec: Spec) -> PreparedTeacher:
@@ -71,7 +89,7 @@ def find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -
 def _find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -> InputContract:
     sample = train.sample(train.sample_size)
     mean, std = mean_and_std(sample.features)
-    candidates = _candidates(scalings(mean, std, teacher.input_shape[2]), spec["input_scaling"])
+    candidates = candidates_of(scalings(mean, std, teacher.input_shape[2]), spec["input_scaling"])
     accuracies: dict[str, float] = {}
     if len(candidates) > 1 and len(sample) > SCREENED:
         screened = try_each(teacher, candidates, sample.sample(SCREENED), spec["teacher_output"])
@@ -79,20 +97,48 @@ def _find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) 
         promising = finalists(screened)
         candidates = {name: candidates[name] for name in candidates if name in promising}
     trials = try_each(teacher, candidates, sample, spec["teacher_output"])
+    ordered = Ordered(classes, sample.labels, trials)
+    if spec["class_names"] is None:
+        ordered = _best_order(ordered)
+    trials, labels = ordered.trials, ordered.labels
     accuracies |= {trial.scaling: trial.accuracy for trial in trials}
     chosen = best(trials)
     in_some_order = max(trials, key=lambda trial: trial.any_order)
-    check_order(in_some_order.logits, sample.labels, classes, chosen.accuracy)
-    _check_better_than_chance(trials, chosen, sample.labels, len(classes))
+    check_order(in_some_order.logits, labels, ordered.classes, chosen.accuracy)
+    _check_better_than_chance(trials, chosen, labels, len(classes))
     return InputContract(
         scaling=chosen.scaling,
         output=chosen.output,
+        classes=ordered.classes,
         accuracies=accuracies,
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
         stated=spec["input_scaling"] is not None,
-        warnings=tuple(_warnings(trials, chosen, len(classes))),
+        warnings=(
+            *_order_warning(ordered.classes, classes),
+            *_warnings(trials, chosen, len(classes)),
+        ),
     )
+
+
+def _best_order(given: Ordered) -> Ordered:
+    """The usual order of the classes in which the teacher is clearly better, or the given one."""
+    found = given
+    for order in usual_orders(given.classes):
+        label_of = np.array([order.index(name) for name in given.classes])
+        labels = label_of[given.labels]
+        trials = [relabelled(trial, labels) for trial in given.trials]
+        if is_clearly_more(best(trials).correct, best(found.trials).correct):
+            found = Ordered(order, labels, trials)
+    return found
+
+
+def _order_warning(order: tuple[str, ...], given: tuple[str, ...]) -> Iterator[str]:
+    if order != given:
+        yield (
+            "The teacher's outputs are not in the order of the class folders. The order taken is:"
+            f" {listed(order)}. State another one with class_names."
+        )
 
 
 def teacher_logits(teacher: Teacher, contract: InputContract, images: np.ndarray) -> np.ndarray:
@@ -101,7 +147,12 @@ def teacher_logits(teacher: Teacher, contract: InputContract, images: np.ndarray
     return as_logits(outputs(teacher, scaling, images), contract.output)
 
 
-def _candidates(known: dict[str, Scaling], stated: str | None) -> dict[str, Scaling]:
+def candidates_of(known: dict[str, Scaling], stated: str | None) -> dict[str, Scaling]:
+    """The scalings to try: all, or the one that the spec states.
+
+    Raises:
+        CompressionError: unsupported_input where that is not for the teacher's images.
+    """
     if stated is None:
         return known
     if stated not in known:

@@ -78,7 +78,10 @@ def try_each(
 
 
 def _trial(name: str, kind: str, values: np.ndarray, labels: np.ndarray) -> Trial:
-    logits = as_logits(values, kind)
+    return _scored(name, kind, as_logits(values, kind), labels)
+
+
+def _scored(name: str, kind: str, logits: np.ndarray, labels: np.ndarray) -> Trial:
     _, any_order = likely_order(logits, labels, tuple(map(str, range(logits.shape[1]))))
     return Trial(
         scaling=name,
@@ -105,6 +108,11 @@ def finalists(trials: Sequence[Trial]) -> set[str]:
     return {best(trials).scaling, *(trial.scaling for trial in promising[:FINALISTS])}
 
 
+def relabelled(trial: Trial, labels: np.ndarray) -> Trial:
+    """The same answers, compared with other ``labels`` (N,)."""
+    return _scored(trial.scaling, trial.output, trial.logits, labels)
+
+
 def best(trials: Sequence[Trial]) -> Trial:
     """The trial with the lowest cross-entropy of those about as accurate as the most accurate.
 
@@ -112,20 +120,20 @@ def best(trials: Sequence[Trial]) -> Trial:
     scaling that is not usual must be clearly better than those that are.
     """
     top = max(trials, key=lambda trial: trial.accuracy)
-    equal = [each for each in trials if not _is_clearly_more(top.correct, each.correct)]
+    equal = [each for each in trials if not is_clearly_more(top.correct, each.correct)]
     lowest = min(equal, key=_cross_entropy)
     usual = [each for each in equal if is_usual(each.scaling)]
     if not usual:
         return lowest
     lowest_usual = min(usual, key=_cross_entropy)
-    return lowest if _is_clearly_more(lowest_usual.losses, lowest.losses) else lowest_usual
+    return lowest if is_clearly_more(lowest_usual.losses, lowest.losses) else lowest_usual
 
 
 def _cross_entropy(trial: Trial) -> float:
     return trial.cross_entropy
 
 
-def _is_clearly_more(some: np.ndarray, others: np.ndarray) -> bool:
+def is_clearly_more(some: np.ndarray, others: np.ndarray) -> bool:
     """Whether ``some`` (N,) are more than ``others``, of the same images, beyond chance."""
     differences = some.astype(np.float64) - others
     standard_error = differences.std() / np.sqrt(len(differences))

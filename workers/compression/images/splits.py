@@ -2,85 +2,88 @@
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from workers.compression.disk_arrays import allocate
-from workers.compression.errors import CompressionError
+from workers.compression.errors import CompressionError, listed
 from workers.compression.images.assignment import assign_splits
-from workers.compression.images.class_folders import Index, index
-from workers.compression.images.copies import contradiction, digest, in_two_classes
-from workers.compression.images.decoding import (
-    decode_images,
-    describe_left_out,
-    grey_bits,
-    to_pixels,
-)
+from workers.compression.images.class_folders import index
+from workers.compression.images.copies import contradiction, in_two_classes
+from workers.compression.images.decoding import describe_left_out, to_pixels
 from workers.compression.images.description import MIN_PER_CLASS, check_length
-from workers.compression.images.folder_names import listed
+from workers.compression.images.reading import DecodedImages, ReportFraction, as_stored, read
 from workers.compression.values import SPLITS, Dataset, Json, Shape, Spec, Split
 
 MANY_IGNORED = 0.05
-IMAGES_PER_REPORT = 200
-CHUNK = 1024
+TURNED_SAMPLE = 128
+"""Training images by which it is decided whether the EXIF orientation is applied."""
 
-ReportFraction = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class DecodedImages:
-    """All readable images of an archive, in its order; ``path`` is the file of ``pixels``."""
-
-    path: Path
-    pixels: np.ndarray
-    labels: np.ndarray
-    splits: np.ndarray
-    digests: list[bytes]
-    paths: list[str]
-    unreadable: list[str]
-    grey_bits: int
+PrefersStored = Callable[[Split, Split], bool]
+"""Takes images turned by their EXIF orientation and as stored; see orientation.py."""
 
 
 def load(
-    path: Path, shape: Shape, spec: Spec, folder: Path, report_fraction: ReportFraction
+    path: Path,
+    shape: Shape,
+    spec: Spec,
+    folder: Path,
+    report_fraction: ReportFraction,
+    prefers_stored: PrefersStored | None = None,
 ) -> Dataset:
     """Decode the images at ``shape`` (height, width, channels) and split them by the spec's seed.
 
     The arrays are memory maps below ``folder``. Without test/, val/ is the test split; without
     both, 15 % of each class are. Where no validation images are left, 5 % of the training images
-    (about 2,000 at most) become validation.
+    (about 2,000 at most) become validation. The images are turned as their EXIF orientation asks,
+    unless ``prefers_stored`` prefers them as they are stored.
 
     Raises:
         CompressionError: what ``index`` raises, class_names_mismatch, too_many_unreadable,
             too_few_images or too_many_classes.
     """
     found = index(path)
-    classes = _order_classes(found.classes, spec["class_names"])
-    label_of = np.array(list(map(classes.index, found.classes)))
-    decoded = _decode(path, found, label_of, shape, folder, report_fraction)
-    left_out = describe_left_out(decoded.unreadable, found)
-    rng = np.random.default_rng(spec["seed"])
-    assigned, dropped = assign_splits(decoded.splits, decoded.labels, decoded.digests, rng)
+    names = [unicodedata.normalize("NFC", name) for name in spec["class_names"] or found.classes]
+    _check_class_names(names, found.classes)
+    images = read(path, found, shape, folder, report_fraction)
+    left_out = describe_left_out(images.unreadable, found)
+    assigned, dropped = _assign(images, spec["seed"])
+    turned = np.flatnonzero(images.turned & (assigned == "train"))[:TURNED_SAMPLE]
+    if prefers_stored and len(turned):
+        upright = Split(images.pixels[turned], images.labels[turned])
+        if prefers_stored(upright, as_stored(path, found, images, turned)):
+            images = read(path, found, shape, folder, report_fraction, upright=False)
+            assigned, dropped = _assign(images, spec["seed"])
     splits: dict[str, Split] = {}
     for name in SPLITS:
-        splits[name] = _copy(decoded, np.flatnonzero(assigned == name), folder / f"{name}.npy")
-    decoded.path.unlink()
-    _check_counts(splits, classes, sum(dropped.values()))
+        splits[name] = images.copy(np.flatnonzero(assigned == name), folder / f"{name}.npy")
+    images.file.unlink()
+    _check_counts(splits, found.classes, sum(dropped.values()))
     description = {
-        "classes": list(classes),
+        "classes": list(found.classes),
         "counts": {name: len(split) for name, split in splits.items()},
-        "split_given": bool((decoded.splits != "").any()),
+        "split_given": bool((images.splits != "").any()),
         "duplicates_dropped": dropped,
-        "grey_bits": decoded.grey_bits,
+        "grey_bits": images.grey_bits,
+        "exif_turned": int(images.turned.sum()),
+        "exif_applied": images.upright,
         **left_out,
-        **in_two_classes(zip(decoded.digests, decoded.labels.tolist(), decoded.paths, strict=True)),
+        **in_two_classes(
+            zip(images.digests, images.labels.tolist(), map(str, images.paths), strict=True)
+        ),
     }
     check_length(description)
-    train, val, test = (splits[name] for name in SPLITS)
-    return Dataset(classes, train, val, test, description, _warnings(description))
+    warnings = _warnings(description)
+    data = Dataset(found.classes, **splits, description=description, warnings=warnings)
+    return data.reordered(names)
+
+
+def _assign(images: DecodedImages, seed: int) -> tuple[np.ndarray, dict[str, int]]:
+    rng = np.random.default_rng(seed)
+    return assign_splits(images.splits, images.labels, images.digests, rng)
 
 
 def resize(dataset: Dataset, shape: Shape, folder: Path) -> Dataset:
@@ -104,62 +107,16 @@ def _resize(split: Split, shape: Shape, path: Path) -> Split:
     return Split(resized, split.labels)
 
 
-def _decode(
-    path: Path,
-    found: Index,
-    label_of: np.ndarray,
-    shape: Shape,
-    folder: Path,
-    report_fraction: ReportFraction,
-) -> DecodedImages:
-    """Decode all images into one array; ``label_of`` maps the archive's labels to the teacher's."""
-    total = len(found.entries)
-    store = folder / "images.npy"
-    array = allocate(store, np.uint8, (total, *shape))
-    labels = np.zeros(total, np.int32)
-    splits: list[str] = []
-    digests: list[bytes] = []
-    paths: list[str] = []
-    unreadable: list[str] = []
-    bits = grey_bits(path, found)
-    for number, (entry, image) in enumerate(decode_images(path, found)):
-        if number % IMAGES_PER_REPORT == 0:
-            report_fraction(number / total)
-        if isinstance(image, str):
-            unreadable.append(image)
-            continue
-        row = len(digests)
-        array[row] = pixels = to_pixels(image, shape, bits)
-        labels[row] = label_of[entry.label]
-        splits.append(entry.split)
-        digests.append(digest(pixels))
-        paths.append(str(entry.path))
-    count = len(digests)
-    return DecodedImages(
-        store, array[:count], labels[:count], np.array(splits), digests, paths, unreadable, bits
-    )
-
-
-def _copy(decoded: DecodedImages, rows: np.ndarray, path: Path) -> Split:
-    images = allocate(path, np.uint8, (len(rows), *decoded.pixels.shape[1:]))
-    for start in range(0, len(rows), CHUNK):
-        images[start : start + CHUNK] = decoded.pixels[rows[start : start + CHUNK]]
-    return Split(images, decoded.labels[rows])
-
-
-def _order_classes(found: tuple[str, ...], requested: Sequence[str] | None) -> tuple[str, ...]:
-    """The classes in the order of ``class_names``; sorted where the spec has none."""
-    if requested is None:
-        return found
-    names = [unicodedata.normalize("NFC", name) for name in requested]
-    if sorted(names) == sorted(found):
-        return tuple(names)
-    only_requested = ", ".join(sorted(set(names) - set(found))[:10])
-    only_found = ", ".join(sorted(set(found) - set(names))[:10])
+def _check_class_names(requested: Sequence[str], found: Sequence[str]) -> None:
+    """Refuse names of classes that are not those of the folders."""
+    if sorted(requested) == sorted(found):
+        return
+    only_requested = sorted(set(requested) - set(found))
+    only_found = sorted(set(found) - set(requested))
     message = (
         "class_names and the class folders differ. Only in class_names:"
-        f" {only_requested or 'none, or a name is listed twice'};"
-        f" only among the folders: {only_found or 'none'}."
+        f" {listed(only_requested) or 'none, or a name is listed twice'};"
+        f" only among the folders: {listed(only_found) or 'none'}."
     )
     hint = "List each class folder exactly once, in the order of the teacher's outputs."
     raise CompressionError("class_names_mismatch", message, hint)
@@ -187,6 +144,12 @@ def _warnings(description: Json) -> tuple[str, ...]:
         warnings.append(
             f"The values of the 16-bit grey images need {bits} bits: they were divided by"
             f" {2 ** (bits - 8)}, and the app must do the same."
+        )
+    if not description["exif_applied"]:
+        warnings.append(
+            f"{description['exif_turned']} images have an EXIF orientation. The teacher classifies"
+            " them better as they are stored, so it was not applied. In the app, do not turn photos"
+            " by it either."
         )
     if dropped := sum(description["duplicates_dropped"].values()):
         warnings.append(f"{dropped} images equal a test or validation image and were left out.")

@@ -1,15 +1,18 @@
 """Whether the teacher's outputs are in the order of the classes, and in which order otherwise."""
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 
-from workers.compression.errors import CompressionError
+from workers.compression.errors import CompressionError, listed
 
 MIN_GAIN = 0.1
 """By how much another order must be more accurate before it is suggested."""
 MIN_SUPPORT = 3
 """Images. With one image per class, every error of a good teacher would suggest another order."""
 MIN_ACCURACY = 0.5
-SHOWN_CLASSES = 20
+DIGITS = re.compile(r"(\d+)")
 
 
 def check_output_count(outputs: int, classes: int) -> None:
@@ -30,6 +33,20 @@ def check_output_count(outputs: int, classes: int) -> None:
     raise CompressionError("output_width_mismatch", message, hint)
 
 
+def usual_orders(classes: Sequence[str]) -> list[tuple[str, ...]]:
+    """Orders in which programs sort names of classes, without the given one.
+
+    As text like Keras (1, 10, 2), by the numbers in them (1, 2, 10), and without regard to case.
+    """
+    orders = [sorted(classes), sorted(classes, key=_natural), sorted(classes, key=str.casefold)]
+    return [order for order in dict.fromkeys(map(tuple, orders)) if order != tuple(classes)]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    parts = DIGITS.split(name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
 def check_order(
     logits: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], accuracy: float
 ) -> None:
@@ -47,9 +64,7 @@ def check_order(
         f"The teacher classifies {accuracy:.1%} of the images correctly. With another order of the"
         f" classes it would be {reordered_accuracy:.1%}."
     )
-    names = ", ".join(order[:SHOWN_CLASSES])
-    if len(order) > SHOWN_CLASSES:
-        names += ", .."
+    names = listed(order)
     hint = f"Set class_names to the order of the teacher's outputs, which is likely: {names}."
     raise CompressionError("class_order_mismatch", message, hint)
 

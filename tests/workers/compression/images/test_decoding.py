@@ -20,15 +20,14 @@ def encoded(image, file_format):
 
 def decoded(zipped, name, content):
     path = zipped(class_folders(30) | {name: content})
-    return {str(entry.path): image for entry, image in decoding.decode_images(path, index(path))}[
-        name
-    ]
+    found = {str(each.entry.path): each for each in decoding.decode_images(path, index(path))}
+    return found[name]
 
 
 def test_a_large_jpeg_is_reduced_while_it_is_read(zipped, monkeypatch):
     monkeypatch.setattr(decoding, "MAX_PIXELS", 300 * 200)
     content = encoded(Image.new("RGB", (400, 200), "red"), "JPEG")
-    assert decoded(zipped, "red/large.jpg", content).size == (200, 100)
+    assert decoded(zipped, "red/large.jpg", content).image.size == (200, 100)
 
 
 @pytest.mark.parametrize(("file_format", "limit"), [("PNG", "60,000"), ("JPEG", "70,000")])
@@ -38,7 +37,7 @@ def test_an_image_beyond_the_limit_is_left_out_with_both_numbers(
     monkeypatch.setattr(decoding, "MAX_PIXELS", 60_000)
     monkeypatch.setattr(decoding, "MAX_JPEG_PIXELS", 70_000)
     content = encoded(Image.new("RGB", (400, 200), "red"), file_format)
-    reason = decoded(zipped, "red/large.png", content)
+    reason = decoded(zipped, "red/large.png", content).reason
     assert reason == f"red/large.png: 80,000 pixels, more than {limit}"
 
 

@@ -78,6 +78,22 @@ def test_another_order_of_the_classes_is_named(order, names):
     assert names in error.hint
 
 
+@pytest.mark.parametrize(
+    ("folders", "outputs"),
+    [
+        (("2", "3", "10", "20"), ("10", "2", "20", "3")),
+        (("class1", "class10", "class2", "class3"), ("class1", "class2", "class3", "class10")),
+        (("Cat", "Zebra", "ant", "bee"), ("ant", "bee", "Cat", "Zebra")),
+    ],
+)
+def test_an_order_in_which_programs_sort_classes_is_found(folders, outputs):
+    by_outputs = brightness_teacher(unit, order=[folders.index(name) for name in outputs])
+    contract = find(by_outputs, classes=folders)
+    assert (contract.classes, contract.accuracies[contract.scaling]) == (outputs, 1.0)
+    assert ", ".join(outputs) in contract.warnings[0]
+    assert refusal(by_outputs, classes=folders, class_names=folders).code == "class_order_mismatch"
+
+
 @pytest.mark.parametrize(("count", "order"), [(2, (1, 0, 2, 3)), (3, (1, 2, 0, 3))])
 def test_another_order_of_two_or_three_classes_is_named(count, order):
     rows = count > LABELS
@@ -151,7 +167,7 @@ def test_a_teacher_with_other_outputs_than_classes_is_refused():
 )
 def test_a_matrix_and_an_offset_lead_from_a_students_input_to_the_teachers(name):
     mean, std = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
-    contract = InputContract(name, "logits", {}, mean, std, False)
+    contract = InputContract(name, "logits", ("a", "b"), {}, mean, std, False)
     input_map = student_to_teacher(contract, 3)
     assert input_map is not None
     matrix, offset = input_map
