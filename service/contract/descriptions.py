@@ -31,7 +31,7 @@ class SplitCounts(Strict):
 
 
 class DuplicatesDropped(Strict):
-    """Images that equal a held-out image and were not trained or validated on."""
+    """Images that are copies of a held-out image and were not trained or validated on."""
 
     train: Count
     val: Count
@@ -56,6 +56,12 @@ class DataSummary(LeftOut):
     counts: SplitCounts
     split_given: bool = Field(description="Whether the archive has train/, val/ or test/.")
     duplicates_dropped: DuplicatesDropped
+    near_copies: Count = Field(
+        0, description="Images that are nearly equal to another one: re-encoded or resized."
+    )
+    near_copies_example: list[Text] = Field(
+        default_factory=list, max_length=2, description="Two paths of such images."
+    )
     grey_bits: Count = Field(16, description="Bits that the values of 16-bit grey images need.")
     exif_turned: Count = Field(0, description=EXIF_TURNED)
     exif_applied: bool = Field(

@@ -8,8 +8,9 @@ import numpy as np
 
 from workers.compression.disk_arrays import allocate
 from workers.compression.images.class_folders import Index
-from workers.compression.images.copies import digest
+from workers.compression.images.copies import Contents, digest
 from workers.compression.images.decoding import decode_images, grey_bits, to_pixels
+from workers.compression.images.near_copies import SIDE, thumbnail
 from workers.compression.values import Shape, Split
 
 IMAGES_PER_REPORT = 200
@@ -30,7 +31,7 @@ class DecodedImages:
     labels: np.ndarray
     splits: np.ndarray
     turned: np.ndarray
-    digests: list[bytes]
+    contents: Contents
     paths: list[PurePosixPath]
     unreadable: list[str]
     grey_bits: int
@@ -56,6 +57,7 @@ def read(
     total = len(found.entries)
     file = folder / "images.npy"
     array = allocate(file, np.uint8, (total, *shape))
+    thumbnails = allocate(folder / "thumbnails.npy", np.uint8, (total, SIDE, SIDE, shape[2]))
     labels, turned = np.zeros(total, np.int32), np.zeros(total, bool)
     splits: list[str] = []
     digests: list[bytes] = []
@@ -72,6 +74,7 @@ def read(
         array[row] = pixels = to_pixels(decoded.image, shape, bits)
         labels[row], turned[row] = decoded.entry.label, decoded.turned
         splits.append(decoded.entry.split)
+        thumbnails[row] = thumbnail(pixels)
         digests.append(digest(pixels))
         paths.append(decoded.entry.path)
     count = len(digests)
@@ -81,7 +84,7 @@ def read(
         labels=labels[:count],
         splits=np.array(splits),
         turned=turned[:count],
-        digests=digests,
+        contents=Contents.of(digests, thumbnails[:count]),
         paths=paths,
         unreadable=unreadable,
         grey_bits=bits,

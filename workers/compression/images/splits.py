@@ -10,7 +10,7 @@ from PIL import Image
 
 from workers.compression.disk_arrays import allocate
 from workers.compression.errors import CompressionError, listed
-from workers.compression.images.assignment import assign_splits
+from workers.compression.images.assignment import Assignment, assign_splits
 from workers.compression.images.class_folders import index
 from workers.compression.images.copies import contradiction, in_two_classes
 from workers.compression.images.decoding import describe_left_out, to_pixels
@@ -50,40 +50,43 @@ def load(
     _check_class_names(names, found.classes)
     images = read(path, found, shape, folder, report_fraction)
     left_out = describe_left_out(images.unreadable, found)
-    assigned, dropped = _assign(images, spec["seed"])
-    turned = np.flatnonzero(images.turned & (assigned == "train"))[:TURNED_SAMPLE]
+    assigned = _assign(images, spec["seed"])
+    turned = np.flatnonzero(images.turned & (assigned.splits == "train"))[:TURNED_SAMPLE]
     if prefers_stored and len(turned):
         upright = Split(images.pixels[turned], images.labels[turned])
         if prefers_stored(upright, as_stored(path, found, images, turned)):
             images = read(path, found, shape, folder, report_fraction, upright=False)
-            assigned, dropped = _assign(images, spec["seed"])
+            assigned = _assign(images, spec["seed"])
     splits: dict[str, Split] = {}
     for name in SPLITS:
-        splits[name] = images.copy(np.flatnonzero(assigned == name), folder / f"{name}.npy")
+        splits[name] = images.copy(np.flatnonzero(assigned.splits == name), folder / f"{name}.npy")
     images.file.unlink()
-    _check_counts(splits, found.classes, sum(dropped.values()))
+    _check_counts(splits, found.classes, sum(assigned.dropped.values()))
+    paths = [str(path) for path in images.paths]
     description = {
         "classes": list(found.classes),
         "counts": {name: len(split) for name, split in splits.items()},
         "split_given": bool((images.splits != "").any()),
-        "duplicates_dropped": dropped,
+        "duplicates_dropped": assigned.dropped,
         "grey_bits": images.grey_bits,
         "exif_turned": int(images.turned.sum()),
         "exif_applied": images.upright,
         **left_out,
+        **images.contents.describe(paths),
         **in_two_classes(
-            zip(images.digests, images.labels.tolist(), map(str, images.paths), strict=True)
+            zip(images.contents.equal.tolist(), images.labels.tolist(), paths, strict=True)
         ),
     }
     check_length(description)
-    warnings = _warnings(description)
+    alike = [found.classes[label] for label in assigned.alike]
+    warnings = _warnings(description, alike)
     data = Dataset(found.classes, **splits, description=description, warnings=warnings)
     return data.reordered(names)
 
 
-def _assign(images: DecodedImages, seed: int) -> tuple[np.ndarray, dict[str, int]]:
+def _assign(images: DecodedImages, seed: int) -> Assignment:
     rng = np.random.default_rng(seed)
-    return assign_splits(images.splits, images.labels, images.digests, rng)
+    return assign_splits(images.splits, images.labels, images.contents, rng)
 
 
 def resize(dataset: Dataset, shape: Shape, folder: Path) -> Dataset:
@@ -137,9 +140,20 @@ def _check_counts(splits: dict[str, Split], classes: tuple[str, ...], dropped: i
     raise CompressionError("too_few_images", message, hint)
 
 
-def _warnings(description: Json) -> tuple[str, ...]:
-    """Sentences for the report about images that are not used."""
+def _warnings(description: Json, alike: list[str]) -> tuple[str, ...]:
+    """Sentences for the report about images that repeat others or are not used."""
     warnings = contradiction(description)
+    if count := description["near_copies"]:
+        one, other = description["near_copies_example"]
+        warnings.append(
+            f"{count} images are nearly equal to others, such as {other} to {one}: re-encoded or"
+            " resized. They are taken for copies, so that none of them is in another split."
+        )
+    if alike:
+        warnings.append(
+            "Training images nearly equal images of the test or validation, like frames of one"
+            f" video, in these classes: {listed(alike)}. The accuracies are too high there."
+        )
     if (bits := description["grey_bits"]) < 16:
         warnings.append(
             f"The values of the 16-bit grey images need {bits} bits: they were divided by"
@@ -152,7 +166,9 @@ def _warnings(description: Json) -> tuple[str, ...]:
             " by it either."
         )
     if dropped := sum(description["duplicates_dropped"].values()):
-        warnings.append(f"{dropped} images equal a test or validation image and were left out.")
+        warnings.append(
+            f"{dropped} images are copies of a test or validation image and were left out."
+        )
     if unreadable := description["unreadable_count"]:
         first = description["unreadable"][0]
         warnings.append(

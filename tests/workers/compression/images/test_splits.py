@@ -242,7 +242,7 @@ def test_images_that_are_left_out_lead_to_warnings(zipped, tmp_path):
     files["train/red/bad.png"] = b"not an image"
     files |= {f"notes/{number}.txt": b"note" for number in range(10)}
     duplicates, unreadable, ignored = load(zipped(files), tmp_path).warnings
-    assert "1 images equal" in duplicates
+    assert "1 images are copies" in duplicates
     assert "could not be read and were left out: 1, e.g. train/red/bad.png" in unreadable
     assert "10 files" in ignored
 
