@@ -92,7 +92,7 @@ class Training:
         path = self.folder / f"{name}.tflite"
         export.export_student(student, "int8", path)
         artifact = Artifact(name, student.plan, "int8", path, 0, student.float32_top1)
-        metadata.describe(artifact, student.plan.input_shape, self.data.classes)
+        metadata.describe(artifact, self.data.classes)
         test = self.data.test
         scores = interpreter.predict(path, test.features, pixels.scale)
         file = path.read_bytes()

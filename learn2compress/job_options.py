@@ -49,6 +49,7 @@ OPTIONS: dict[str, Any] = {
         job.TeacherTraining, typer.Option(help=_described("teacher_training"))
     ],
     "sparsity": Annotated[float, typer.Option(min=0, max=0.95, help=_described("sparsity"))],
+    "keep_grey": Annotated[bool, typer.Option("--keep-grey", help=_described("keep_grey"))],
     "quantizations": Annotated[
         list[str] | None,
         typer.Option(

@@ -215,6 +215,11 @@ class JobSpec(BaseModel):
         description="Share of weights that magnitude pruning sets to zero: the file compresses "
         "better, but is not faster.",
     )
+    keep_grey: bool = Field(
+        False,
+        description="Files of a grey teacher take one channel. When left out they take RGB and "
+        "average it, because MediaPipe and the Task Library open no others.",
+    )
     quantizations: tuple[Quantization, ...] = Field(
         ("int8",),
         max_length=5,

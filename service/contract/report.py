@@ -76,6 +76,7 @@ class RecipeReport(Strict):
     teacher_parameters: Count
     quantizations: list[Quantization] = Field(max_length=5)
     sparsity: Share
+    keep_grey: bool = Field(True, description="Whether files of a grey teacher take one channel.")
     input_shape: list[Count] = Field(max_length=3, description="Students' height, width, channels.")
     epochs: Count
     quantization_epochs: Count

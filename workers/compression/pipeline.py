@@ -85,7 +85,7 @@ def compress(
     _remove_earlier_results(folder)
     # The converter works beside the training, in a process of its own.
     preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)
-    conversion = _start_conversion(teacher, data, preprocessing, variants)
+    conversion = _start_conversion(teacher, data, preprocessing, recipe.keep_grey, variants)
     targets = _targets(recipe, teacher, data, preprocessing, scratch, report_progress)
     student_data = splits.resize(data, recipe.input_shape, scratch)
     inputs = TrainingInputs(recipe, plans, teacher_plan, student_data, targets, preprocessing)
@@ -97,7 +97,7 @@ def compress(
     if conversion and (teacher_int8 := conversion.result()):
         files.append(TestedFile(teacher_int8, data))
     for each in files:
-        metadata.describe(each.artifact, each.data.test.features.shape[1:], data.classes)
+        metadata.describe(each.artifact, data.classes)
 
     report_progress("evaluate", 0.0)
     report_fraction = partial(report_progress, "evaluate")
@@ -162,10 +162,14 @@ def _remove_earlier_results(folder: Path) -> None:
 
 
 def _start_conversion(
-    teacher: PreparedTeacher, data: Dataset, preprocessing: Preprocessing, folder: Path
+    teacher: PreparedTeacher,
+    data: Dataset,
+    preprocessing: Preprocessing,
+    keep_grey: bool,
+    folder: Path,
 ) -> quantized.Conversion | None:
     examples = pixels.calibration_examples(data.train, quantized.CALIBRATION_EXAMPLES)
-    return quantized.start(teacher, examples, preprocessing.scale, folder)
+    return quantized.start(teacher, examples, preprocessing.scale, keep_grey, folder)
 
 
 def _targets(

@@ -46,6 +46,8 @@ class Recipe:
     teacher_weight: of the loss of a teacher that is trained with its students.
     shift: the largest translation, in pixels.
     sparsity: the share of weights that magnitude pruning sets to zero.
+    keep_grey: files for grey images take one channel; else three, of which they use the mean.
+    input_shape: of the students in training: height, width, channels.
     """
 
     effort: str
@@ -57,6 +59,7 @@ class Recipe:
     teacher_parameters: int
     quantizations: tuple[str, ...]
     sparsity: float
+    keep_grey: bool
     input_shape: Shape
     epochs: int
     quantization_epochs: int
@@ -100,6 +103,7 @@ class Recipe:
             teacher_parameters=teacher_parameters,
             quantizations=tuple(spec["quantizations"]),
             sparsity=spec["sparsity"],
+            keep_grey=spec["keep_grey"],
             input_shape=input_shape,
             epochs=epochs,
             # "what quantization costs on few images": neither more epochs nor another rate helps.
@@ -134,6 +138,7 @@ class Recipe:
             teacher_parameters=1_000_000,
             quantizations=("int8",),
             sparsity=0.0,
+            keep_grey=False,
             input_shape=input_shape,
             epochs=2,
             quantization_epochs=1,

@@ -74,11 +74,18 @@ class ConstantNetwork:
     def logits(self, x: tf.Tensor) -> tf.Tensor:
         """Logits (N, classes) of the scaled input (N, height, width, channels)."""
         x = self._quantize(x, pixels.LOW, pixels.HIGH)
+        if x.shape[-1] != self.student.plan.input_shape[-1]:
+            x = self._quantize(self._grey(x), pixels.LOW, pixels.HIGH)
         return build_network(self, x, self.student.plan)
 
     def probabilities(self, x: tf.Tensor) -> tf.Tensor:
         """What the file returns, (N, classes)."""
         return self._quantize(tf.nn.softmax(self.logits(x)), 0.0, MAX_PROBABILITY)
+
+    def _grey(self, x: tf.Tensor) -> tf.Tensor:
+        """The mean of the three channels, exact where they are equal: a convolution with 1/3."""
+        kernel = np.full((1, 1, 3, 1), 1 / 3, np.float32)
+        return tf.nn.conv2d(x, self._kernel(kernel), 1, "VALID")
 
     def _kernel(self, kernel: np.ndarray) -> tf.Tensor:
         if self.weight_bits is None:
@@ -102,21 +109,25 @@ def export_students(students: list[Student], recipe: Recipe, folder: Path) -> li
         for quantization in recipe.quantizations:
             name = recipe.row_name(student.plan.name, quantization)
             path = folder / f"{name}.tflite"
-            export_student(student, quantization, path)
+            export_student(student, quantization, path, recipe.keep_grey)
             artifacts.append(_artifact(student, quantization, recipe, path))
     return artifacts
 
 
-def export_student(student: Student, quantization: str, path: Path) -> None:
+def export_student(
+    student: Student, quantization: str, path: Path, keep_grey: bool = False
+) -> None:
     """Write one .tflite.
 
     ``int8`` takes and returns uint8; its ranges come from the training, so no data is needed.
     ``int4`` is the same with weights of 4 bits. The others take scaled images and return
     probabilities, both float32: ``int8_dynamic`` has int8 weights, ``float16`` and ``float32`` have
-    weights of that type.
+    weights of that type. A student of grey images takes RGB, unless ``keep_grey``.
     """
     bits = WEIGHT_BITS.get(quantization)
-    spec = tf.TensorSpec([1, *student.plan.input_shape], tf.float32, name="image")
+    height, width, channels = student.plan.input_shape
+    shape = (1, height, width, channels if keep_grey else 3)
+    spec = tf.TensorSpec(shape, tf.float32, name="image")
     function = tf.function(ConstantNetwork(student, bits).probabilities)
     concrete = function.get_concrete_function(spec)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])

@@ -36,7 +36,8 @@ def predict(path: Path, examples: Iterable[np.ndarray], scale: Scale) -> np.ndar
         value = example
         if entry["dtype"] == np.float32:
             value = scale(example.astype(np.float32))
-        interpreter.set_tensor(entry["index"], value[None])
+        # A grey example has one channel, of which a file that takes RGB gets three.
+        interpreter.set_tensor(entry["index"], np.broadcast_to(value, entry["shape"]))
         interpreter.invoke()
         rows.append(interpreter.get_tensor(output)[0])
     return np.stack(rows)

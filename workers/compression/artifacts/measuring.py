@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from workers.compression.artifacts import metadata
+from workers.compression.artifacts import file_costs, metadata
 from workers.compression.artifacts.export import export_students
 from workers.compression.artifacts.interpreter import measure_latencies
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import FileCosts, StudentPlan
-from workers.compression.students.costs import count_costs, random_student
+from workers.compression.students.costs import random_student
 
 LATENCY_RUNS = 50
 
@@ -21,12 +21,13 @@ def measure_plan(
     """
     paths, sizes = [], []
     for artifact in export_students([random_student(plan)], recipe, folder):
-        metadata.describe(artifact, plan.input_shape, classes)
+        metadata.describe(artifact, classes)
         paths.append(artifact.path)
         sizes.append(artifact.path.stat().st_size)
     latency = None
     if with_latency:
         latency = max(measured.p50 for measured in measure_latencies(paths, LATENCY_RUNS))
+    macs = max(map(file_costs.count_macs, paths))
     for path in paths:
         path.unlink()
-    return FileCosts(max(sizes), count_costs(plan).macs, latency)
+    return FileCosts(max(sizes), macs, latency)

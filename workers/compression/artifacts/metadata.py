@@ -23,19 +23,19 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """The same in every file, so that equal students have equal files."""
 
 
-def describe(artifact: Artifact, input_shape: Shape, classes: Sequence[str]) -> None:
+def describe(artifact: Artifact, classes: Sequence[str]) -> None:
     """Write metadata and labels into the artifact's file, and remove what nothing reads.
 
     The file computes the same as before. A float32 input is described as (pixel - 128) / 127.5.
     """
     path = artifact.path
-    description = (
-        f"Image classifier of {len(classes)} classes, made by learn2compress:"
-        f" {architecture(artifact, input_shape)}"
-    )
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     graph = model.subgraphs[0]
     image = graph.tensors[graph.inputs[0]]
+    description = (
+        f"Image classifier of {len(classes)} classes, made by learn2compress:"
+        f" {_architecture(artifact, image.shape[1:])}"
+    )
     takes_float = image.type == schema.TensorType.FLOAT32
     buffer = schema.BufferT()
     buffer.data = build_metadata(artifact.name, description, LABELS, image.shape[3], takes_float)
@@ -46,7 +46,7 @@ def describe(artifact: Artifact, input_shape: Shape, classes: Sequence[str]) -> 
     path.write_bytes(compact(model) + _labels_zip(classes))
 
 
-def architecture(artifact: Artifact, input_shape: Shape) -> str:
+def _architecture(artifact: Artifact, input_shape: Shape) -> str:
     """Family, width, depth, input and quantization of a file, for people."""
     size = "x".join(map(str, input_shape))
     return f"{_network(artifact.plan)}, input {size}, {artifact.quantization}"

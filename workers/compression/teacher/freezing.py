@@ -17,12 +17,13 @@ import math
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.compression import parent_death
 from workers.compression.errors import CompressionError, as_compression_error, summary
-from workers.compression.teacher.frozen_graph import GRAPH
+from workers.compression.teacher.frozen_graph import GRAPH, outputs_for
 from workers.compression.teacher.graph_checks import (
     check_layout,
     check_repeatable,
@@ -98,7 +99,7 @@ def freeze(model: OpenedModel, out: Path) -> None:
         "output": _describe(output.name, list(output.shape), output.dtype.name),
     }
     (out / GRAPH).write_bytes(graph.SerializeToString())
-    if refusal := _convert(function, spec, out / TFLITE):
+    if refusal := _convert(graph, description, spec, out / TFLITE):
         description["not_converted"] = refusal
     (out / DESCRIPTION).write_text(json.dumps(description))
 
@@ -107,11 +108,14 @@ def _describe(name: str, shape: list[int | None], dtype: str) -> Json:
     return {"name": name, "shape": shape, "dtype": dtype}
 
 
-def _convert(function: "GenericFunction", spec: "tf.TensorSpec", path: Path) -> str:
+def _convert(
+    graph: "graph_pb2.GraphDef", description: Json, spec: "tf.TensorSpec", path: Path
+) -> str:
     """Write the float32 .tflite; return why the converter refused, or an empty string."""
     import tensorflow as tf
 
     one_image = tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name="image")
+    function = tf.function(partial(outputs_for, graph, description))
     try:
         concrete = function.get_concrete_function(one_image)
         path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())

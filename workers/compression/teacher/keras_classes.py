@@ -105,6 +105,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "engine.sequential": NETWORKS,
     "engine.training": NETWORKS,
     "layers": LAYERS,
+    "applications.convnext": frozenset({"LayerScale", "StochasticDepth"}),
+    "applications.inception_resnet_v2": frozenset({"CustomScaleLayer"}),
     "initializers": INITIALIZERS,
     "regularizers": REGULARIZERS,
     "constraints": CONSTRAINTS,

@@ -57,17 +57,23 @@ def start(
     teacher: PreparedTeacher,
     examples: np.ndarray,
     scale: Callable[[np.ndarray], np.ndarray],
+    keep_grey: bool,
     folder: Path,
 ) -> Conversion | None:
     """Start to write the teacher as teacher-int8.tflite below ``folder``, uint8 in and out.
 
     The file takes what students take, at the teacher's size. The ranges of tensors are found on
     ``examples`` (N, *input_shape), which ``scale`` scales as for students (post-training
-    quantization). None where the teacher cannot take a student's input.
+    quantization). It takes RGB, also of a grey teacher unless ``keep_grey``. None where the
+    teacher cannot take a student's input.
     """
     if teacher.input_map is None:
         return None
     matrix, offset = teacher.input_map
+    if len(matrix) == 1 and not keep_grey:
+        # Of grey images the file takes three channels, and uses their mean.
+        matrix = np.repeat(matrix / 3, 3, axis=0)
+        examples = np.repeat(examples, 3, axis=3)
     output = np.array(teacher.contract.output)
     frozen, parameters = teacher.loaded.frozen, teacher.loaded.parameters
     np.savez(frozen / INPUTS, matrix=matrix, offset=offset, output=output)
@@ -90,11 +96,11 @@ def main(folder: Path, out: Path) -> None:
         matrix, offset = stored["matrix"][None, None].astype(np.float32), stored["offset"]
     examples = np.load(folder / EXAMPLES, mmap_mode="r")
     description = json.loads((folder / freezing.DESCRIPTION).read_text())
-    graph = frozen_graph.open_graph(folder, description)
+    graph = frozen_graph.read(folder)
 
     def infer(example: tf.Tensor) -> tf.Tensor:
         scaled = tf.nn.conv2d(example, matrix, 1, "VALID") + offset
-        return _probabilities(graph(scaled), output)
+        return _probabilities(frozen_graph.outputs_for(graph, description, scaled), output)
 
     def calibration() -> Iterator[list[np.ndarray]]:
         for example in examples:

@@ -36,14 +36,14 @@ def probabilities(path, shape, scale=256):
     return interpreter.predict(path, images(shape), pixels.scale) / scale
 
 
-def exported(student, quantization_name, folder):
+def exported(student, quantization_name, folder, keep_grey=False):
     """The file of a student, with metadata."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{quantization_name}.tflite"
-    export.export_student(student, quantization_name, path)
+    export.export_student(student, quantization_name, path, keep_grey)
     parameters = export.count_parameters(student)
     artifact = Artifact("small", student.plan, quantization_name, path, parameters, 0.0)
-    metadata.describe(artifact, student.plan.input_shape, CLASSES)
+    metadata.describe(artifact, CLASSES)
     return artifact
 
 
@@ -122,14 +122,33 @@ def test_a_filter_without_weights_keeps_its_bias(bits, tmp_path):
 @pytest.mark.parametrize("name", ["int8", "float32"])
 def test_sizes_are_known_before_the_training(student, name, tmp_path):
     trained, _ = student
-    untrained = exported(random_student(trained.plan), name, tmp_path / "untrained")
-    artifact = exported(trained, name, tmp_path / "trained")
+    untrained = exported(random_student(trained.plan), name, tmp_path / "untrained", True)
+    artifact = exported(trained, name, tmp_path / "trained", True)
     planned, found = untrained.path.stat().st_size, artifact.path.stat().st_size
     # Ranges that are equal after the training are written once.
     assert 0.98 * planned < found <= planned
     costs = count_costs(trained.plan)
     assert costs.macs == file_costs.count_macs(artifact.path)
     assert costs.parameters == artifact.parameters
+
+
+@pytest.mark.parametrize("name", list(TOLERANCES))
+def test_a_file_for_grey_images_takes_rgb_and_answers_the_same(name, tmp_path):
+    shape = SHAPES["nasnet"]
+    student = random_student(plan("app", "nasnet", 3, 4, shape))
+    of_rgb = exported(student, name, tmp_path / "rgb").path
+    of_grey = exported(student, name, tmp_path / "grey", keep_grey=True).path
+    channels = [
+        interpreter.describe_tensors(path)["input"]["shape"][-1] for path in (of_rgb, of_grey)
+    ]
+    assert channels == [3, 1]
+    found, expected = (
+        probabilities(path, shape, OUTPUT_SCALES[name]) for path in (of_rgb, of_grey)
+    )
+    # In float16 a third is no exact number.
+    assert np.abs(found - expected).max() <= (1e-2 if name == "float16" else 1e-6)
+    more = file_costs.count_macs(of_rgb) - file_costs.count_macs(of_grey)
+    assert more == 3 * shape[0] * shape[1]
 
 
 @pytest.mark.parametrize("side", [5, 25, 32, 50])
