@@ -2,8 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from benchmarks.environments import python
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
@@ -26,21 +27,6 @@ def run(root: Path, module: str, *arguments: object) -> None:
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
-    command = [python(root), "-m", f"benchmarks.peers.{module}", *map(str, arguments)]
+    interpreter = python(root / "environment", PACKAGES)
+    command = [interpreter, "-m", f"benchmarks.peers.{module}", *map(str, arguments)]
     subprocess.run(command, check=True, cwd=ROOT, env=os.environ | legacy)
-
-
-def python(root: Path) -> str:
-    folder = (root / "environment").resolve()
-    binary, ready = folder / "bin" / "python", folder / ".ready"
-    if not ready.exists():
-        print(f"making an environment for {', '.join(PACKAGES)} (2 GB)", flush=True)
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run(
-            [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True
-        )
-        subprocess.run(
-            [*uv, "pip", "install", "--quiet", "--python", binary, *PACKAGES], check=True
-        )
-        ready.touch()
-    return str(binary)

@@ -3,7 +3,7 @@
 import typer
 
 from learn2compress.cli.console import show_table
-from service.contract.figures import VariantMetrics
+from service.contract.figures import Accuracies, VariantMetrics
 from service.contract.report import Baseline
 from service.contract.views import JobView, VariantView
 
@@ -42,7 +42,7 @@ def row(variant: VariantView) -> list[str]:
     return [
         variant.name + mark,
         metrics.quantization,
-        _percent(metrics.top1),
+        _with_interval(metrics),
         _percent(metrics.top3),
         _kilobytes(variant.bytes),
         _kilobytes(metrics.gzip_bytes),
@@ -59,7 +59,7 @@ def _teacher(baseline: Baseline) -> list[str]:
     return [
         baseline.name,
         baseline.quantization,
-        _percent(baseline.top1),
+        _with_interval(baseline),
         _percent(baseline.top3),
         _kilobytes(baseline.bytes),
         _kilobytes(baseline.gzip_bytes),
@@ -71,6 +71,14 @@ def _teacher(baseline: Baseline) -> list[str]:
 
 def _misses_budget(metrics: VariantMetrics) -> bool:
     return metrics.budget is not None and not metrics.budget.kept
+
+
+def _with_interval(row: Accuracies) -> str:
+    """Top-1 and half the width of its 95 % interval."""
+    if row.top1_interval is None:
+        return _percent(row.top1)
+    half = (row.top1_interval.high - row.top1_interval.low) / 2
+    return f"{row.top1:.1%} ±{100 * half:.1f}"
 
 
 def _percent(share: float | None) -> str:

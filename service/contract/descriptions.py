@@ -64,6 +64,9 @@ class DataSummary(LeftOut):
     )
     grey_bits: Count = Field(16, description="Bits that the values of 16-bit grey images need.")
     exif_turned: Count = Field(0, description=EXIF_TURNED)
+    resize_filter: Text | None = Field(
+        None, description="How images were resized for training and test; apps do it the same way."
+    )
     exif_applied: bool = Field(
         True, description="False: the teacher was better on the images as they are stored."
     )

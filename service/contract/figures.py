@@ -12,6 +12,7 @@ from service.contract.job import BudgetLimits, Quantization, StudentFamily
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Gap = Annotated[float, Field(ge=-1, le=1)]
 Measure = Annotated[float, Field(ge=0, le=10**15)]
 RowName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}\.tflite$")]
@@ -51,6 +52,24 @@ class Latency(Strict):
 class BudgetResult(Strict):
     requested: BudgetLimits
     kept: bool = Field(description="Whether the file keeps every limit.")
+    images: Count | None = Field(
+        None, description="Test images on which the minimums were decided."
+    )
+
+
+class Interval(Strict):
+    """Between which values the true one is with 95 % confidence."""
+
+    low: Share
+    high: Share
+
+
+class Difference(Strict):
+    """A difference with its 95 % interval, in -1..1."""
+
+    value: Gap
+    low: Gap
+    high: Gap
 
 
 class Accuracies(Strict):
@@ -61,6 +80,12 @@ class Accuracies(Strict):
     top3: Share | None = Field(description="Null in reports made before it was measured.")
     top5: Share
     agreement: Share = Field(description="Share of the test images that get the teacher's class.")
+    top1_interval: Interval | None = Field(
+        None, description="95 % (Wilson). Null in reports made before it was computed."
+    )
+    top1_difference: Difference | None = Field(
+        None, description="To the teacher, on the same images. Null for the teacher itself."
+    )
     per_class: PerClass = Field(description="Top-1 per class; empty above 1,000 classes.")
 
 

@@ -53,7 +53,9 @@ def accuracy(model_path: Path, data_path: Path, spec: Spec) -> Json:
         teacher = input_size.load_teacher(model_path, data_path, spec, scratch)
         prefers_stored = partial(orientation.prefers_stored, teacher, spec)
         shape = teacher.input_shape
-        data = splits.load(data_path, shape, spec, scratch, lambda _: None, prefers_stored)
+        data, _ = splits.load_both(
+            data_path, shape, shape, spec, scratch, lambda _: None, prefers_stored
+        )
         contract = input_scaling.find(teacher, data.train, data.classes, spec)
         data = data.reordered(contract.classes)
         logits = input_scaling.teacher_logits(teacher, contract, data.test.features)

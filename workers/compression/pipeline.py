@@ -21,7 +21,7 @@ from workers.compression.images import (
     pixels,
     splits,
 )
-from workers.compression.recipe import Recipe
+from workers.compression.recipe import Recipe, student_input
 from workers.compression.student_values import StudentPlan
 from workers.compression.students import planning
 from workers.compression.students.teacher_plan import teacher_as_plan
@@ -61,16 +61,17 @@ def compress(
     scratch, variants = _make_folders(folder)
     # The teacher is loaded first, because images are decoded only once: at its input size.
     loaded = input_size.load_teacher(model, dataset, spec, scratch)
-    data = splits.load(
+    data, student_data = splits.load_both(
         dataset,
         loaded.input_shape,
+        student_input(spec["family"], loaded.input_shape) if recipe is None else recipe.input_shape,
         spec,
         scratch,
         partial(report_progress, "load"),
         partial(orientation.prefers_stored, loaded, spec),
     )
     teacher = input_scaling.prepare_teacher(loaded, data, spec)
-    data = data.reordered(teacher.contract.classes)
+    data, student_data = (each.reordered(teacher.contract.classes) for each in (data, student_data))
 
     # A checkpoint also has the recipe and the sizes of its students: another measurement of the
     # latency could choose other students.
@@ -87,7 +88,6 @@ def compress(
     preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)
     conversion = _start_conversion(teacher, data, preprocessing, recipe.keep_grey, variants)
     targets = _targets(recipe, teacher, data, preprocessing, scratch, report_progress)
-    student_data = splits.resize(data, recipe.input_shape, scratch)
     inputs = TrainingInputs(recipe, plans, teacher_plan, student_data, targets, preprocessing)
     students, seconds = joint_training.train(inputs, file, report_progress)
 

@@ -89,9 +89,7 @@ class Recipe:
         training images, ``augmentation`` what the teacher tolerates.
         """
         pruned = spec["family"] == "pruned"
-        input_shape, rate = student_input(teacher_input), 1e-1
-        if pruned:
-            input_shape, rate = teacher_input, 2e-2
+        input_shape = student_input(spec["family"], teacher_input)
         epochs = _epochs(spec["effort"], examples)
         return cls(
             effort=spec["effort"],
@@ -112,7 +110,7 @@ class Recipe:
             batch=_batch(examples, input_shape),
             # "how to train three students in few epochs". Students that start with the teacher's
             # weights need smaller steps; that rate was not compared with others.
-            rate=rate,
+            rate=2e-2 if pruned else 1e-1,
             # "weight decay and shifts on CIFAR-10"
             weight_decay=5e-3,
             # Not compared with other values.
@@ -183,8 +181,13 @@ class Recipe:
         return f"{student}-{quantization}"
 
 
-def student_input(teacher_input: Shape) -> Shape:
-    """The students' (height, width, channels): the teacher's, at most 128 pixels a side."""
+def student_input(family: str, teacher_input: Shape) -> Shape:
+    """The students' (height, width, channels): the teacher's, at most 128 pixels a side.
+
+    Students that are made of the teacher (``pruned``) take what it takes.
+    """
+    if family == "pruned":
+        return teacher_input
     height, width, channels = teacher_input
     scale = min(1.0, MAX_INPUT_SIDE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale)), channels

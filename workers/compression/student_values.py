@@ -128,10 +128,26 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """Between which values the true one is with 95 % confidence."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A measured difference with its interval."""
+
+    value: float
+
+
+@dataclass(frozen=True)
 class Scorecard:
     """The figures of one file, measured on ``images`` test examples; accuracies are in 0..1.
 
-    ``agreement`` is the share of examples that get the teacher's class. Of a teacher without a
+    ``agreement`` is the share of examples that get the teacher's class, ``top1_difference``
+    is to the teacher on the same examples, None for the teacher itself. Of a teacher without a
     .tflite, MACs, memory and latency are None.
     """
 
@@ -140,6 +156,8 @@ class Scorecard:
     top3: float
     top5: float
     agreement: float
+    top1_interval: Interval
+    top1_difference: Difference | None
     per_class: dict[str, float]
     bytes: int
     gzip_bytes: int

@@ -6,15 +6,20 @@ MAX_CLASSES_LISTED = 1_000
 """With more classes, the accuracy per class is left out of the report."""
 
 
-def top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """The share of rows of ``scores`` (N, classes) with the label among the k highest, in 0..1.
+def credits(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """For each row of ``scores`` (N, classes), 1.0 where the label is among the k highest, (N,).
 
     Quantized scores are often equal. If several classes share the last place, the label counts with
     the probability that it gets a place.
     """
     of_label = scores[np.arange(len(labels)), labels][:, None]
     higher, equal = (scores > of_label).sum(1), (scores == of_label).sum(1)
-    return float(np.clip((k - higher) / equal, 0, 1).mean())
+    return np.asarray(np.clip((k - higher) / equal, 0, 1))
+
+
+def top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """The mean of ``credits``, in 0..1."""
+    return float(credits(scores, labels, k).mean())
 
 
 def accuracies(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from workers.compression.artifacts import file_costs
-from workers.compression.artifacts.accuracy import accuracies, per_class
+from workers.compression.artifacts.accuracy import accuracies, credits, per_class, top_k
 from workers.compression.artifacts.interpreter import Scale, measure_latencies, predict
+from workers.compression.artifacts.intervals import paired_difference, wilson
 from workers.compression.student_values import Artifact, Latency, Scorecard
 from workers.compression.values import Dataset, PreparedTeacher, Teacher
 
@@ -43,10 +44,9 @@ def evaluate_all(
         paths.append(teacher.loaded.tflite)
     latencies = measure_latencies(paths, latency_runs)
     logits = teacher.predict_logits(data.test.features)
-    teacher_classes = logits.argmax(1)
     cards = []
     for test, latency in zip(tests, latencies, strict=False):
-        cards.append(evaluate(test.artifact.path, test.data, teacher_classes, scale, latency))
+        cards.append(evaluate(test.artifact.path, test.data, logits, scale, latency))
         report_fraction(len(cards) / len(tests))
     teacher_latency = None
     if teacher.loaded.tflite:
@@ -55,9 +55,9 @@ def evaluate_all(
 
 
 def evaluate(
-    path: Path, data: Dataset, teacher_classes: np.ndarray, scale: Scale, latency: Latency
+    path: Path, data: Dataset, teacher_logits: np.ndarray, scale: Scale, latency: Latency
 ) -> Scorecard:
-    """The scorecard of one file; ``teacher_classes`` (N,) are the teacher's for ``data.test``.
+    """The scorecard of one file; ``teacher_logits`` (N, classes) are those for ``data.test``.
 
     A file that is too slow for all test examples is scored on some of them, evenly spaced.
     """
@@ -65,10 +65,13 @@ def evaluate(
     rows = np.linspace(0, len(data.test) - 1, count).astype(int)
     scores = predict(path, (data.test.features[row] for row in rows), scale)
     labels, classes = data.test.labels[rows], scores.argmax(1)
+    correct, teacher_correct = (credits(each, labels, 1) for each in (scores, teacher_logits[rows]))
     return Scorecard(
         images=len(rows),
         **accuracies(scores, labels),
-        agreement=float((classes == teacher_classes[rows]).mean()),
+        agreement=float((classes == teacher_logits[rows].argmax(1)).mean()),
+        top1_interval=wilson(float(correct.mean()), len(rows)),
+        top1_difference=paired_difference(correct, teacher_correct),
         per_class=per_class(classes == labels, labels, data.classes),
         bytes=path.stat().st_size,
         gzip_bytes=_gzip_bytes(path),
@@ -96,6 +99,8 @@ def evaluate_teacher(
         images=len(data.test),
         **accuracies(logits, labels),
         agreement=1.0,
+        top1_interval=wilson(top_k(logits, labels, 1), len(labels)),
+        top1_difference=None,
         per_class=per_class(logits.argmax(1) == labels, labels, data.classes),
         bytes=size,
         gzip_bytes=gzip_size,

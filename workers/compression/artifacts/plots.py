@@ -27,7 +27,7 @@ def plot_accuracy_over_bytes(report: Json, folder: Path) -> None:
     _draw(axes, [baseline], "s", "teacher (float32)")
     axes.set_xscale("log")
     axes.set_xlabel("bytes of the .tflite (log scale)")
-    axes.set_ylabel("top-1 on held-out images (%)")
+    axes.set_ylabel("top-1 on held-out images, 95 % interval (%)")
     axes.xaxis.set_major_formatter(EngFormatter("B"))
     axes.margins(x=0.25, y=0.25)
     axes.grid(alpha=0.3, which="both")
@@ -49,7 +49,10 @@ def _series(variants: Sequence[Json]) -> dict[str, list[Json]]:
 
 def _draw(axes: Axes, rows: Sequence[Json], style: str, label: str) -> None:
     points = [(row["bytes"], 100 * row["top1"]) for row in rows]
-    axes.plot(*zip(*points, strict=True), style, label=label)
+    below = [100 * (row["top1"] - row["top1_interval"]["low"]) for row in rows]
+    above = [100 * (row["top1_interval"]["high"] - row["top1"]) for row in rows]
+    across, up = zip(*points, strict=True)
+    axes.errorbar(across, up, yerr=[below, above], fmt=style, capsize=3, label=label)
     for row, point in zip(rows, points, strict=True):
         text = f"{row['name']} {point[1]:.1f} %"
         axes.annotate(text, point, xytext=(8, -12), textcoords="offset points", fontsize=8)

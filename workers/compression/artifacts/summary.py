@@ -90,7 +90,7 @@ def _budget(file: Chosen) -> Json | None:
     plan = file.artifact.plan
     if plan is None or not plan.budget:
         return None
-    return {"requested": dict(plan.budget), "kept": file.kept}
+    return {"requested": dict(plan.budget), "kept": file.kept, "images": file.card.images}
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,11 @@ from workers.compression.artifacts.selection import FIGURES
 from workers.compression.student_values import Budget, Chosen, Scorecard
 from workers.compression.values import Dataset, InputContract, Json
 
+FAR_BELOW = 0.1
+"""Of top-1, by which a student is surely below the teacher."""
+WIDE_INTERVAL = 6.0
+"""Points between the ends of the interval: 3 more or less than measured."""
+
 
 def warnings(
     baseline: Json,
@@ -15,10 +20,14 @@ def warnings(
     data: Dataset,
 ) -> list[str]:
     """One sentence or two for each warning."""
+    students = [row for row in rows if row["student"]]
+    untrained = [row for row in rows if not row["student"]]
     return [
         *_about_teacher(baseline, contract),
         *contract.warnings,
-        *_about_students(baseline, [row for row in rows if row["student"]]),
+        *_about_test(baseline),
+        *_about_students(baseline, students),
+        *_about_untrained(untrained, students),
         *data.warnings,
         *_about_budgets(files),
     ]
@@ -44,12 +53,59 @@ def _about_teacher(baseline: Json, contract: InputContract) -> Iterator[str]:
 
 
 def _about_students(baseline: Json, students: Sequence[Json]) -> Iterator[str]:
-    if max(row["bytes"] for row in students) >= baseline["bytes"]:
-        yield "The teacher is so small that a student is larger."
-    if inaccurate := [row["name"] for row in students if row["top1"] < baseline["top1"] / 2]:
-        names = ", ".join(inaccurate)
+    if larger := [row["name"] for row in students if row["bytes"] >= baseline["bytes"]]:
+        yield f"The teacher is so small that a student is larger: {', '.join(larger)}."
+    if baseline["macs"] is not None:
+        if slower := [row["name"] for row in students if _is_slower(row, baseline)]:
+            yield f"Slower than the teacher on this processor: {', '.join(slower)}."
+        if heavier := [row["name"] for row in students if row["macs"] > baseline["macs"]]:
+            yield f"More MACs than the teacher: {', '.join(heavier)}."
+    far = [row for row in students if row["top1_difference"]["high"] < -FAR_BELOW]
+    if far:
+        names = ", ".join(
+            f"{row['name']} by {-100 * row['top1_difference']['value']:.1f}" for row in far
+        )
         advice = "Train longer, or allow larger students."
-        yield f"Far less accurate than the teacher: {names}. {advice}"
+        yield f"Far below the teacher's top-1, in points: {names}. {advice}"
+
+
+def _is_slower(row: Json, baseline: Json) -> bool:
+    return bool(row["latency_ms"]["p50"] > baseline["latency_ms"]["p50"])
+
+
+def _about_test(baseline: Json) -> Iterator[str]:
+    low, high = (100 * baseline["top1_interval"][end] for end in ("low", "high"))
+    if high - low > WIDE_INTERVAL:
+        yield (
+            f"The test has only {baseline['images']} images: the teacher's true top-1 lies between"
+            f" {low:.1f} % and {high:.1f} % (95 % interval), and those of the students are as"
+            " uncertain. With more test images, smaller differences can be told."
+        )
+
+
+def _about_untrained(untrained: Sequence[Json], students: Sequence[Json]) -> Iterator[str]:
+    """Beside the teacher in int8, which costs no training."""
+    if not untrained:
+        yield (
+            "There is no teacher-int8, the teacher quantized without training: the converter does"
+            " not quantize it, or it takes images that are standardized one by one."
+        )
+    for other in untrained:
+        beaten = [row["name"] for row in students if _is_beaten(row, other)]
+        if beaten:
+            yield (
+                f"{other['name']}, made without training, is more accurate and no larger, slower or"
+                f" heavier than: {', '.join(beaten)}."
+            )
+
+
+def _is_beaten(row: Json, other: Json) -> bool:
+    costs = ("bytes", "macs")
+    return bool(
+        other["top1"] > row["top1"]
+        and all(other[cost] <= row[cost] for cost in costs)
+        and not _is_slower(other, row)
+    )
 
 
 def _about_budgets(files: Sequence[Chosen]) -> Iterator[str]:

@@ -22,6 +22,8 @@ BITS_SAMPLE = 200
 SHOWN_UNREADABLE = 100
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
+RESIZE_FILTER = "bilinear, no antialiasing"
+"""Of MediaPipe; Android and TensorFlow use the same with places half a pixel further."""
 MAX_PIXELS, MAX_JPEG_PIXELS = 100_000_000, 250_000_000
 """Of an image as it is read, and of a JPEG, which is reduced while it is read."""
 OTHER_FORMATS = {
@@ -144,7 +146,7 @@ def grey_bits(path: Path, found: Index) -> int:
 
 
 def to_pixels(image: Image.Image, shape: Shape, bits: int = 16) -> np.ndarray:
-    """The image as uint8 of ``shape`` (height, width, channels): stretched, bilinear.
+    """The image as uint8 of ``shape`` (height, width, channels), see ``_resized``.
 
     ``bits`` are those of 16-bit grey images.
     """
@@ -157,8 +159,26 @@ def to_pixels(image: Image.Image, shape: Shape, bits: int = 16) -> np.ndarray:
         image = image.convert("RGBA")
     image = image.convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        image = _resized(image, width, height)
     return np.asarray(image).reshape(shape)
+
+
+def _resized(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Stretched as MediaPipe does it in an app: RESIZE_FILTER.
+
+    Pixel x of the result shows place x * scale of the image, between its pixels bilinearly.
+    """
+    across, down = image.width / width, image.height / height
+    # Pillow would put the middle of pixel x at place (x + 0.5) * scale.
+    left, top = 0.5 - across / 2, 0.5 - down / 2
+    box = (left, top, left + image.width, top + image.height)
+    if min(across, down) < 1:
+        # The last pixels of an enlarged image lie between its last pixel and the edge.
+        pixels = np.asarray(image)
+        borders = ((0, 1), (0, 1), (0, 0))[: pixels.ndim]
+        image = Image.fromarray(np.pad(pixels, borders, mode="edge"))
+    bilinear = Image.Resampling.BILINEAR
+    return image.transform((width, height), Image.Transform.EXTENT, box, bilinear)
 
 
 def describe_left_out(unreadable: list[str], found: Index) -> Json:

@@ -13,6 +13,7 @@ from workers.compression.images.decoding import decode_images, grey_bits, to_pix
 from workers.compression.images.near_copies import SIDE, thumbnail
 from workers.compression.values import Shape, Split
 
+TEACHER_IMAGES, STUDENT_IMAGES = "images.npy", "images_for_students.npy"
 IMAGES_PER_REPORT = 200
 CHUNK = 1024
 
@@ -21,13 +22,14 @@ ReportFraction = Callable[[float], None]
 
 @dataclass(frozen=True)
 class DecodedImages:
-    """All readable images of an archive, in its order; ``file`` is the file of ``pixels``.
+    """All readable images of an archive, in its order, at the size of the teacher's input.
 
+    ``student_pixels`` are the same images at the size of the students'.
     ``turned`` (N,) says which have an EXIF orientation, ``upright`` whether it was applied.
     """
 
-    file: Path
     pixels: np.ndarray
+    student_pixels: np.ndarray
     labels: np.ndarray
     splits: np.ndarray
     turned: np.ndarray
@@ -37,26 +39,30 @@ class DecodedImages:
     grey_bits: int
     upright: bool
 
-    def copy(self, rows: np.ndarray, path: Path) -> Split:
-        """The images of ``rows`` as a file of their own at ``path``."""
-        images = allocate(path, np.uint8, (len(rows), *self.pixels.shape[1:]))
-        for start in range(0, len(rows), CHUNK):
-            images[start : start + CHUNK] = self.pixels[rows[start : start + CHUNK]]
-        return Split(images, self.labels[rows])
+    def copy(self, rows: np.ndarray, folder: Path, name: str) -> tuple[Split, Split]:
+        """The images of ``rows`` as files of their own: for the teacher, and for the students."""
+        labels = self.labels[rows]
+        of_teacher = Split(_copied(self.pixels, rows, folder / f"{name}.npy"), labels)
+        if self.student_pixels is self.pixels:
+            return of_teacher, of_teacher
+        path = folder / f"{name}_for_students.npy"
+        return of_teacher, Split(_copied(self.student_pixels, rows, path), labels)
 
 
 def read(
     path: Path,
     found: Index,
     shape: Shape,
+    student_shape: Shape,
     folder: Path,
     report_fraction: ReportFraction,
     upright: bool = True,
 ) -> DecodedImages:
-    """Decode all images at ``shape`` (height, width, channels) into a file in ``folder``."""
+    """Decode all images at both shapes (height, width, channels) into files in ``folder``."""
     total = len(found.entries)
-    file = folder / "images.npy"
-    array = allocate(file, np.uint8, (total, *shape))
+    array = student_array = allocate(folder / TEACHER_IMAGES, np.uint8, (total, *shape))
+    if student_shape != shape:
+        student_array = allocate(folder / STUDENT_IMAGES, np.uint8, (total, *student_shape))
     thumbnails = allocate(folder / "thumbnails.npy", np.uint8, (total, SIDE, SIDE, shape[2]))
     labels, turned = np.zeros(total, np.int32), np.zeros(total, bool)
     splits: list[str] = []
@@ -71,16 +77,19 @@ def read(
             unreadable.append(decoded.reason)
             continue
         row = len(digests)
-        array[row] = pixels = to_pixels(decoded.image, shape, bits)
+        array[row] = to_pixels(decoded.image, shape, bits)
+        if student_shape != shape:
+            student_array[row] = to_pixels(decoded.image, student_shape, bits)
         labels[row], turned[row] = decoded.entry.label, decoded.turned
         splits.append(decoded.entry.split)
-        thumbnails[row] = thumbnail(pixels)
-        digests.append(digest(pixels))
+        thumbnails[row] = thumbnail(array[row])
+        digests.append(digest(array[row]))
         paths.append(decoded.entry.path)
     count = len(digests)
+    pixels = array[:count]
     return DecodedImages(
-        file=file,
-        pixels=array[:count],
+        pixels=pixels,
+        student_pixels=pixels if student_shape == shape else student_array[:count],
         labels=labels[:count],
         splits=np.array(splits),
         turned=turned[:count],
@@ -90,6 +99,19 @@ def read(
         grey_bits=bits,
         upright=upright,
     )
+
+
+def remove_files(folder: Path) -> None:
+    """Remove the files of ``read``, when their images were copied."""
+    for name in (TEACHER_IMAGES, STUDENT_IMAGES):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _copied(pixels: np.ndarray, rows: np.ndarray, path: Path) -> np.ndarray:
+    images = allocate(path, np.uint8, (len(rows), *pixels.shape[1:]))
+    for start in range(0, len(rows), CHUNK):
+        images[start : start + CHUNK] = pixels[rows[start : start + CHUNK]]
+    return images
 
 
 def as_stored(path: Path, found: Index, images: DecodedImages, rows: np.ndarray) -> Split:

@@ -3,19 +3,24 @@
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from workers.compression.disk_arrays import allocate
 from workers.compression.errors import CompressionError, listed
 from workers.compression.images.assignment import Assignment, assign_splits
 from workers.compression.images.class_folders import index
 from workers.compression.images.copies import contradiction, in_two_classes
-from workers.compression.images.decoding import describe_left_out, to_pixels
+from workers.compression.images.decoding import RESIZE_FILTER, describe_left_out
 from workers.compression.images.description import MIN_PER_CLASS, check_length
-from workers.compression.images.reading import DecodedImages, ReportFraction, as_stored, read
+from workers.compression.images.reading import (
+    DecodedImages,
+    ReportFraction,
+    as_stored,
+    read,
+    remove_files,
+)
 from workers.compression.values import SPLITS, Dataset, Json, Shape, Spec, Split
 
 MANY_IGNORED = 0.05
@@ -27,16 +32,29 @@ PrefersStored = Callable[[Split, Split], bool]
 
 
 def load(
+    path: Path, shape: Shape, spec: Spec, folder: Path, report_fraction: ReportFraction
+) -> Dataset:
+    """The images at ``shape`` (height, width, channels), turned as their EXIF orientation asks.
+
+    Raises:
+        CompressionError: what ``load_both`` raises.
+    """
+    return load_both(path, shape, shape, spec, folder, report_fraction)[0]
+
+
+def load_both(
     path: Path,
     shape: Shape,
+    student_shape: Shape,
     spec: Spec,
     folder: Path,
     report_fraction: ReportFraction,
     prefers_stored: PrefersStored | None = None,
-) -> Dataset:
-    """Decode the images at ``shape`` (height, width, channels) and split them by the spec's seed.
+) -> tuple[Dataset, Dataset]:
+    """Decode the images for teacher and students, and split them by the spec's seed.
 
-    The arrays are memory maps below ``folder``. Without test/, val/ is the test split; without
+    The shapes are (height, width, channels); where they are equal, both datasets are the same. The
+    arrays are memory maps below ``folder``. Without test/, val/ is the test split; without
     both, 15 % of each class are. Where no validation images are left, 5 % of the training images
     (about 2,000 at most) become validation. The images are turned as their EXIF orientation asks,
     unless ``prefers_stored`` prefers them as they are stored.
@@ -48,19 +66,22 @@ def load(
     found = index(path)
     names = [unicodedata.normalize("NFC", name) for name in spec["class_names"] or found.classes]
     _check_class_names(names, found.classes)
-    images = read(path, found, shape, folder, report_fraction)
+    decode = partial(read, path, found, shape, student_shape, folder, report_fraction)
+    images = decode()
     left_out = describe_left_out(images.unreadable, found)
     assigned = _assign(images, spec["seed"])
     turned = np.flatnonzero(images.turned & (assigned.splits == "train"))[:TURNED_SAMPLE]
     if prefers_stored and len(turned):
         upright = Split(images.pixels[turned], images.labels[turned])
         if prefers_stored(upright, as_stored(path, found, images, turned)):
-            images = read(path, found, shape, folder, report_fraction, upright=False)
+            images = decode(upright=False)
             assigned = _assign(images, spec["seed"])
     splits: dict[str, Split] = {}
+    student_splits: dict[str, Split] = {}
     for name in SPLITS:
-        splits[name] = images.copy(np.flatnonzero(assigned.splits == name), folder / f"{name}.npy")
-    images.file.unlink()
+        rows = np.flatnonzero(assigned.splits == name)
+        splits[name], student_splits[name] = images.copy(rows, folder, name)
+    remove_files(folder)
     _check_counts(splits, found.classes, sum(assigned.dropped.values()))
     paths = [str(path) for path in images.paths]
     description = {
@@ -71,6 +92,7 @@ def load(
         "grey_bits": images.grey_bits,
         "exif_turned": int(images.turned.sum()),
         "exif_applied": images.upright,
+        "resize_filter": RESIZE_FILTER,
         **left_out,
         **images.contents.describe(paths),
         **in_two_classes(
@@ -81,33 +103,17 @@ def load(
     alike = [found.classes[label] for label in assigned.alike]
     warnings = _warnings(description, alike)
     data = Dataset(found.classes, **splits, description=description, warnings=warnings)
-    return data.reordered(names)
+    if student_shape == shape:
+        data = data.reordered(names)
+        return data, data
+    train, val, test = (student_splits[name] for name in SPLITS)
+    for_students = replace(data, train=train, val=val, test=test)
+    return data.reordered(names), for_students.reordered(names)
 
 
 def _assign(images: DecodedImages, seed: int) -> Assignment:
     rng = np.random.default_rng(seed)
     return assign_splits(images.splits, images.labels, images.contents, rng)
-
-
-def resize(dataset: Dataset, shape: Shape, folder: Path) -> Dataset:
-    """The dataset at ``shape`` (height, width, channels); the same arrays if that is theirs."""
-    if dataset.train.features.shape[1:] == shape:
-        return dataset
-    return replace(
-        dataset,
-        train=_resize(dataset.train, shape, folder / "train_small.npy"),
-        val=_resize(dataset.val, shape, folder / "val_small.npy"),
-        test=_resize(dataset.test, shape, folder / "test_small.npy"),
-    )
-
-
-def _resize(split: Split, shape: Shape, path: Path) -> Split:
-    resized = allocate(path, np.uint8, (len(split), *shape))
-    for row, pixels in enumerate(split.features):
-        # Pillow's grey images have no axis for channels.
-        image = Image.fromarray(pixels[..., 0] if shape[2] == 1 else pixels)
-        resized[row] = to_pixels(image, shape)
-    return Split(resized, split.labels)
 
 
 def _check_class_names(requested: Sequence[str], found: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from workers.compression.artifacts import selection
+from workers.compression.artifacts.intervals import wilson
 from workers.compression.student_values import Artifact, Latency, Scorecard, StudentPlan
 
 LATENCY = Latency(1.0, 1.1, 1, "")
@@ -16,7 +17,9 @@ def candidate(tmp_path):
         path = tmp_path / f"{name}-{quantization}.tflite"
         path.write_bytes(b"0" * size)
         plan = StudentPlan(name, variant, "resnet", 8, 3, (8, 8, 3), 2, budget)
-        card = Scorecard(10, top1, top3, 1.0, 1.0, {}, size, size, 100, 10, LATENCY)
+        card = Scorecard(
+            10, top1, top3, 1.0, 1.0, wilson(top1, 10), None, {}, size, size, 100, 10, LATENCY
+        )
         return Artifact(row, plan, quantization, path, 10, top1), card
 
     return make

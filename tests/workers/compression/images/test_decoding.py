@@ -72,3 +72,24 @@ def test_grey_images_of_16_bits_are_scaled_by_the_range_of_the_data(zipped, tmp_
     assert len(np.unique(found.train.features)) > 200
     assert found.description["grey_bits"] == bits
     assert any(f"need {bits} bits" in warning for warning in found.warnings) == told
+
+
+def between(line, places):
+    """Values of a line of pixels at places between them."""
+    return np.interp(places, np.arange(len(line)), line)
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"), [(213, 128), (160, 96), (128, 128), (40, 96), (32, 224)]
+)
+def test_pixels_lie_where_mediapipe_takes_them(size, wanted):
+    """Checked against MediaPipe itself by benchmarks/mediapipe."""
+    rng = np.random.default_rng(0)
+    across, down = rng.integers(0, 256, size), rng.integers(0, 256, size)
+    places = np.arange(wanted) * size / wanted
+    image = Image.fromarray(np.tile(across, (size, 1)).astype(np.uint8))
+    found = decoding.to_pixels(image, (wanted, wanted, 1))[..., 0]
+    assert np.abs(found - between(across, places)).max() < 1.01
+    image = Image.fromarray(np.tile(down[:, None], (1, size)).astype(np.uint8))
+    found = decoding.to_pixels(image, (wanted, wanted, 1))[..., 0]
+    assert np.abs(found - between(down, places)[:, None]).max() < 1.01

@@ -62,7 +62,9 @@ def teacher(class_of_half):
 def load(zipped, folder, class_of_half):
     spec = full_spec()
     prefers = partial(prefers_stored, teacher(class_of_half), spec)
-    return splits.load(photos(zipped), (SIDE, SIDE, 3), spec, folder, lambda _: None, prefers)
+    shape = (SIDE, SIDE, 3)
+    path = photos(zipped)
+    return splits.load_both(path, shape, shape, spec, folder, lambda _: None, prefers)[0]
 
 
 def test_photos_stay_as_stored_for_a_teacher_that_knows_them_so(zipped, tmp_path):

@@ -211,16 +211,16 @@ allocate(pathlib.Path(sys.argv[1]), np.uint8, (100_000, 16, 16, 3))
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (8, 8, 1), (1, 8, 3)])
-def test_images_can_be_resized_for_students(zipped, tmp_path, shape):
-    found = load(zipped(class_folders(12)), tmp_path, shape=(16, 16, shape[2]))
-    small = splits.resize(found, shape, tmp_path)
-    assert small.train.features.shape == (len(found.train), *shape)
-    expected = np.asarray(
-        Image.fromarray(found.train.features[0].squeeze()).resize(
-            (8, shape[0]), Image.Resampling.BILINEAR
-        )
+def test_students_get_the_same_images_at_their_size(zipped, tmp_path, shape):
+    path, teacher_shape = zipped(class_folders(12)), (16, 16, shape[2])
+    of_teacher, of_students = splits.load_both(
+        path, teacher_shape, shape, full_spec(), tmp_path, lambda _: None
     )
-    assert np.abs(small.train.features[0].squeeze().astype(int) - expected.squeeze()).max() <= 16
+    assert of_students.train.features.shape == (len(of_teacher.train), *shape)
+    assert np.array_equal(of_students.test.labels, of_teacher.test.labels)
+    for small, large in zip(of_students.test.features, of_teacher.test.features, strict=True):
+        mode = "L" if shape[2] == 1 else "RGB"
+        assert np.array_equal(to_pixels(Image.fromarray(large.squeeze(), mode), shape), small)
 
 
 def test_more_classes_than_allowed_are_refused(zipped, tmp_path, monkeypatch):
