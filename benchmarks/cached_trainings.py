@@ -13,7 +13,9 @@ import keras
 
 from benchmarks import cifar10_arrays
 from workers.compression.artifacts import accuracy, export, interpreter, metadata
+from workers.compression.artifacts.provenance import Provenance
 from workers.compression.images import augmentation, pixels
+from workers.compression.images.decoding import RESIZE_FILTER
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import Artifact, Student, StudentPlan
 from workers.compression.training import fitting, joint_training
@@ -22,6 +24,8 @@ from workers.compression.training.training_state import TrainingInputs
 from workers.compression.values import Dataset, TeacherLogits
 
 Figures = dict[str, dict[str, Any]]
+PROVENANCE = Provenance(None, "2026-01-01", "0" * 64, "0" * 64, "benchmark", None)
+"""As long as that of a job, so that the files have the same size."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,9 @@ class Training:
         path = self.folder / f"{name}.tflite"
         export.export_student(student, "int8", path)
         artifact = Artifact(name, student.plan, "int8", path, 0, student.float32_top1)
-        metadata.describe(artifact, self.data.classes)
+        preparation = f"Images are resized: {RESIZE_FILTER}."
+        about = metadata.About(self.data.classes, preparation, PROVENANCE)
+        metadata.describe(artifact, about)
         test = self.data.test
         scores = interpreter.predict(path, test.features, pixels.scale)
         file = path.read_bytes()

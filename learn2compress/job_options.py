@@ -50,6 +50,7 @@ OPTIONS: dict[str, Any] = {
     ],
     "sparsity": Annotated[float, typer.Option(min=0, max=0.95, help=_described("sparsity"))],
     "keep_grey": Annotated[bool, typer.Option("--keep-grey", help=_described("keep_grey"))],
+    "license": Annotated[str | None, typer.Option(help=_described("license"))],
     "quantizations": Annotated[
         list[str] | None,
         typer.Option(

@@ -89,6 +89,7 @@ def fetch_inputs(
     """
     spec = JobSpec.model_validate(job.spec).model_dump(mode="json")
     task: dict[str, Any] = {"kind": job.kind, "model": None, "dataset": None, "spec": spec}
+    task |= {"job": job.id, "date": job.created_at.date().isoformat()}
     try:
         for name, upload in _uploads(job, sessions).items():
             target = folder / "inputs" / name / (Path(upload.filename).name or "upload")

@@ -22,6 +22,9 @@ QUEUE = "l2c.jobs"
 RUN_JOB = "l2c.run_job"
 
 Pixels = Annotated[int, Field(ge=1, le=4096)]
+LicenseText = Annotated[
+    str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 ClassName = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
@@ -219,6 +222,9 @@ class JobSpec(BaseModel):
         False,
         description="Files of a grey teacher take one channel. When left out they take RGB and "
         "average it, because MediaPipe and the Task Library open no others.",
+    )
+    license: LicenseText | None = Field(
+        None, description="License of the files, written into their metadata and the report."
     )
     quantizations: tuple[Quantization, ...] = Field(
         ("int8",),

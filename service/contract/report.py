@@ -92,6 +92,17 @@ class RecipeReport(Strict):
     latency_runs: Count
 
 
+class Provenance(Strict):
+    """Where the files come from; their metadata says the same."""
+
+    job: Text | None = Field(description="Null where no service was used.")
+    date: Text = Field(description="On which the job was created, YYYY-MM-DD.")
+    teacher_sha256: Digest
+    dataset_sha256: Digest
+    version: Text = Field(description="Of learn2compress.")
+    license: Text | None
+
+
 class Versions(Strict):
     python: Text
     tensorflow: Text
@@ -110,6 +121,7 @@ class ReportSummary(Strict):
     data: DataSummary
     warnings: list[Text] = Field(max_length=1000)
     versions: Versions
+    provenance: Provenance | None = Field(None, description="Null in reports of older versions.")
 
 
 class Report(ReportSummary):

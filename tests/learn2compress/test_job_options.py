@@ -14,8 +14,8 @@ from service.contract.job import BUDGETS, JobSpec
 from workers import local
 from workers.compression.recipe import Recipe
 
-FOUND_OUT = {"input_scaling", "input_size", "teacher_output", "class_names"}
-"""Fields that describe the input; the others decide the training."""
+FOUND_OUT = {"input_scaling", "input_size", "teacher_output", "class_names", "license"}
+"""Fields that describe the input or the files; the others decide the training."""
 
 
 def spec_of(*options: str) -> JobSpec:

@@ -42,9 +42,11 @@ def run_task(folder: Path, report_progress: ReportProgress) -> Json:
         return inspection.dataset(folder / task["dataset"])
     # Imported here, because an inspection of a dataset needs neither Keras nor TensorFlow.
     from workers.compression import pipeline
+    from workers.compression.artifacts.provenance import Origin
 
     model, dataset = folder / task["model"], folder / task["dataset"]
-    return pipeline.compress(model, dataset, folder, task["spec"], report_progress)
+    origin = Origin(task["job"], task["date"])
+    return pipeline.compress(model, dataset, folder, task["spec"], report_progress, origin=origin)
 
 
 def print_error(error: CompressionError) -> None:

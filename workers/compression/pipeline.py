@@ -13,6 +13,8 @@ from workers.compression.artifacts import (
     summary,
 )
 from workers.compression.artifacts.evaluation import TestedFile
+from workers.compression.artifacts.metadata import About
+from workers.compression.artifacts.provenance import Origin, Provenance
 from workers.compression.images import (
     augmentation,
     input_scaling,
@@ -48,12 +50,13 @@ def compress(
     spec: Spec,
     report_progress: ReportProgress,
     recipe: Recipe | None = None,
+    origin: Origin | None = None,
 ) -> Json:
     """Compress ``model`` on ``dataset`` and return the content of report.json.
 
     The files go to ``folder``/variants, the plots to ``folder``. A training that was interrupted
     continues from ``folder``/checkpoint.npz. ``spec`` is a complete JobSpec as plain data;
-    ``recipe`` replaces the one that would be derived from it.
+    ``recipe`` replaces the one that would be derived from it. ``origin`` names the job, if any.
 
     Raises:
         CompressionError: for everything that the user can do something about.
@@ -80,7 +83,8 @@ def compress(
     recipe = _recipe(file.resumed_checkpoint, recipe, spec, teacher, data)
     report_progress("plan", 0.0)
     teacher_plan = _teacher_plan(recipe, teacher, data)
-    plans = _plan(recipe, spec, teacher_plan, data, scratch, file.resumed_checkpoint)
+    about = About.of(data, Provenance.of(origin or Origin.local(), model, dataset, spec))
+    plans = _plan(recipe, spec, teacher_plan, about, scratch, file.resumed_checkpoint)
 
     # Nothing is removed before the plan: it may refuse the job.
     _remove_earlier_results(folder)
@@ -97,7 +101,7 @@ def compress(
     if conversion and (teacher_int8 := conversion.result()):
         files.append(TestedFile(teacher_int8, data))
     for each in files:
-        metadata.describe(each.artifact, data.classes)
+        metadata.describe(each.artifact, about)
 
     report_progress("evaluate", 0.0)
     report_fraction = partial(report_progress, "evaluate")
@@ -106,6 +110,7 @@ def compress(
     )
     chosen = selection.choose([each.artifact for each in files], cards)
     report = summary.report(teacher, teacher_card, chosen, recipe, seconds / 60, data)
+    report["provenance"] = about.provenance.to_json()
     plots.plot_accuracy_over_bytes(report, folder)
     return report
 
@@ -145,12 +150,12 @@ def _plan(
     recipe: Recipe,
     spec: Spec,
     teacher_plan: StudentPlan | None,
-    data: Dataset,
+    about: About,
     scratch: Path,
     resumed: Checkpoint | None,
 ) -> tuple[StudentPlan, ...]:
-    measure = partial(measuring.measure_plan, recipe, data.classes, scratch)
-    template = planning.plan_template(recipe, len(data.classes), teacher_plan)
+    measure = partial(measuring.measure_plan, recipe, about, scratch)
+    template = planning.plan_template(recipe, len(about.classes), teacher_plan)
     sizes = resumed.students if resumed else None
     return planning.plan_students(recipe, spec["variants"], template, measure, sizes)
 

@@ -47,7 +47,8 @@ def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
     options = "--effort thorough --seed 7 --input-scaling unit --input-size 28 32"
     options += " --teacher-output softmax --class-name dog --class-name cat"
     options += " --family nasnet --teacher-training joint"
-    options += " --sparsity 0.5 --quantization int8 --quantization float16 --json"
+    options += " --keep-grey --license CC0-1.0 --sparsity 0.5"
+    options += " --quantization int8 --quantization float16 --json"
     options += " --variant small:max_bytes=96KiB,min_top1=88% --variant large:max_macs=15M"
     with stand_in.worker(live.context, tmp_path):
         job = ok(l2c("compress", *files, "--out", str(tmp_path / "out"), *options.split()))
@@ -63,6 +64,8 @@ def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
         "family": "nasnet",
         "teacher_training": "joint",
         "sparsity": 0.5,
+        "keep_grey": True,
+        "license": "CC0-1.0",
         "quantizations": ["int8", "float16"],
         "variants": [
             {**anything, "name": "small", "max_bytes": 98_304, "min_top1": 0.88},

@@ -17,13 +17,15 @@ from service.contract.report import Report
 from tests.workers.compression.conftest import full_spec
 from workers.compression import inspection, pipeline
 from workers.compression.artifacts import export, file_costs, interpreter, metadata
+from workers.compression.artifacts.provenance import Origin
 from workers.compression.images import pixels
 from workers.compression.recipe import Recipe
 from workers.compression.students import families
 from workers.compression.training import quantization
 from workers.compression.work_folder import PLOTS, VARIANTS
 
-SPEC = full_spec()
+SPEC = full_spec(license="CC-BY-4.0")
+ORIGIN = Origin("job_1", "2026-11-26")
 
 
 class RecordedProgress:
@@ -49,7 +51,7 @@ def compressed(stripe_teacher, stripes, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quantization, "fold_student", remember)
         recipe = replace(Recipe.tiny(), epochs=6)
-        report = pipeline.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe)
+        report = pipeline.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe, ORIGIN)
     return report, folder, progress, students
 
 
@@ -188,6 +190,17 @@ def test_the_metadata_has_the_classes_in_order_and_the_architecture(compressed):
     assert b"teacher, input 16x16x3, int8" in content
 
 
+def test_the_report_and_each_file_say_where_the_file_comes_from(compressed, stripe_teacher):
+    report, folder, _, _ = compressed
+    provenance = report["provenance"]
+    digest = hashlib.sha256(stripe_teacher.read_bytes()).hexdigest()
+    assert (provenance["job"], provenance["teacher_sha256"]) == ("job_1", digest)
+    for row in report["variants"]:
+        content = (folder / VARIANTS / row["file"]).read_bytes()
+        assert f"2026-11-26, job job_1, teacher SHA-256 {digest}".encode() in content
+        assert b"CC-BY-4.0" in content and b"bilinear, no antialiasing" in content
+
+
 def test_only_the_files_of_the_report_are_left(compressed):
     report, folder, _, _ = compressed
     files = {path.name for path in (folder / VARIANTS).iterdir()}
@@ -212,7 +225,7 @@ def test_the_plots_are_images(compressed):
 def test_a_finished_training_is_not_repeated(compressed, stripe_teacher, stripes):
     report, folder, _, _ = compressed
     progress, recipe = RecordedProgress(), replace(Recipe.tiny(), epochs=6)
-    again = pipeline.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe)
+    again = pipeline.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe, ORIGIN)
     assert not [call for call in progress.calls if call[0] in ("train", "quantize")]
     digests = [[row["sha256"] for row in found["variants"]] for found in (again, report)]
     assert digests[0] == digests[1]

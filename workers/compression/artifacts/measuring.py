@@ -13,7 +13,7 @@ LATENCY_RUNS = 50
 
 
 def measure_plan(
-    recipe: Recipe, classes: tuple[str, ...], folder: Path, plan: StudentPlan, with_latency: bool
+    recipe: Recipe, about: metadata.About, folder: Path, plan: StudentPlan, with_latency: bool
 ) -> FileCosts:
     """The costs of the largest and the slowest of a plan's files, which are written to ``folder``.
 
@@ -21,7 +21,7 @@ def measure_plan(
     """
     paths, sizes = [], []
     for artifact in export_students([random_student(plan)], recipe, folder):
-        metadata.describe(artifact, classes)
+        metadata.describe(artifact, about)
         paths.append(artifact.path)
         sizes.append(artifact.path.stat().st_size)
     latency = None

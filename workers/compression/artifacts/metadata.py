@@ -8,14 +8,16 @@ write it beside this TensorFlow, so metadata_tables.py builds its few tables.
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
 from workers.compression.artifacts.compaction import compact
 from workers.compression.artifacts.metadata_tables import build_metadata
+from workers.compression.artifacts.provenance import Provenance
 from workers.compression.student_values import Artifact, StudentPlan
-from workers.compression.values import Shape
+from workers.compression.values import Dataset, Shape
 
 BUFFER_NAME = b"TFLITE_METADATA"
 LABELS = "labels.txt"
@@ -23,7 +25,27 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """The same in every file, so that equal students have equal files."""
 
 
-def describe(artifact: Artifact, classes: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class About:
+    """What all files of a job say about themselves.
+
+    ``preparation`` is a sentence on how an app prepares its images.
+    """
+
+    classes: tuple[str, ...]
+    preparation: str
+    provenance: Provenance
+
+    @classmethod
+    def of(cls, data: Dataset, provenance: Provenance) -> "About":
+        """Of files that were trained on ``data``."""
+        preparation = f"Images are resized: {data.description['resize_filter']}."
+        if not data.description["exif_applied"]:
+            preparation += " Their EXIF orientation is not applied."
+        return cls(data.classes, preparation, provenance)
+
+
+def describe(artifact: Artifact, about: About) -> None:
     """Write metadata and labels into the artifact's file, and remove what nothing reads.
 
     The file computes the same as before. A float32 input is described as (pixel - 128) / 127.5.
@@ -33,17 +55,24 @@ def describe(artifact: Artifact, classes: Sequence[str]) -> None:
     graph = model.subgraphs[0]
     image = graph.tensors[graph.inputs[0]]
     description = (
-        f"Image classifier of {len(classes)} classes, made by learn2compress:"
-        f" {_architecture(artifact, image.shape[1:])}"
+        f"Image classifier of {len(about.classes)} classes:"
+        f" {_architecture(artifact, image.shape[1:])}. {about.preparation} {about.provenance}."
     )
     takes_float = image.type == schema.TensorType.FLOAT32
     buffer = schema.BufferT()
-    buffer.data = build_metadata(artifact.name, description, LABELS, image.shape[3], takes_float)
+    buffer.data = build_metadata(
+        name=artifact.name,
+        description=description,
+        labels=LABELS,
+        channels=image.shape[3],
+        takes_float=takes_float,
+        license_text=about.provenance.license,
+    )
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = BUFFER_NAME, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    path.write_bytes(compact(model) + _labels_zip(classes))
+    path.write_bytes(compact(model) + _labels_zip(about.classes))
 
 
 def _architecture(artifact: Artifact, input_shape: Shape) -> str:

@@ -20,7 +20,12 @@ Slots = dict[int, int]
 
 
 def build_metadata(
-    name: str, description: str, labels: str, channels: int, takes_float: bool
+    name: str,
+    description: str,
+    labels: str,
+    channels: int,
+    takes_float: bool,
+    license_text: str | None = None,
 ) -> bytes:
     """The metadata of a file that takes one image and returns probabilities.
 
@@ -42,6 +47,8 @@ def build_metadata(
         3: _vector(b, [graph]),  # subgraph_metadata
         7: b.CreateString("1.0.0"),  # min_parser_version
     }
+    if license_text:
+        root[5] = b.CreateString(license_text)
     b.Finish(_table(b, 8, root), b"M001")
     return bytes(b.Output())
 

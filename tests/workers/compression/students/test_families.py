@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests.workers.compression.conftest import AS_STORED
 from workers.compression.artifacts import export, file_costs, interpreter, metadata
+from workers.compression.artifacts.provenance import Provenance
 from workers.compression.images import pixels
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import Artifact, StudentPlan
@@ -20,6 +21,11 @@ from workers.compression.values import Split, TeacherLogits
 SHAPES = {"resnet": (16, 16, 3), "nasnet": (16, 16, 1), "mobilenet": (64, 64, 3)}
 IMAGES = np.random.default_rng(0).integers(0, 256, (32, 64, 64, 3), np.uint8)
 CLASSES = [f"class {number}" for number in range(5)]
+ABOUT = metadata.About(
+    tuple(CLASSES),
+    "Images are resized.",
+    Provenance(None, "2026-11-26", "0" * 64, "1" * 64, "0.1.0", None),
+)
 OUTPUT_SCALES = {"int8": 256, "int4": 256, "int8_dynamic": 1, "float16": 1, "float32": 1}
 TOLERANCES = {"int8": 0.1, "int4": 0.5, "int8_dynamic": 0.05, "float16": 2e-3, "float32": 2e-3}
 
@@ -43,7 +49,7 @@ def exported(student, quantization_name, folder, keep_grey=False):
     export.export_student(student, quantization_name, path, keep_grey)
     parameters = export.count_parameters(student)
     artifact = Artifact("small", student.plan, quantization_name, path, parameters, 0.0)
-    metadata.describe(artifact, CLASSES)
+    metadata.describe(artifact, ABOUT)
     return artifact
 
 
