@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-interruptions bench-attacks bench-outages bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-interruptions bench-attacks bench-outages bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,15 @@ bench-teachers: $(READY) ## load teachers that others trained and find their acc
 
 bench-cifar10: $(READY) ## CIFAR-10 with a ResNet-32 teacher at effort standard (about an hour on 2 cores)
 	$(BIN)/python -m benchmarks.cifar10
+
+bench-mediapipe: $(READY) ## open every kind of file with MediaPipe, and compare its answers (5 minutes)
+	$(BIN)/python -m benchmarks.mediapipe $(ARGS)
+
+bench-applications: $(READY) ## inspect 13 networks of keras.applications as .keras and as export (10 minutes)
+	$(BIN)/python -m benchmarks.applications $(ARGS)
+
+bench-eta: $(READY) ## compare the estimated time to the end of the demo's job with the true one
+	$(BIN)/python -m benchmarks.eta $(ARGS)
 
 bench-interruptions: $(READY) ## kill -9 the child and the supervisor in the middle of a training
 	$(BIN)/python -m benchmarks.interruptions

@@ -29,7 +29,7 @@ from workers.compression.images.decoding import decode_images, to_pixels
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "out" / "mediapipe"
 DEMO = "fashion=examples/fashion/teacher.keras,examples/fashion/images.zip"
-PACKAGES = ("mediapipe>=0.10", "pillow")
+PACKAGES = ("mediapipe==1.2.3", "pillow")
 RESULTS = ROOT / "benchmarks" / "results" / "mediapipe.json"
 IMAGES = 200
 QUANTIZATIONS = get_args(Quantization)
@@ -53,6 +53,14 @@ def main() -> None:
             f"{row['data']:12}{row['file']:24}{row['input']:>16}"
             f"{row['opened']!s:>8}{row['labels_right']!s:>8}{row['agreement']:>11.1%}"
         )
+    keep(rows)
+
+
+def keep(rows: list[Any]) -> None:
+    """Write the rows beside those of other data."""
+    names = {row["data"] for row in rows}
+    known = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    rows = [row for row in known if row["data"] not in names] + rows
     RESULTS.write_text(json.dumps({"images": IMAGES, "rows": rows}, indent=2) + "\n")
 
 
