@@ -12,12 +12,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from learn2compress.cli.console import ExitCode, command_line, explain
+from learn2compress.cli.job_bar import JobBar, note
 from learn2compress.job_options import with_spec_options
 from learn2compress.transport import ClientError
 from service.contract.job import JobSpec
@@ -25,7 +27,7 @@ from service.contract.report import Baseline, Report, ReportedVariant
 from workers.compression import inspection
 from workers.compression.errors import CompressionError, as_compression_error
 from workers.compression.images.copies import contradiction
-from workers.compression.progress import Bars
+from workers.compression.progress import OverallProgress
 from workers.compression.work_folder import PLOTS, REPORT, VARIANTS
 
 app = command_line("Run the engine on local files, without a service and without its sandbox.")
@@ -53,14 +55,24 @@ def compress(
     work = out / WORK
     work.mkdir(parents=True, exist_ok=True)
     try:
-        with Bars() as bars:
-            report = pipeline.compress(model, data, work, spec.model_dump(mode="json"), bars)
+        with JobBar() as bar:
+            report_progress = partial(_show, bar, OverallProgress())
+            fields = spec.model_dump(mode="json")
+            report = pipeline.compress(model, data, work, fields, report_progress)
     except Exception as error:
         if refusal := as_compression_error(error):
             _exit_refused(refusal)
         raise
     _keep_results(work, out, report)
     _print_table(Report.model_validate(report))
+
+
+def _show(
+    bar: JobBar, overall: OverallProgress, stage: str, fraction: float, **details: Any
+) -> None:
+    done, seconds = overall(stage, fraction)
+    metrics = details.get("metrics", {})
+    bar.show(stage, done, note(details.get("epoch"), details.get("epochs"), metrics, seconds))
 
 
 @app.command()

@@ -1,7 +1,10 @@
 """What all commands share: options, exit codes, tables, and how errors are shown."""
 
 import json
+import os
+import sys
 from collections.abc import Iterable
+from contextvars import ContextVar
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any
@@ -18,6 +21,8 @@ from service.contract.client_settings import ClientSettings
 from service.contract.views import labels_of
 
 ATTEMPTS = 4
+_as_json = ContextVar("as_json", default=False)
+"""Whether the command was called with --json."""
 # Columns: rich would cut cells to the terminal's width, and half a figure is a wrong one.
 WIDEST = 1000
 Url = Annotated[str | None, typer.Option("--url", help="Where the service is. (env L2C_URL)")]
@@ -50,9 +55,21 @@ class ExitCode(IntEnum):
 class PoliteGroup(TyperGroup):
     """Turns every exception of a command into a message and one of the documented exit codes."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        _as_json.set("--json" in args)
+        return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            # The reader, such as head, has all that it wants. Python flushes once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(ExitCode.OK) from None
         except ConnectionFailed as error:
             raise explain(error, ExitCode.CANNOT_CONNECT) from None
         except Refused as error:
@@ -67,6 +84,9 @@ class PoliteGroup(TyperGroup):
             raise
         except Exception as error:
             if hasattr(error, "exit_code"):  # a usage error, which says by itself what is wrong
+                if _as_json.get():
+                    wrong = ClientError("usage", _message(error), "--help lists what is allowed.")
+                    raise explain(wrong, ExitCode.USAGE) from None
                 raise
             raise explain(
                 ClientError("unexpected", f"{type(error).__name__}: {error}"), ExitCode.UNEXPECTED
@@ -92,7 +112,11 @@ def connect(url: str | None, key: str | None) -> Client:
 
 
 def explain(error: ClientError, code: ExitCode) -> typer.Exit:
-    """Print code, message and hint; the exception to raise."""
+    """Print code, message and hint, as JSON after ``--json``; the exception to raise."""
+    if _as_json.get():
+        fields = {"code": error.code, "message": error.message, "hint": error.hint}
+        typer.echo(json.dumps({"error": fields}), err=True)
+        return typer.Exit(code)
     say = Console(stderr=True, soft_wrap=True, highlight=False)
     say.print(f"error: {error.code}: {error.message}", style="red", markup=False)
     if error.hint:
@@ -140,6 +164,12 @@ def label_options(words: list[str] | None) -> dict[str, str]:
 
 def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
+
+
+def _message(error: Exception) -> str:
+    """Of a usage error: without the line that shows how the command is used."""
+    describe = getattr(error, "format_message", None)
+    return describe() if describe else str(error)
 
 
 def _bad_value(error: ValidationError) -> ClientError:

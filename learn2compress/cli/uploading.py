@@ -19,7 +19,7 @@ from rich.progress import (
 from learn2compress.cli.kinds import Kind
 from learn2compress.client import Client
 from learn2compress.transfers import file_sha256
-from learn2compress.transport import Refused
+from learn2compress.transport import ConnectionFailed, Refused
 from service.contract.client_settings import ClientSettings
 from service.contract.job import InspectionState
 
@@ -82,7 +82,9 @@ def find_or_send(client: Client, kind: Kind, path: Path, bars: Progress) -> Any:
 
 def wait_until_ready(client: Client, kind: Kind, record_id: str, quiet: bool) -> Any:
     """The record once it is ready; raises Refused with the inspection's error if it is rejected."""
-    with Console(stderr=True, quiet=quiet).status(f"the {kind.noun} is being inspected"):
+    with Console(stderr=True, quiet=quiet).status(
+        f"waiting for a worker to inspect the {kind.noun}"
+    ):
         record = kind.wait_for(client, record_id)
     if record.state == InspectionState.REJECTED and record.error:
         error = record.error
@@ -108,13 +110,20 @@ def _send(
 ) -> Any:
     memory = Memory(client.transport.url, sha256)
     bars.reset(task, description=f"send {path.name}", total=path.stat().st_size)
-    upload = client.upload_file(
-        path,
-        sha256=sha256,
-        resume=memory.recall(),
-        on_created=memory.keep,
-        on_sent=lambda count: bars.advance(task, count),
-    )
+    try:
+        upload = client.upload_file(
+            path,
+            sha256=sha256,
+            resume=memory.recall(),
+            on_created=memory.keep,
+            on_sent=lambda count: bars.advance(task, count),
+        )
+    except (KeyboardInterrupt, ConnectionFailed):
+        bars.console.print(
+            f"{path.name} was sent in part. The same command again sends only the rest.",
+            markup=False,
+        )
+        raise
     try:
         record = kind.create(client, upload.id, name, labels)
     except Refused as refusal:

@@ -3,12 +3,14 @@
 import sys
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from learn2compress.cli.console import ExitCode
+from learn2compress.cli.job_bar import JobBar, note
 from learn2compress.client import Client
-from service.contract.views import JobView, ProgressData, StateEventView
+from service.contract.job import JobState
+from service.contract.views import JobView, StateEventView
+
+WAITING = "waiting for a worker"
 
 
 def watch(client: Client, job_id: str, quiet: bool) -> JobView:
@@ -37,31 +39,14 @@ def _confirmed(question: str) -> bool:
 
 
 def _follow(client: Client, job_id: str, quiet: bool) -> JobView:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
-        task = bars.add_task("queued", total=1.0, note="")
+    with JobBar(quiet) as bar:
+        bar.show(WAITING)
         for event in client.watch_job(job_id):
             if isinstance(event, StateEventView):
-                bars.update(task, description=event.data.state, note="")
+                state = event.data.state
+                bar.show(WAITING if state == JobState.QUEUED else state)
             else:
-                done, stage = event.data.progress, event.data.stage
-                bars.update(task, completed=done, description=stage, note=_note(event.data))
+                data = event.data
+                text = note(data.epoch, data.epochs, data.metrics, data.eta_seconds)
+                bar.show(data.stage, data.progress, text)
     return client.get_job(job_id, patient=True)
-
-
-def _note(data: ProgressData) -> str:
-    """E.g. ``epoch 3/20  large_top1 0.812  1:33 left``."""
-    parts = []
-    if data.epoch is not None:
-        parts.append(f"epoch {data.epoch}/{data.epochs or '?'}")
-    for name, value in data.metrics.items():
-        parts.append(f"{name} {value:.3f}")
-    if data.eta_seconds is not None:
-        minutes, seconds = divmod(round(data.eta_seconds), 60)
-        parts.append(f"{minutes}:{seconds:02d} left")
-    return "  ".join(parts)

@@ -158,4 +158,4 @@ def _check_ready(record: ModelRecord | DatasetRecord, noun: str) -> None:
         raise Rejected(message, error.get("hint", ""), code)
     if record.state != InspectionState.READY:
         hint = f"Create the job once the {noun}'s state is ready."
-        raise NotReady(f"The {noun} {record.id} is still being inspected.", hint)
+        raise NotReady(f"The {noun} {record.id} is not inspected yet.", hint)

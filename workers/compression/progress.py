@@ -1,12 +1,9 @@
-"""Progress of the engine, as JSON lines for the worker or as a bar for a person at a terminal."""
+"""Progress of the engine, as JSON lines for the worker."""
 
 import json
 import sys
 import time
 from typing import Any, TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from workers.compression.values import Json
 from workers.compression.work_folder import CHECKPOINTED, PROGRESS
@@ -75,37 +72,3 @@ class JsonLines:
 
     def _write(self, line: Json) -> None:
         print(json.dumps(line), file=self.out, flush=True)
-
-
-class Bars:
-    """A progress bar with stage, epoch and accuracies; used as a context manager."""
-
-    def __init__(self) -> None:
-        self.overall = OverallProgress()
-        self.metrics = ""
-        columns = (
-            TextColumn("{task.description:9}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
-        )
-        self.progress = Progress(*columns, console=Console(stderr=True))
-        self.task = self.progress.add_task("load", total=1.0, text="")
-
-    def __enter__(self) -> "Bars":
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def __call__(self, stage: str, fraction: float, **details: Any) -> None:
-        overall, _ = self.overall(stage, fraction)
-        if metrics := details.get("metrics"):
-            self.metrics = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-        epoch = ""
-        if "epoch" in details:
-            epoch = f"epoch {details['epoch']}/{details['epochs']}  "
-        text = epoch + self.metrics
-        self.progress.update(self.task, completed=overall, description=stage, text=text)

@@ -182,7 +182,7 @@ def test_ctrl_c_asks_whether_to_cancel(
         said.extend(os.read(ours, 65536))
         return words in said
 
-    eventually(lambda: says(b"queued"))
+    eventually(lambda: says(b"waiting for a worker"))
     process.send_signal(signal.SIGINT)
     eventually(lambda: says(b"Cancel job"))
     process.send_signal(signal.SIGINT) if answer == "^C" else os.write(ours, f"{answer}\n".encode())

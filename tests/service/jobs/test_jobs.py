@@ -92,7 +92,7 @@ def test_a_job_needs_a_model_and_a_dataset_that_are_ready(api: Client, context: 
         return refused
 
     first = refusal("not_ready")["detail"]
-    assert "model" in first and "still being inspected" in first
+    assert "model" in first and "not inspected yet" in first
     stand_in.inspected(context, model["id"])
     assert "dataset" in refusal("not_ready")["detail"]
     stand_in.inspected(
