@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
 
 from service import database_version
 from service.api import health as health_route
@@ -39,12 +40,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     In the embedded mode it migrates the database, too.
     """
-    app = FastAPI(
+    app = FastAPIOffline(
         title="learn2compress",
         version=installed_version(),
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, settings),
         redirect_slashes=False,
+        redoc_url=None,
+        static_url="/docs/files",
         generate_unique_id_function=_operation_id,
     )
     v1 = APIRouter(prefix="/v1", responses=problems.responses(Unauthorized, Malformed, Unavailable))
@@ -62,8 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _operation_id(route: APIRoute) -> str:
-    """E.g. ``jobs_read``: generated clients name their functions by it."""
-    return f"{route.tags[0]}_{route.name}"
+    """E.g. ``jobs_read``: generated clients name their functions by it. Pages have no tags."""
+    return "_".join([*map(str, route.tags[:1]), route.name])
 
 
 @asynccontextmanager

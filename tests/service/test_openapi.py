@@ -1,5 +1,6 @@
 """The OpenAPI description types everything, so that a generated client has attributes."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,3 +78,13 @@ def test_a_route_that_answers_head_says_so(description: dict[str, Any]) -> None:
 
 def test_every_error_has_a_hint() -> None:
     assert [error.code for error in every(Learn2CompressError) if not error.hint] == []
+
+
+def test_the_page_of_the_api_loads_nothing_from_other_hosts(api: Any) -> None:
+    page = api.get("/docs").text
+    addresses = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert len(addresses) >= 3
+    for address in addresses:
+        assert address.startswith("/docs/files/")
+        assert api.get(address).status_code == 200
+    assert "https://" not in page
