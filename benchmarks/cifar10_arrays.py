@@ -44,8 +44,8 @@ VERSIONS = ("tensorflow", "keras", "ai-edge-litert", "numpy")
 
 def recipe(**changes: Any) -> Recipe:
     """The recipe for all 50,000 images at effort standard, with ``changes``."""
-    derived = Recipe.derive(KNOWN, TEACHER_PARAMETERS, INPUT_SHAPE, IMAGES, TOLERATED)
-    return replace(derived, **changes)
+    derived = Recipe.derive(KNOWN, TEACHER_PARAMETERS, INPUT_SHAPE, IMAGES)
+    return replace(derived.with_augmentation(TOLERATED), **changes)
 
 
 def plans(chosen: Recipe) -> tuple[StudentPlan, ...]:

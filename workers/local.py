@@ -24,7 +24,7 @@ from learn2compress.job_options import with_spec_options
 from learn2compress.transport import ClientError
 from service.contract.job import JobSpec
 from service.contract.report import Baseline, Report, ReportedVariant
-from workers.compression import inspection
+from workers.compression import inspection, start
 from workers.compression.errors import CompressionError, as_compression_error
 from workers.compression.images.copies import contradiction
 from workers.compression.progress import OverallProgress
@@ -50,15 +50,13 @@ def compress(
     ],
 ) -> None:
     """Compress MODEL on DATA; a training that was interrupted goes on from its checkpoint."""
-    from workers.compression import pipeline  # imports TensorFlow, which takes seconds
-
     work = out / WORK
     work.mkdir(parents=True, exist_ok=True)
     try:
         with JobBar() as bar:
             report_progress = partial(_show, bar, OverallProgress())
             fields = spec.model_dump(mode="json")
-            report = pipeline.compress(model, data, work, fields, report_progress)
+            report = start.compress(model, data, work, fields, report_progress)
     except Exception as error:
         if refusal := as_compression_error(error):
             _exit_refused(refusal)
@@ -70,7 +68,7 @@ def compress(
 def _show(
     bar: JobBar, overall: OverallProgress, stage: str, fraction: float, **details: Any
 ) -> None:
-    done, seconds = overall(stage, fraction)
+    done, seconds = overall(stage, fraction, details.get("expected"))
     metrics = details.get("metrics", {})
     bar.show(stage, done, note(details.get("epoch"), details.get("epochs"), metrics, seconds))
 

@@ -9,8 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from workers.compression import inspection
+from workers.compression import inspection, start
 from workers.compression.errors import CompressionError, as_compression_error
+from workers.compression.origin import Origin
 from workers.compression.progress import JsonLines
 from workers.compression.values import Json, ReportProgress
 from workers.compression.work_folder import DONE, ERROR, REFUSED, REPORT, SCRATCH, TASK
@@ -21,7 +22,8 @@ MAX_TEXT = 1000
 def main(folder: Path) -> int:
     """Run the task in ``folder``; write report.json, or print the error as the last line."""
     try:
-        report = run_task(folder, JsonLines())
+        with JsonLines() as report_progress:
+            report = run_task(folder, report_progress)
         _write(folder / REPORT, report)
         return DONE
     except Exception as error:
@@ -40,13 +42,10 @@ def run_task(folder: Path, report_progress: ReportProgress) -> Json:
         return inspection.model(folder / task["model"], folder / SCRATCH)
     if task["kind"] == "dataset_inspection":
         return inspection.dataset(folder / task["dataset"])
-    # Imported here, because an inspection of a dataset needs neither Keras nor TensorFlow.
-    from workers.compression import pipeline
-    from workers.compression.artifacts.provenance import Origin
 
     model, dataset = folder / task["model"], folder / task["dataset"]
     origin = Origin(task["job"], task["date"])
-    return pipeline.compress(model, dataset, folder, task["spec"], report_progress, origin=origin)
+    return start.compress(model, dataset, folder, task["spec"], report_progress, origin=origin)
 
 
 def print_error(error: CompressionError) -> None:

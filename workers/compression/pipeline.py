@@ -14,15 +14,16 @@ from workers.compression.artifacts import (
 )
 from workers.compression.artifacts.evaluation import TestedFile
 from workers.compression.artifacts.metadata import About
-from workers.compression.artifacts.provenance import Origin, Provenance
+from workers.compression.artifacts.provenance import Provenance
+from workers.compression.expected_times import expected_seconds
 from workers.compression.images import (
     augmentation,
     input_scaling,
-    input_size,
     orientation,
     pixels,
     splits,
 )
+from workers.compression.origin import Origin
 from workers.compression.recipe import Recipe, student_input
 from workers.compression.student_values import StudentPlan
 from workers.compression.students import planning
@@ -38,32 +39,33 @@ from workers.compression.values import (
     Preprocessing,
     ReportProgress,
     Spec,
+    Teacher,
     TeacherLogits,
 )
 from workers.compression.work_folder import CHECKPOINT, REPORT, SCRATCH, VARIANTS
 
 
 def compress(
+    loaded: Teacher,
     model: Path,
     dataset: Path,
     folder: Path,
     spec: Spec,
     report_progress: ReportProgress,
-    recipe: Recipe | None = None,
-    origin: Origin | None = None,
+    recipe: Recipe | None,
+    origin: Origin,
 ) -> Json:
-    """Compress ``model`` on ``dataset`` and return the content of report.json.
+    """Compress ``model``, which was ``loaded``, on ``dataset``; return the content of report.json.
 
     The files go to ``folder``/variants, the plots to ``folder``. A training that was interrupted
-    continues from ``folder``/checkpoint.npz. ``spec`` is a complete JobSpec as plain data;
-    ``recipe`` replaces the one that would be derived from it. ``origin`` names the job, if any.
+    continues from ``folder``/checkpoint.npz. ``spec`` is a complete JobSpec as plain data; a
+    ``recipe`` replaces the one that would be derived from it.
 
     Raises:
         CompressionError: for everything that the user can do something about.
     """
     scratch, variants = _make_folders(folder)
-    # The teacher is loaded first, because images are decoded only once: at its input size.
-    loaded = input_size.load_teacher(model, dataset, spec, scratch)
+    # The teacher is loaded already, because images are decoded only once: at its input size.
     data, student_data = splits.load_both(
         dataset,
         loaded.input_shape,
@@ -80,16 +82,22 @@ def compress(
     # latency could choose other students.
     fingerprint = checkpoint.fingerprint(model, dataset, recipe, spec)
     file = checkpoint.CheckpointFile(folder / CHECKPOINT, fingerprint)
-    recipe = _recipe(file.resumed_checkpoint, recipe, spec, teacher, data)
+    resumed = file.resumed_checkpoint
+    complete = Recipe.from_json(resumed.recipe) if resumed else recipe
     report_progress("plan", 0.0)
+    recipe = complete or _derive(spec, teacher, data)
     teacher_plan = _teacher_plan(recipe, teacher, data)
-    about = About.of(data, Provenance.of(origin or Origin.local(), model, dataset, spec))
-    plans = _plan(recipe, spec, teacher_plan, about, scratch, file.resumed_checkpoint)
+    about = About.of(data, Provenance.of(origin, model, dataset, spec))
+    plans = _plan(recipe, spec, teacher_plan, about, scratch, resumed)
+    report_progress("plan", 1.0, expected=expected_seconds(recipe, plans, teacher, data))
 
     # Nothing is removed before the plan: it may refuse the job.
     _remove_earlier_results(folder)
-    # The converter works beside the training, in a process of its own.
+    if not complete:
+        tolerated = augmentation.tolerated_augmentation(teacher.predict_logits, data)
+        recipe = recipe.with_augmentation(tolerated)
     preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)
+    # The converter works beside the training, in a process of its own.
     conversion = _start_conversion(teacher, data, preprocessing, recipe.keep_grey, variants)
     targets = _targets(recipe, teacher, data, preprocessing, scratch, report_progress)
     inputs = TrainingInputs(recipe, plans, teacher_plan, student_data, targets, preprocessing)
@@ -123,20 +131,9 @@ def _make_folders(folder: Path) -> tuple[Path, Path]:
     return scratch, variants
 
 
-def _recipe(
-    resumed: Checkpoint | None,
-    given: Recipe | None,
-    spec: Spec,
-    teacher: PreparedTeacher,
-    data: Dataset,
-) -> Recipe:
-    if resumed:
-        return Recipe.from_json(resumed.recipe)
-    if given:
-        return given
-    tolerated = augmentation.tolerated_augmentation(teacher.predict_logits, data)
+def _derive(spec: Spec, teacher: PreparedTeacher, data: Dataset) -> Recipe:
     parameters, shape = teacher.loaded.parameters, teacher.loaded.input_shape
-    return Recipe.derive(spec, parameters, shape, len(data.train), tolerated)
+    return Recipe.derive(spec, parameters, shape, len(data.train))
 
 
 def _teacher_plan(recipe: Recipe, teacher: PreparedTeacher, data: Dataset) -> StudentPlan | None:

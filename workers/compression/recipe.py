@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from workers.compression.values import Augmentation, Json, Shape, Spec
@@ -81,12 +81,11 @@ class Recipe:
         teacher_parameters: int,
         teacher_input: Shape,
         examples: int,
-        augmentation: Augmentation,
     ) -> "Recipe":
-        """The recipe for a job.
+        """The recipe for a job, without augmentation.
 
         ``teacher_input`` is the teacher's (height, width, channels), ``examples`` the number of
-        training images, ``augmentation`` what the teacher tolerates.
+        training images.
         """
         pruned = spec["family"] == "pruned"
         input_shape = student_input(spec["family"], teacher_input)
@@ -117,11 +116,16 @@ class Recipe:
             temperature=4.0,
             soft_weight=0.9,
             teacher_weight=0.05,
-            mirrored=augmentation.mirrored,
-            # "weight decay and shifts on CIFAR-10": further than the teacher tolerates costs most.
-            shift=round(augmentation.shift * max(input_shape[:2])),
+            mirrored=False,
+            shift=0,
             latency_runs=200,
         )
+
+    def with_augmentation(self, tolerated: Augmentation) -> "Recipe":
+        """The same recipe with the changes of an image that the teacher tolerates."""
+        # "weight decay and shifts on CIFAR-10": further than the teacher tolerates costs most.
+        shift = round(tolerated.shift * max(self.input_shape[:2]))
+        return replace(self, mirrored=tolerated.mirrored, shift=shift)
 
     @classmethod
     def tiny(cls, input_shape: Shape = (16, 16, 3), seed: int = 0) -> "Recipe":

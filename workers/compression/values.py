@@ -72,6 +72,7 @@ class InputContract:
 class PreparedTeacher:
     """A teacher that takes stored features, as the package of the task (``images/``) found out.
 
+    seconds: that one example takes, of many together, on this machine.
     predict_logits: stored features (N, *input_shape) -> float32 logits (N, classes).
     input_map: from a student's input to the teacher's; None where the teacher's depends on all
         pixels of an image.
@@ -79,6 +80,7 @@ class PreparedTeacher:
 
     loaded: Teacher
     contract: InputContract
+    seconds: float
     predict_logits: Predict
     input_map: InputMap | None
 

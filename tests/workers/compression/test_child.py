@@ -27,6 +27,8 @@ def test_a_model_that_cannot_be_loaded_ends_with_an_error_line_and_status_2(stri
         "model": "model.h5",
         "dataset": str(stripes),
         "spec": full_spec(),
+        "job": None,
+        "date": "2026-01-01",
     }
     process = run(tmp_path, task)
     last = json.loads(process.stdout.splitlines()[-1])

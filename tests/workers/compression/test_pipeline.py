@@ -15,10 +15,10 @@ from PIL import Image
 from service.contract.descriptions import DatasetDescription, ModelDescription
 from service.contract.report import Report
 from tests.workers.compression.conftest import full_spec
-from workers.compression import inspection, pipeline
+from workers.compression import inspection, start
 from workers.compression.artifacts import export, file_costs, interpreter, metadata
-from workers.compression.artifacts.provenance import Origin
 from workers.compression.images import pixels
+from workers.compression.origin import Origin
 from workers.compression.recipe import Recipe
 from workers.compression.students import families
 from workers.compression.training import quantization
@@ -51,7 +51,7 @@ def compressed(stripe_teacher, stripes, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quantization, "fold_student", remember)
         recipe = replace(Recipe.tiny(), epochs=6)
-        report = pipeline.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe, ORIGIN)
+        report = start.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe, ORIGIN)
     return report, folder, progress, students
 
 
@@ -225,7 +225,7 @@ def test_the_plots_are_images(compressed):
 def test_a_finished_training_is_not_repeated(compressed, stripe_teacher, stripes):
     report, folder, _, _ = compressed
     progress, recipe = RecordedProgress(), replace(Recipe.tiny(), epochs=6)
-    again = pipeline.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe, ORIGIN)
+    again = start.compress(stripe_teacher, stripes, folder, SPEC, progress, recipe, ORIGIN)
     assert not [call for call in progress.calls if call[0] in ("train", "quantize")]
     digests = [[row["sha256"] for row in found["variants"]] for found in (again, report)]
     assert digests[0] == digests[1]

@@ -2,24 +2,11 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from workers.compression.origin import Origin
 from workers.compression.values import Json, Spec
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The job that a file is made for, and the day on which it was created, as YYYY-MM-DD."""
-
-    job: str | None
-    date: str
-
-    @classmethod
-    def local(cls) -> "Origin":
-        """Without a service: no job, and today."""
-        return cls(None, datetime.now(UTC).date().isoformat())
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Finds how the teacher's pixels are scaled and what its outputs are, on labelled images."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,7 @@ from workers.compression.teacher.signature import any_size_hint
 from workers.compression.values import (
     Dataset,
     InputContract,
+    Predict,
     PreparedTeacher,
     Spec,
     Split,
@@ -37,6 +39,8 @@ from workers.compression.values import (
 
 SCREENED = 256
 """Training images for every scaling; the best are compared on more."""
+TIMED = 256
+"""Images by which the teacher's speed is measured."""
 MIN_MARGIN = 0.1
 """Of the way from chance to certainty, for a teacher that may teach."""
 GOOD_MARGIN = 0.5
@@ -63,8 +67,16 @@ def prepare_teacher(teacher: Teacher, data: Dataset, spec: Spec) -> PreparedTeac
     """
     contract = find(teacher, data.train, data.classes, spec)
     predict_logits = partial(teacher_logits, teacher, contract)
+    seconds = _seconds(predict_logits, data.train.sample(TIMED).features)
     input_map = student_to_teacher(contract, teacher.input_shape[2])
-    return PreparedTeacher(teacher, contract, predict_logits, input_map)
+    return PreparedTeacher(teacher, contract, seconds, predict_logits, input_map)
+
+
+def _seconds(predict_logits: Predict, images: np.ndarray) -> float:
+    """That one image takes of many."""
+    start = time.perf_counter()
+    predict_logits(images)
+    return (time.perf_counter() - start) / len(images)
 
 
 def find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -> InputContract:

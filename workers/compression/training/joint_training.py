@@ -41,6 +41,7 @@ def train(
     if not state.resumed_checkpoint or state.resumed_checkpoint.phase == float_phase.name:
         with precision.bfloat16_convolutions(_has_depthwise(inputs)):
             fit(float_phase, _pruners(inputs.recipe, state))
+        report_progress(quantization_phase.name, 0.0)
         state.float32_top1 = fitting.measure_top1(state.model, inputs.data.test)
         sample = inputs.batches().first_inputs(quantization.CALIBRATION_BATCHES)
         quantization.calibrate(state.model, students, sample)

@@ -9,10 +9,8 @@ from workers.compression.student_values import FileCosts
 from workers.compression.students import planning
 from workers.compression.students.costs import count_costs
 from workers.compression.students.sizes import SIZES
-from workers.compression.values import Augmentation
 
-TOLERATED = Augmentation(True, 0.125)
-RECIPE = Recipe.derive(full_spec(), 470_000, (32, 32, 3), 50_000, TOLERATED)
+RECIPE = Recipe.derive(full_spec(), 470_000, (32, 32, 3), 50_000)
 
 
 def measured(plan, with_latency):

@@ -9,14 +9,13 @@ import tensorflow as tf
 
 from service.contract.report import Report
 from tests.workers.compression.conftest import SIDE, full_spec, no_progress, striped
-from workers.compression import pipeline
+from workers.compression import start
 from workers.compression.images import pixels
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import StudentPlan
 from workers.compression.teacher.channel_importance import sort_channels
 from workers.compression.teacher.graph_loading import read_graph, scale_input
 from workers.compression.training import networks, transfer
-from workers.compression.values import Augmentation
 
 LAYERS = keras.layers
 SPEC = full_spec()
@@ -55,7 +54,7 @@ def test_students_with_fewer_of_the_teachers_channels_are_smaller(
 ):
     sizes = (("half", 50, 1), ("third", 33, 1))
     recipe = replace(Recipe.tiny(), family="pruned", students=sizes, rate=1e-2, epochs=3)
-    report = pipeline.compress(prunable_teacher, stripes, tmp_path, SPEC, no_progress, recipe)
+    report = start.compress(prunable_teacher, stripes, tmp_path, SPEC, no_progress, recipe)
     half, third, untrained = report["variants"]
     assert [row["family"] for row in report["variants"]] == ["pruned", "pruned", "teacher"]
     assert [row["width"] for row in report["variants"]] == [50, 33, None]
@@ -68,7 +67,7 @@ def test_large_images_are_trained_in_smaller_batches():
     batches = []
     for side in (128, 256, 600):
         spec, shape = full_spec(family="pruned"), (side, side, 3)
-        recipe = Recipe.derive(spec, 10**6, shape, 50_000, Augmentation(True, 0.0))
+        recipe = Recipe.derive(spec, 10**6, shape, 50_000)
         batches.append(recipe.batch)
     assert batches == [128, 32, 8]
 
@@ -85,12 +84,13 @@ def test_a_teacher_can_be_trained_with_its_students(prunable_teacher, stripes, t
         quantizations=("int8", "float16"),
         epochs=6,
     )
-    report = pipeline.compress(prunable_teacher, stripes, tmp_path, spec, no_progress, recipe)
+    report = start.compress(prunable_teacher, stripes, tmp_path, spec, no_progress, recipe)
     int8, float16, _ = Report.model_validate(report).variants
     assert (int8.name, float16.name) == ("small", "small-float16")
     assert int8.budget.model_dump(exclude_none=True) == {
         "requested": {"min_top1": 0.01},
         "kept": True,
+        "images": 60,
     }
     assert float16.input.dtype == "float32"
     assert report["recipe"]["teacher_training"] == "joint"
