@@ -35,8 +35,8 @@ def run(spec: Mapping[str, Any], data: Path = DATA) -> Outcome:
     """
     complete = JobSpec(**spec).model_dump(mode="json")
     dataset = str(data.resolve())
-    task: dict[str, Any] = {"kind": "compression", "model": str(TEACHER), "dataset": dataset, "spec": complete}
-    task |= {"job": None, "date": "2026-01-01"}
+    task: dict[str, Any] = {"kind": "compression", "model": str(TEACHER), "dataset": dataset}
+    task |= {"spec": complete, "job": None, "date": "2026-01-01"}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / TASK).write_text(json.dumps(task))
