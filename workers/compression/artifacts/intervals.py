@@ -15,7 +15,8 @@ def wilson(share: float, count: int) -> Interval:
     middle = share + Z**2 / (2 * count)
     half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
     low, high = (middle - half) / (1 + Z**2 / count), (middle + half) / (1 + Z**2 / count)
-    return Interval(max(0.0, low), min(1.0, high))
+    # The share lies between them, but rounding can put an end of 0 or 1 on its other side.
+    return Interval(min(share, max(0.0, low)), max(share, min(1.0, high)))
 
 
 def paired_difference(ours: np.ndarray, others: np.ndarray) -> Difference:

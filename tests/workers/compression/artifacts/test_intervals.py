@@ -14,6 +14,12 @@ def test_the_interval_of_a_share(share, count, low, high):
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_lies_in_its_interval(share):
+    found = [wilson(share, count) for count in range(1, 3_000)]
+    assert all(each.low <= share <= each.high for each in found)
+
+
 def test_a_difference_on_the_same_examples_is_known_better_than_two_shares_are():
     teacher = np.repeat([1.0, 0.0], [900, 100])
     student = teacher.copy()
