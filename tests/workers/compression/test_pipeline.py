@@ -216,6 +216,13 @@ def test_progress_only_grows_and_names_every_stage(compressed):
     assert all(0 <= value <= 1 for details in epochs for value in details["metrics"].values())
 
 
+def test_the_time_of_every_later_stage_is_known_from_the_plan_on(compressed):
+    found = [details for stage, *_, details in compressed[2].calls if stage == "plan"]
+    expected = found[-1]["expected"]
+    assert list(expected) == ["teach", "train", "quantize", "export", "evaluate"]
+    assert all(0 < seconds < 120 for seconds in expected.values())
+
+
 def test_the_plots_are_images(compressed):
     png, svg = (compressed[1] / name for name in PLOTS)
     assert Image.open(png).size[0] > 500
