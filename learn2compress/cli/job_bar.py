@@ -30,7 +30,7 @@ class JobBar:
             *columns, console=self._console, expand=True, disable=quiet or self._has_lines
         )
         self._task = self._bars.add_task("", total=1.0, note="")
-        self._stage, self._line = "", ""
+        self._stage, self._line, self._done = "", "", 0.0
         self._ended = threading.Event()
         self._minutes = threading.Thread(target=self._repeat_line, daemon=True)
 
@@ -44,8 +44,9 @@ class JobBar:
         self._ended.set()
         self._bars.stop()
 
-    def show(self, stage: str, done: float = 0.0, note: str = "") -> None:
-        """``done`` is the fraction of the whole job, ``note`` what else is known."""
+    def show(self, stage: str, done: float | None = None, note: str = "") -> None:
+        """``done`` is the fraction of the whole job, if it changed; ``note`` what else is known."""
+        self._done = done = self._done if done is None else done
         self._bars.update(self._task, description=stage, completed=done, note=note)
         self._line = f"{stage:8} {done:4.0%}  {note}".rstrip()
         if self._has_lines and stage != self._stage:

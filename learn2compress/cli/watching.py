@@ -44,7 +44,8 @@ def _follow(client: Client, job_id: str, quiet: bool) -> JobView:
         for event in client.watch_job(job_id):
             if isinstance(event, StateEventView):
                 state = event.data.state
-                bar.show(WAITING if state == JobState.QUEUED else state)
+                done = 1.0 if state == JobState.SUCCEEDED else None
+                bar.show(WAITING if state == JobState.QUEUED else state, done)
             else:
                 data = event.data
                 text = note(data.epoch, data.epochs, data.metrics, data.eta_seconds)

@@ -108,6 +108,7 @@ def test_jobs_are_listed_shown_watched_and_downloaded(l2c: Any, live: Any, tmp_p
     assert "succeeded" in l2c("jobs", "list").stdout
     assert "large" in l2c("jobs", "show", job_id).stdout
     assert ok(l2c("jobs", "watch", job_id, "--json"))["state"] == "succeeded"
+    assert "succeeded 100%" in l2c("jobs", "watch", job_id).stderr
     out = str(tmp_path / "out")
     assert len(ok(l2c("jobs", "download", job_id, "--out", out, "--json"))["files"]) == 6
     assert len(ok(l2c("variants", "list", job_id, "--json"))) == 3

@@ -53,8 +53,10 @@ def test_without_a_terminal_each_stage_is_a_line(shown: Shown) -> None:
         for done in (0.1, 0.2):
             bar.show("train", done, note(1, 15, METRICS, None))
         bar.show("export", 0.9)
+        bar.show("failed")
     lines = text.getvalue().splitlines()
-    assert [line.split()[1:3] for line in lines] == [["train", "10%"], ["export", "90%"]]
+    stages = [line.split()[1:3] for line in lines]
+    assert stages == [["train", "10%"], ["export", "90%"], ["failed", "90%"]]
     assert "epoch 1/15  large 0.912" in lines[0]
 
 
