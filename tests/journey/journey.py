@@ -1,6 +1,4 @@
-"""A compression over HTTP from upload to download, with all processes of production and in the
-embedded mode.
-"""
+"""A compression over HTTP from upload to download."""
 
 import hashlib
 import os
@@ -13,38 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
-from migrations import upgrade
 from service.contract.settings import Settings
-from tests.servers import free_port
 from tests.waiting import eventually
 
-ROOT = Path(__file__).parents[1]
-WORKER = [
-    "-m",
-    "celery",
-    "-A",
-    "workers.tasks",
-    "worker",
-    "--pool",
-    "prefork",
-    "--concurrency",
-    "1",
-]
+ROOT = Path(__file__).parents[2]
 SERVE = ["-c", "from learn2compress.cli import app; app(['serve'])"]
 
 NOT_YET = (httpx.TransportError, FileNotFoundError)
-
-
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with teacher.keras and data.zip."""
-    folder = tmp_path_factory.mktemp("example")
-    subprocess.run(
-        [sys.executable, ROOT / "tests/tiny_task.py", folder], check=True, capture_output=True
-    )
-    return folder
 
 
 @contextmanager
@@ -122,27 +96,3 @@ def check(api: httpx.Client, job: dict[str, Any]) -> None:
         assert content[4:8] == b"TFL3"
     assert variants["small"]["bytes"] < variants["large"]["bytes"] < job["baseline"]["bytes"]
     assert job["baseline"]["top1"] > 0.8
-
-
-def test_a_job_goes_the_whole_way_through_celery_redis_postgresql_and_s3(
-    example: Path, tmp_path: Path, redis_url: str, postgres_database: str, s3: dict[str, Any]
-) -> None:
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=postgres_database,
-        redis_url=redis_url,
-        port=free_port(),
-        reap_seconds=1,
-        **s3,
-    )
-    upgrade(settings.database)
-    with process(settings, *SERVE), process(settings, *WORKER), client(settings) as api:
-        check(api, compress(api, example))
-    assert list(settings.work_dir.iterdir()) == []
-
-
-def test_a_job_goes_the_whole_way_in_the_embedded_mode(example: Path, tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, port=free_port())
-    with process(settings, *SERVE), client(settings) as api:
-        check(api, compress(api, example))
-    assert list(settings.work_dir.iterdir()) == []
