@@ -10,7 +10,7 @@ from workers.compression.students.costs import count_costs
 from workers.compression.training.precision import has_bfloat16
 from workers.compression.values import Dataset, PreparedTeacher
 
-TRAINING_SPEED = {"resnet": 0.9, "mobilenet": 0.17, "nasnet": 0.17, "pruned": 0.5}
+TRAINING_SPEED = {"resnet": 1.0, "mobilenet": 0.17, "nasnet": 0.17, "pruned": 0.5}
 """MACs per second of each family's training, as a share of those of the teacher's inference.
 
 Measured with the demo and with TrashNet ("estimated times" in docs/experiments.md). They hold until
