@@ -247,7 +247,7 @@ class Client:
             if time.monotonic() >= deadline:
                 break
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        raise TimeoutError(f"{record_id} still waits for its inspection: is a worker running?")
+        raise TimeoutError(f"{record_id} is not inspected yet: is a worker running?")
 
     def _list(
         self,

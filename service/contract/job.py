@@ -23,8 +23,8 @@ RUN_JOB = "l2c.run_job"
 
 Pixels = Annotated[int, Field(ge=1, le=4096)]
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
-LicenseText = Annotated[str, StringConstraints(max_length=500, pattern=PRINTABLE)]
-ClassName = Annotated[str, StringConstraints(max_length=200, pattern=PRINTABLE)]
+LicenseText = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PRINTABLE)]
+ClassName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE)]
 
 
 class JobKind(StrEnum):
@@ -106,7 +106,7 @@ class BudgetLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_bytes: int | None = Field(None, ge=1, le=2**53, description="Of each .tflite file.")
-    max_macs: int | None = Field(None, ge=1, le=2**53, description="Multiply-adds of one image.")
+    max_macs: int | None = Field(None, ge=1, le=2**53, description="MACs of one image.")
     max_latency_ms: float | None = Field(
         None, gt=0, le=1e6, description="Median for one image, one thread, on the worker's CPU."
     )

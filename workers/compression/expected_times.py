@@ -31,7 +31,7 @@ def expected_seconds(
     teacher: PreparedTeacher,
     data: Dataset,
 ) -> dict[str, float] | None:
-    """Of each stage that follows the plan; None for a teacher of unknown MACs.
+    """The seconds of each stage after the plan; None for a teacher of unknown MACs.
 
     Two views of each example are assumed: which of them the teacher tolerates is not yet known.
     """

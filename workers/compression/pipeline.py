@@ -83,9 +83,9 @@ def compress(
     fingerprint = checkpoint.fingerprint(model, dataset, recipe, spec)
     file = checkpoint.CheckpointFile(folder / CHECKPOINT, fingerprint)
     resumed = file.resumed_checkpoint
-    complete = Recipe.from_json(resumed.recipe) if resumed else recipe
+    given = Recipe.from_json(resumed.recipe) if resumed else recipe
     report_progress("plan", 0.0)
-    recipe = complete or _derive(spec, teacher, data)
+    recipe = given or _derive(spec, teacher, data)
     teacher_plan = _teacher_plan(recipe, teacher, data)
     about = About.of(data, Provenance.of(origin, model, dataset, spec))
     plans = _plan(recipe, spec, teacher_plan, about, scratch, resumed)
@@ -93,7 +93,7 @@ def compress(
 
     # Nothing is removed before the plan: it may refuse the job.
     _remove_earlier_results(folder)
-    if not complete:
+    if not given:
         tolerated = augmentation.tolerated_augmentation(teacher.predict_logits, data)
         recipe = recipe.with_augmentation(tolerated)
     preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)

@@ -37,9 +37,7 @@ def test_the_time_left_is_unknown_until_the_students_are_planned(overall, clock)
     assert overall("plan", 1.0, EXPECTED)[1] == sum(EXPECTED.values())
 
 
-def test_a_stage_without_news_counts_down_and_then_takes_no_longer_than_those_to_come(
-    overall, clock
-):
+def test_a_stage_without_news_counts_down_to_the_time_of_those_that_follow(overall, clock):
     overall("plan", 1.0, EXPECTED)
     overall("teach", 0.0)
     clock.seconds = 4.0

@@ -8,8 +8,8 @@ from workers.compression.values import Dataset, InputContract, Json
 
 FAR_BELOW = 0.1
 """Of top-1, by which a student is surely below the teacher."""
-CLEARLY = 1.1
-"""Times slower: a latency that is measured again differs by up to a tenth."""
+SLOWER = 1.1
+"""A latency this many times another is slower; repeated measurements differ by up to a tenth."""
 WIDE_INTERVAL = 6.0
 """Points between the ends of the interval: 3 more or less than measured."""
 
@@ -72,7 +72,7 @@ def _about_students(baseline: Json, students: Sequence[Json]) -> Iterator[str]:
 
 
 def _is_slower(row: Json, baseline: Json) -> bool:
-    return bool(row["latency_ms"]["p50"] > CLEARLY * baseline["latency_ms"]["p50"])
+    return bool(row["latency_ms"]["p50"] > SLOWER * baseline["latency_ms"]["p50"])
 
 
 def _about_test(baseline: Json) -> Iterator[str]:
