@@ -27,21 +27,25 @@ class Outcome:
     error: dict[str, str] | None = None
 
 
+def prepare(folder: Path, model: Path, dataset: Path, spec: JobSpec) -> list[str]:
+    """Write the task of a compression into ``folder``; the command that runs it there."""
+    task: dict[str, Any] = {"kind": "compression", "job": None, "date": "2026-01-01"}
+    task |= {"model": str(model.resolve()), "dataset": str(dataset.resolve())}
+    task["spec"] = spec.model_dump(mode="json")
+    (folder / TASK).write_text(json.dumps(task))
+    return [sys.executable, "-m", "workers.compression", str(folder)]
+
+
 def run(spec: Mapping[str, Any], data: Path = DATA) -> Outcome:
     """Compress by ``spec``, the fields of a JobSpec.
 
     Raises:
         SystemExit: where the engine crashes.
     """
-    complete = JobSpec(**spec).model_dump(mode="json")
-    dataset = str(data.resolve())
-    task: dict[str, Any] = {"kind": "compression", "model": str(TEACHER), "dataset": dataset}
-    task |= {"spec": complete, "job": None, "date": "2026-01-01"}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / TASK).write_text(json.dumps(task))
+        command = prepare(folder, TEACHER, data, JobSpec(**spec))
         started = time.monotonic()
-        command = [sys.executable, "-m", "workers.compression", name]
         process = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = round(time.monotonic() - started)
         if process.returncode == DONE:

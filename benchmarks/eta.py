@@ -10,7 +10,6 @@ benchmarks/results/eta.json.
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,12 +17,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmarks import demo_jobs
 from service.contract.job import JobSpec
-from workers.compression.work_folder import PROGRESS, TASK
+from workers.compression.work_folder import IMPORT_ROOT, PROGRESS
 
-ROOT = Path(__file__).resolve().parents[1]
-DEMO = ROOT / "examples" / "fashion"
-RESULTS = ROOT / "benchmarks" / "results" / "eta.json"
+RESULTS = demo_jobs.RESULTS / "eta.json"
 PARTS = (0.1, 0.25, 0.5, 0.75)
 
 
@@ -40,8 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", type=Path, nargs="?", default=DEMO / "teacher.keras")
-    parser.add_argument("data", type=Path, nargs="?", default=DEMO / "images.zip")
+    parser.add_argument("model", type=Path, nargs="?", default=demo_jobs.TEACHER)
+    parser.add_argument("data", type=Path, nargs="?", default=demo_jobs.DATA)
     parser.add_argument("--effort", default="draft", help="[%(default)s]")
     args = parser.parse_args()
     reports, total = run(args.model, args.data, JobSpec(effort=args.effort))
@@ -55,18 +53,11 @@ def main() -> None:
 def run(model: Path, data: Path, spec: JobSpec) -> tuple[list[Report], float]:
     """What the engine's process reports, and its seconds."""
     with tempfile.TemporaryDirectory() as name:
-        task: dict[str, Any] = {
-            "kind": "compression",
-            "model": str(model.resolve()),
-            "dataset": str(data.resolve()),
-        }
-        task |= {"spec": spec.model_dump(mode="json"), "job": None, "date": "2026-01-01"}
-        (Path(name) / TASK).write_text(json.dumps(task))
-        command = [sys.executable, "-m", "workers.compression", name]
+        command = demo_jobs.prepare(Path(name), model, data, spec)
         start = time.monotonic()
         reports = []
         with subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, cwd=IMPORT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
             assert process.stdout
             for line in process.stdout:
