@@ -217,7 +217,7 @@ class Client:
         self._delete("keys", key_id)
 
     def get_health(self) -> Health:
-        return self._get(Health, "/healthz")
+        return self._get(Health, "/readyz")
 
     def _get(self, view: type[View], path: str, *, patient: bool = False) -> View:
         return validate_view(view, self.transport.json("GET", path, patient=patient))

@@ -14,7 +14,7 @@ from service.api import inspected, jobs, keys, problems, uploads, variants
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
 from service.cleanup import Cleanup
-from service.contract.errors import Malformed, Unauthorized, Unavailable
+from service.contract.errors import Malformed, StoreUnavailable, Unauthorized, Unavailable
 from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from service.contract.storage import open_store
@@ -28,6 +28,8 @@ from service.contract.views import (
 from service.jobs.events import Tailer
 from service.jobs.inspections import DATASETS, MODELS
 from service.notifier import open_notifier
+from service.readiness import Readiness
+from service.store_threads import StoreThreads
 from service.version import installed_version
 
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,
@@ -50,7 +52,8 @@ def create_app(settings: Settings) -> FastAPI:
         static_url="/docs/files",
         generate_unique_id_function=_operation_id,
     )
-    v1 = APIRouter(prefix="/v1", responses=problems.responses(Unauthorized, Malformed, Unavailable))
+    anywhere = problems.responses(Unauthorized, Malformed, Unavailable, StoreUnavailable)
+    v1 = APIRouter(prefix="/v1", responses=anywhere)
     models = inspected.routes(MODELS, ModelView)
     datasets = inspected.routes(DATASETS, DatasetView)
     others = (jobs.router, variants.router, keys.router)
@@ -78,15 +81,21 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     store = open_store(settings)
     notifier = open_notifier(settings.redis_url, factory)
     cleanup = Cleanup(settings, factory, store)
-    app.state.context = AppContext(settings, factory, store, notifier, cleanup.wake)
+    readiness, store_threads = Readiness(factory, store), StoreThreads()
+    app.state.context = AppContext(
+        settings, factory, store, notifier, readiness, store_threads, cleanup.wake
+    )
     app.state.cleanup, app.state.tailer = cleanup, Tailer(factory)
     app.state.tailer.start()
+    readiness.start()
     cleanup.start()
     try:
         yield
     finally:
+        readiness.stop()
         app.state.tailer.stop()
         cleanup.stop()
+        store_threads.stop()
         engine.dispose()
 
 

@@ -7,17 +7,22 @@ from service.contract.records import Sessions
 from service.contract.settings import Settings
 from service.contract.storage import Store
 from service.notifier import Notifier
+from service.readiness import Readiness
+from service.store_threads import StoreThreads
 
 
 @dataclass(frozen=True)
 class AppContext:
     """Settings, database, store and notifier.
 
-    ``delete_soon`` has the scheduled deletions run; call it after the commit.
+    Work that waits for the store runs in ``store_threads``. ``delete_soon`` has the scheduled
+    deletions run; call it after the commit.
     """
 
     settings: Settings
     sessions: Sessions
     store: Store
     notifier: Notifier
+    readiness: Readiness
+    store_threads: StoreThreads
     delete_soon: Callable[[], None]

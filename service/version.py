@@ -1,8 +1,10 @@
 """Which learn2compress this is."""
 
+import functools
 from importlib.metadata import PackageNotFoundError, version
 
 
+@functools.cache
 def installed_version() -> str:
     try:
         return version("learn2compress")

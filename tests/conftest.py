@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from service.contract.s3_store import S3Store
 from service.contract.settings import Settings
-from service.contract.storage import S3Store
 from tests import servers
 
 for name in [name for name in os.environ if name.startswith("L2C_")]:

@@ -19,7 +19,9 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 
 from service.contract.descriptions import DatasetDescription, ModelDescription
+from service.contract.directory_store import CHUNK
 from service.contract.job import JobError, JobKind, JobSpec
+from service.contract.object_keys import part_key
 from service.contract.records import (
     DatasetRecord,
     Job,
@@ -30,7 +32,7 @@ from service.contract.records import (
     Variant,
 )
 from service.contract.report import Report, ReportedVariant
-from service.contract.storage import CHUNK, Store, part_key
+from service.contract.storage import Store
 from workers.child_messages import LARGEST_REPORT, parse_object
 from workers.compression.work_folder import CHECKPOINT, PLOTS, REPORT, TASK, VARIANTS
 from workers.outcomes import Crashed, Refused

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 from service.contract.deletions import schedule_deletion
 from service.contract.job import InspectionState, JobError, JobKind, JobState
 from service.contract.job_end import end_job, state_event
+from service.contract.object_keys import attempt_prefix, checkpoints_prefix, upload_prefix
 from service.contract.records import DatasetRecord, Job, ModelRecord
-from service.contract.storage import attempt_prefix, checkpoints_prefix, upload_prefix
 from workers.delivery import Published
 from workers.lease import Lease
 from workers.outcomes import LeaseLost

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from service.contract.deletions import run_scheduled_deletions, schedule_deletion
 from service.contract.job import JobError, JobKind
+from service.contract.object_keys import attempt_prefix, checkpoint_key
 from service.contract.records import Job
-from service.contract.storage import NO_SPACE, attempt_prefix, checkpoint_key
+from service.contract.storage import NO_SPACE
 from workers import delivery, outcome_writes, sandbox
 from workers.attempt_folders import attempt_folder
 from workers.child import Child

@@ -1,18 +1,26 @@
-"""/healthz: for load balancers and container runtimes; needs no key."""
+"""/healthz and /readyz: for container runtimes and load balancers; they need no key."""
 
 from fastapi import APIRouter
 
-from service import health
 from service.api.problems import responses
 from service.contract.errors import Unavailable
 from service.contract.views import Health
 from service.dependencies import AppContext
+from service.version import installed_version
 
 router = APIRouter(tags=["health"])
 
 
+@router.get("/healthz", summary="Does this process answer? Asks nothing else")
+async def healthz() -> Health:
+    return Health(status="ok", version=installed_version())
+
+
 @router.get(
-    "/healthz", summary="Do the database and the store answer?", responses=responses(Unavailable)
+    "/readyz",
+    summary="Did the database and the store answer at the last check, seconds ago?",
+    responses=responses(Unavailable),
 )
-def healthz(context: AppContext) -> Health:
-    return Health(status="ok", version=health.check(context))
+async def readyz(context: AppContext) -> Health:
+    context.readiness.require()
+    return Health(status="ok", version=installed_version())

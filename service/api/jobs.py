@@ -127,14 +127,15 @@ def report(context: AppContext, account_id: AccountId, job_id: RowId) -> Report:
         **responses(NotFound, NotReady),
     },
 )
-def plot(
+async def plot(
     context: AppContext,
     account_id: AccountId,
     job_id: RowId,
     format: Annotated[Literal["png", "svg"], Query()] = "png",
 ) -> StreamingResponse:
-    content = jobs.plot(context, account_id, job_id, format)
-    return StreamingResponse(content, media_type=MEDIA_TYPES[format], headers=INERT)
+    threads = context.store_threads
+    content = await threads.run(jobs.plot, context, account_id, job_id, format)
+    return StreamingResponse(threads.stream(content), media_type=MEDIA_TYPES[format], headers=INERT)
 
 
 def view(found: jobs.JobWithVariants) -> JobView:

@@ -4,8 +4,6 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -22,6 +20,7 @@ from service.contract.errors import (
     MethodNotAllowed,
     NotFound,
     StorageFull,
+    StoreUnavailable,
     Unauthorized,
     Unavailable,
 )
@@ -36,9 +35,6 @@ EXPECTED: tuple[type[Exception], ...] = (
     OSError,
     OperationalError,
     PoolTimeout,
-    BotoCoreError,
-    Boto3Error,
-    ClientError,
 )
 log = logging.getLogger(__name__)
 
@@ -77,6 +73,10 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
 def translate(error: Exception) -> Learn2CompressError:
     """Any exception as one of ours; an unexpected one becomes ``internal``, without details."""
     match error:
+        case StoreUnavailable():
+            log.warning("%s", error)
+            # Its message names the store's address, which is the operator's business.
+            return StoreUnavailable("The object store does not answer.")
         case Learn2CompressError():
             return error
         case RequestValidationError(body=bytes()):
@@ -98,9 +98,6 @@ def translate(error: Exception) -> Learn2CompressError:
         case OperationalError() | PoolTimeout():
             log.warning("the database does not answer: %s", error)
             return Unavailable("The database does not answer.")
-        case BotoCoreError() | Boto3Error() | ClientError():
-            log.warning("the object store does not answer as it should: %s", error)
-            return Unavailable("The object store does not answer.")
     return Learn2CompressError("Unexpected server error.")
 
 

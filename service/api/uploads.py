@@ -102,13 +102,16 @@ async def put_part(
     summary="Check the whole file and close the upload",
     responses=responses(NotFound, HashMismatch, Malformed, UploadIncomplete, Conflict),
 )
-def complete(
+async def complete(
     context: AppContext,
     account_id: AccountId,
     upload_id: RowId,
     completion: Completion = NOTHING_ANNOUNCED,
 ) -> UploadView:
-    return view(uploads.complete(context, account_id, upload_id, completion.sha256))
+    completed = await context.store_threads.run(
+        uploads.complete, context, account_id, upload_id, completion.sha256
+    )
+    return view(completed)
 
 
 @router.delete(

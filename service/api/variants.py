@@ -6,9 +6,9 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from service.api.problems import responses
+from service.contract.attachment import attachment
 from service.contract.errors import NotFound, RangeNotSatisfiable
 from service.contract.records import Variant
-from service.contract.storage import attachment
 from service.contract.views import Page, VariantView
 from service.dependencies import AccountId, AppContext, RowId, WantedPage, WantedVariants
 from service.jobs import variants
@@ -75,7 +75,7 @@ def file_headers(context: AppContext, account_id: AccountId, variant_id: RowId) 
     response_class=StreamingResponse,
     responses=FILE_RESPONSES,  # type: ignore[arg-type]
 )
-def file(
+async def file(
     context: AppContext,
     account_id: AccountId,
     variant_id: RowId,
@@ -86,7 +86,8 @@ def file(
     if_none_match: Annotated[str | None, Header()] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
-    variant = variants.read(context, account_id, variant_id)
+    threads = context.store_threads
+    variant = await threads.run(variants.read, context, account_id, variant_id)
     tag = f'"{variant.sha256}"'
     if redirect and (url := context.store.url(variant.key, variant.filename)):
         return RedirectResponse(url, 307)
@@ -95,13 +96,13 @@ def file(
     if if_range not in (None, tag):
         range = None
     wanted = variants.wanted_slice(range, variant.bytes)
-    content = variants.content(context, variant, wanted)
+    content = await threads.run(variants.content, context, variant, wanted)
     status = 200
     headers = _file_headers(variant) | {"Content-Length": str(wanted.end - wanted.start)}
     if wanted.partial:
         status = 206
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.end - 1}/{wanted.total}"
-    return StreamingResponse(content, status, headers, TFLITE)
+    return StreamingResponse(threads.stream(content), status, headers, TFLITE)
 
 
 def _file_headers(variant: Variant) -> dict[str, str]:

@@ -18,6 +18,7 @@ Learn2CompressError       500 internal
 │   └── IllegalMove       409 illegal_move
 ├── StorageFull           507 storage_full
 └── Unavailable           503 unavailable
+    └── StoreUnavailable  503 storage_unavailable
 """
 
 
@@ -133,3 +134,8 @@ class StorageFull(Learn2CompressError):
 class Unavailable(Learn2CompressError):
     status, code = 503, "unavailable"
     hint = "Try again in a few seconds."
+
+
+class StoreUnavailable(Unavailable):
+    code = "storage_unavailable"
+    hint = "The object store is away: try again in a minute."

@@ -168,8 +168,10 @@ class Job(Base):
     """One run of the child: a compression, or the inspection of an upload.
 
     ``lease_token`` and ``lease_expires_at`` say who works on it and until when; every write of a
-    worker is fenced by the token. ``attempts`` counts claims. ``checkpoint_key`` is the newest
-    checkpoint in the store.
+    worker is fenced by the token. ``attempts`` counts claims, ``failures`` those since the last
+    checkpoint that were not given back. ``checkpoint_key`` is the newest checkpoint in the store.
+    A queued job is not claimed before ``not_before``; ``postponed_since`` is when a store or a disk
+    first made it wait.
     """
 
     __tablename__ = "jobs"
@@ -192,6 +194,9 @@ class Job(Base):
     artifacts_prefix: Mapped[str | None]
     checkpoint_key: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[datetime | None]
+    postponed_since: Mapped[datetime | None]
     lease_token: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
     notified_at: Mapped[datetime | None]

@@ -13,8 +13,8 @@ from service.app_context import AppContext
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, NotFound, UploadIncomplete
 from service.contract.job import FINISHED, JobKind, JobState
+from service.contract.object_keys import upload_prefix
 from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Upload
-from service.contract.storage import upload_prefix
 from service.contract.views import NewRecord
 from service.ownership import owned
 

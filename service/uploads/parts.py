@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from service.app_context import AppContext
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, HashMismatch, Malformed, NotFound, PartTooLong
+from service.contract.object_keys import part_key, upload_prefix
 from service.contract.records import Upload, UploadPart
-from service.contract.storage import part_key, upload_prefix
 from service.ownership import owned
 from service.uploads.receiving import Body, Spooled, spool
 
@@ -39,7 +39,7 @@ async def put(
             )
         if sha256 not in (None, spooled.sha256):
             raise HashMismatch(f"Part {number} has SHA-256 {spooled.sha256}.")
-        return await asyncio.to_thread(keep, context, upload_id, number, spooled)
+        return await context.store_threads.run(keep, context, upload_id, number, spooled)
     finally:
         spooled.path.unlink(missing_ok=True)
 

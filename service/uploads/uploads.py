@@ -12,8 +12,8 @@ from service import paging
 from service.app_context import AppContext
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, HashMismatch, NotFound, TooLarge, UploadIncomplete
+from service.contract.object_keys import part_key, upload_prefix
 from service.contract.records import Sessions, Upload, UploadPart, now
-from service.contract.storage import part_key, upload_prefix
 from service.contract.views import NewUpload, UploadState
 from service.ownership import owned
 from service.uploads import filenames

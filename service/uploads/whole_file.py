@@ -80,7 +80,7 @@ def _most(context: AppContext, received: int) -> int:
 
 async def _store(context: AppContext, upload_id: str, number: int, part: Spooled) -> None:
     try:
-        await asyncio.to_thread(parts.keep, context, upload_id, number, part)
+        await context.store_threads.run(parts.keep, context, upload_id, number, part)
     finally:
         part.path.unlink(missing_ok=True)
 

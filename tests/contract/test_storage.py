@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 
+from service.contract.directory_store import DirectoryStore
+from service.contract.object_keys import attempt_prefix, checkpoint_key, part_key
+from service.contract.s3_store import S3Store
 from service.contract.settings import MIB, Settings
-from service.contract.storage import (
-    DirectoryStore,
-    S3Store,
-    Store,
-    attempt_prefix,
-    checkpoint_key,
-    open_store,
-    part_key,
-)
+from service.contract.storage import Store, open_store
 
 
 @pytest.fixture(params=["directory", "s3"])

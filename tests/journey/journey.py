@@ -46,7 +46,7 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
     with httpx.Client(
         base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30
     ) as api:
-        eventually(lambda: api.get("/healthz").is_success, 60, NOT_YET)
+        eventually(lambda: api.get("/readyz").is_success, 60, NOT_YET)
         yield api
 
 

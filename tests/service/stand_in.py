@@ -10,9 +10,10 @@ from sqlalchemy import select, update
 
 from service.app_context import AppContext
 from service.contract.job import InspectionState, JobState
+from service.contract.object_keys import attempt_prefix, upload_prefix
 from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, now
 from service.contract.report import ReportedVariant
-from service.contract.storage import S3Store, attempt_prefix, upload_prefix
+from service.contract.s3_store import S3Store
 from tests.report_example import BASELINE, DATASET, MODEL, SUMMARY, TOP1, WARNINGS, row
 from workers.delivery import Published
 

@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 
 from service.app_context import AppContext
 from service.contract.job import JobState
+from service.contract.object_keys import checkpoints_prefix, job_prefix
 from service.contract.records import Deletion
+from service.contract.s3_store import S3Store
 from service.contract.settings import Settings
-from service.contract.storage import S3Store, checkpoints_prefix, job_prefix
 from tests.servers import s3_installation
 from tests.service import stand_in
 from tests.service.client_of import serving

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from service.contract.storage import S3Store
+from service.contract.s3_store import S3Store
 from tests.service.store_outage import delete_during_outage
 from tests.waiting import eventually
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from migrations import upgrade
 from service.contract.job import JobKind
+from service.contract.object_keys import part_key
 from service.contract.records import (
     Account,
     DatasetRecord,
@@ -23,7 +24,6 @@ from service.contract.records import (
     now,
 )
 from service.contract.settings import Settings
-from service.contract.storage import part_key
 from tests.workers.scripted_child import SCRIPTED_CHILD, spec_of
 from workers.worker_context import WorkerContext, open_worker_context
 

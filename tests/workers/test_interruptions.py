@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from service.contract.directory_store import DirectoryStore
+from service.contract.object_keys import attempt_prefix, checkpoint_key
 from service.contract.records import Variant, now
-from service.contract.storage import DirectoryStore, attempt_prefix, checkpoint_key
 from tests.waiting import eventually
 from tests.workers.conftest import WorkerUnderTest, alive, open_worker, processes_of, settings_of
 from workers.loop import Stop

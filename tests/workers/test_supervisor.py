@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from service.contract.directory_store import DirectoryStore
 from service.contract.job import JobKind
+from service.contract.object_keys import part_key
 from service.contract.records import DatasetRecord, ModelRecord, Variant
-from service.contract.storage import DirectoryStore, part_key
 from tests.workers.conftest import PARTS, WorkerUnderTest, open_worker, settings_of
 from tests.workers.scripted_child import EXAMPLES
 from workers.supervisor import supervise

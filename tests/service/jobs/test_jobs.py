@@ -10,8 +10,8 @@ from sqlalchemy import event, inspect, select
 from service import paging
 from service.app_context import AppContext
 from service.contract.job import JobState
+from service.contract.object_keys import checkpoint_key
 from service.contract.records import Job, now
-from service.contract.storage import checkpoint_key
 from service.jobs import jobs
 from tests.service import stand_in
 from tests.waiting import eventually

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.contract.storage import upload_prefix
+from service.contract.object_keys import upload_prefix
 from service.uploads.receiving import Body, spool
 from tests.waiting import eventually
 

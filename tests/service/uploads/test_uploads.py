@@ -16,8 +16,9 @@ from httpx import Client, Response
 from sqlalchemy import func, select
 
 from service.app_context import AppContext
+from service.contract.object_keys import part_key
 from service.contract.records import UploadPart
-from service.contract.storage import Store, part_key
+from service.contract.storage import Store
 from tests.service import stand_in
 from tests.waiting import eventually
 
