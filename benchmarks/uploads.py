@@ -25,7 +25,8 @@ from service import database_version
 from service.accounts import accounts
 from service.contract.records import connect, sessions
 from service.contract.settings import MIB, Settings
-from tests.servers import free_port, s3_server
+from tests.server_processes import free_ports
+from tests.servers import s3_server
 from tests.waiting import eventually
 
 RESULTS = Path(__file__).parent / "results" / "uploads.json"
@@ -111,7 +112,7 @@ def serving(settings: Settings) -> Iterator[tuple[int, Client]]:
     settings.data_dir.mkdir()
     database_version.prepare(settings)
     key = accounts.open_account(sessions(connect(settings.database)), "benchmark") or ""
-    port = free_port()
+    port = free_ports(1)[0]
     command = [sys.executable, "-c", SERVE, str(port)]
     with subprocess.Popen(command, env=settings.environment()) as process:
         try:

@@ -125,6 +125,14 @@ class Client:
         """The dataset once it is ready or rejected; raises TimeoutError after ``timeout`` s."""
         return self._wait_for_record(DatasetView, "datasets", dataset_id, timeout)
 
+    def inspect_model(self, model_id: str) -> ModelView:
+        """Inspect a rejected model again, after an outage or a crash."""
+        return validate_view(ModelView, self._inspect("models", model_id))
+
+    def inspect_dataset(self, dataset_id: str) -> DatasetView:
+        """Inspect a rejected dataset again, after an outage or a crash."""
+        return validate_view(DatasetView, self._inspect("datasets", dataset_id))
+
     def delete_model(self, model_id: str) -> None:
         self._delete("models", model_id)
 
@@ -224,6 +232,9 @@ class Client:
 
     def _delete(self, kind: str, row_id: str) -> None:
         self.transport.request("DELETE", api_path(kind, row_id))
+
+    def _inspect(self, kind: str, record_id: str) -> Any:
+        return self.transport.json("POST", api_path(kind, record_id, "inspect"), repeatable=True)
 
     def _create_record(
         self,

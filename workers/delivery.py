@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from service.contract.descriptions import DatasetDescription, ModelDescription
 from service.contract.directory_store import CHUNK
+from service.contract.errors import StoreUnavailable
 from service.contract.job import JobError, JobKind, JobSpec
 from service.contract.object_keys import part_key
 from service.contract.records import (
@@ -36,7 +37,9 @@ from service.contract.storage import Store
 from workers.child_messages import LARGEST_REPORT, parse_object
 from workers.compression.work_folder import CHECKPOINT, PLOTS, REPORT, TASK, VARIANTS
 from workers.outcomes import Crashed, Refused
+from workers.worker_context import WorkerContext
 
+WaitForStore = Callable[[StoreUnavailable], None]
 Checked = TypeVar("Checked", bound=BaseModel)
 # The engine's plots have about 50 kB.
 LARGEST_PLOT = 16 * 1024 * 1024
@@ -81,25 +84,27 @@ class Published:
         return rows
 
 
-def fetch_inputs(
-    job: Job, sessions: Sessions, store: Store, folder: Path, check: Callable[[], None]
-) -> None:
-    """Write task.json and the job's files into ``folder``.
+def fetch_inputs(job: Job, context: WorkerContext, folder: Path, check: Callable[[], None]) -> int:
+    """Write task.json and the job's files into ``folder``; returns the bytes of the files.
 
     ``check`` is called after every chunk; it raises when the attempt has to stop.
     Raises Refused (storage_lost).
     """
+    total = 0
     spec = JobSpec.model_validate(job.spec).model_dump(mode="json")
     task: dict[str, Any] = {"kind": job.kind, "model": None, "dataset": None, "spec": spec}
     task |= {"job": job.id, "date": job.created_at.date().isoformat()}
+    task["max_pixels"] = context.settings.max_dataset_pixels
     try:
-        for name, upload in _uploads(job, sessions).items():
+        for name, upload in _uploads(job, context.sessions).items():
             target = folder / "inputs" / name / (Path(upload.filename).name or "upload")
-            _fetch(upload, sessions, store, target, check)
+            _fetch(upload, context, target, check)
+            total += upload.bytes
             task[name] = str(target.relative_to(folder))
     except FileNotFoundError as error:
         raise Refused(STORAGE_LOST) from error
     (folder / TASK).write_text(json.dumps(task))
+    return total
 
 
 def _uploads(job: Job, sessions: Sessions) -> dict[str, Upload]:
@@ -113,18 +118,16 @@ def _uploads(job: Job, sessions: Sessions) -> dict[str, Upload]:
     return found
 
 
-def _fetch(
-    upload: Upload, sessions: Sessions, store: Store, target: Path, check: Callable[[], None]
-) -> None:
+def _fetch(upload: Upload, context: WorkerContext, target: Path, check: Callable[[], None]) -> None:
     """Join the upload's parts into one local file, and check its size and its hash."""
     target.parent.mkdir(parents=True)
     digest = hashlib.sha256()
     wanted = select(UploadPart).where(UploadPart.upload_id == upload.id).order_by(UploadPart.number)
-    with sessions() as session:
+    with context.sessions() as session:
         parts = session.scalars(wanted).all()
     with target.open("wb") as file:
         for part in parts:
-            for chunk in store.read(part_key(upload.id, part.number, part.sha256)):
+            for chunk in context.store.read(part_key(upload.id, part.number, part.sha256)):
                 check()
                 digest.update(chunk)
                 file.write(chunk)
@@ -180,32 +183,45 @@ def _checked(kind: type[Checked], report: dict[str, Any]) -> Checked:
     return kind.model_validate_json(json.dumps(report), strict=True)
 
 
-def publish(report: dict[str, Any], folder: Path, store: Store, prefix: str) -> Published:
-    """Validate the report, and move its files into the store. Raises Crashed."""
+def publish(
+    report: dict[str, Any], folder: Path, store: Store, prefix: str, wait: WaitForStore
+) -> Published:
+    """Validate the report, and move its files into the store. Raises Crashed.
+
+    While the store is away, ``wait`` is called with its error, before each further try.
+    """
     try:
         checked = _checked(Report, report)
     except ValidationError as error:
         raise Crashed(f"{REPORT}: {error}") from error
     for variant in checked.variants:
-        size, sha256 = _move(folder / VARIANTS, variant.file, store, prefix, None)
+        size, sha256 = _measure(folder / VARIANTS, variant.file, None)
         if (size, sha256) != (variant.bytes, variant.sha256):
             raise Crashed(f"{variant.file}: not the bytes that the report names")
+        _put(store, prefix + variant.file, folder / VARIANTS / variant.file, wait)
     for name in PLOTS:
         # The results are worth more than their plot: a job without one has not failed.
         with suppress(Crashed):
-            _move(folder, name, store, prefix, LARGEST_PLOT)
+            _measure(folder, name, LARGEST_PLOT)
+            _put(store, prefix + name, folder / name, wait)
     return Published(prefix, checked.model_dump(mode="json"), tuple(checked.variants))
 
 
-def _move(folder: Path, name: str, store: Store, prefix: str, limit: int | None) -> tuple[int, str]:
-    """Store the regular file under ``prefix``; its size in bytes and its SHA-256."""
+def _put(store: Store, key: str, path: Path, wait: WaitForStore) -> None:
+    while True:
+        try:
+            return store.put(key, path)
+        except StoreUnavailable as error:
+            wait(error)
+
+
+def _measure(folder: Path, name: str, limit: int | None) -> tuple[int, str]:
+    """Bytes and SHA-256 of a regular file of exactly this folder. Raises Crashed."""
     with _open_regular(folder, name) as file:
         size = os.fstat(file.fileno()).st_size
         if limit is not None and size > limit:
             raise Crashed(f"{name}: {size} bytes are too many")
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    store.put(prefix + name, folder / name)
-    return size, sha256
+        return size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _open_regular(folder: Path, name: str) -> BufferedReader:

@@ -4,15 +4,15 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from service.contract.database_clock import database_now
 from service.contract.job import JobKind, JobState
 from service.contract.job_end import state_event
-from service.contract.records import Job, JobEvent, Sessions, now
+from service.contract.records import Job, JobEvent, Sessions
 from workers.outcomes import LeaseLost
 
 
@@ -20,8 +20,7 @@ from workers.outcomes import LeaseLost
 class Lease:
     """``token`` fences every write: once another worker has claimed the job, it matches no row.
 
-    Workers compare ``lease_expires_at`` with their own clocks, which may differ by a few seconds
-    at most.
+    Every moment is one of the database's clock, so the clocks of the machines may differ.
     """
 
     sessions: Sessions
@@ -49,7 +48,7 @@ class Lease:
             yield session
 
     def extend(self) -> None:
-        with self.fenced(lease_expires_at=now() + timedelta(seconds=self.seconds)):
+        with self.fenced(lease_expires_at=database_now(self.seconds)):
             pass
 
     def progress_event(self, data: dict[str, Any]) -> JobEvent:
@@ -58,17 +57,19 @@ class Lease:
 
 def claim(sessions: Sessions, job_id: str, seconds: float) -> tuple[Lease, Job] | None:
     """Claim a job that is queued, or whose lease ran out, for ``seconds``; else None."""
-    moment, token = now(), secrets.token_hex(8)
+    token = secrets.token_hex(8)
     taken = {
         "state": JobState.RUNNING,
         "stage": "starting",
         "lease_token": token,
-        "lease_expires_at": moment + timedelta(seconds=seconds),
+        "lease_expires_at": database_now(seconds),
         "attempts": Job.attempts + 1,
-        "started_at": func.coalesce(Job.started_at, moment),
+        "failures": Job.failures + 1,
+        "not_before": None,
+        "started_at": func.coalesce(Job.started_at, database_now()),
     }
     with sessions.begin() as session:
-        wanted = update(Job).where(Job.id == job_id, claimable(moment)).values(taken).returning(Job)
+        wanted = update(Job).where(Job.id == job_id, claimable()).values(taken).returning(Job)
         job = session.scalars(wanted).one_or_none()
         if job is None:
             return None
@@ -77,16 +78,17 @@ def claim(sessions: Sessions, job_id: str, seconds: float) -> tuple[Lease, Job] 
         return lease, job
 
 
-def claimable(moment: datetime) -> ColumnElement[bool]:
-    """Queued, or running under a lease that ran out."""
-    orphaned = and_(Job.state == JobState.RUNNING, Job.lease_expires_at < moment)
-    return or_(Job.state == JobState.QUEUED, orphaned)
+def claimable() -> ColumnElement[bool]:
+    """Queued and not to wait any more, or running under a lease that ran out."""
+    orphaned = and_(Job.state == JobState.RUNNING, Job.lease_expires_at < database_now())
+    may_start = or_(Job.not_before.is_(None), Job.not_before <= database_now())
+    return or_(and_(Job.state == JobState.QUEUED, may_start), orphaned)
 
 
 def next_claimable(sessions: Sessions) -> str | None:
     """The oldest inspection, else the oldest compression: inspections take only seconds."""
     order = (Job.kind == JobKind.COMPRESSION, Job.created_at)
-    query = select(Job.id).where(claimable(now())).order_by(*order).limit(1)
+    query = select(Job.id).where(claimable()).order_by(*order).limit(1)
     with sessions() as session:
         return session.scalars(query).first()
 
@@ -94,9 +96,7 @@ def next_claimable(sessions: Sessions) -> str | None:
 def claimable_inspections(sessions: Sessions) -> Sequence[str]:
     """Oldest first."""
     wanted = (
-        select(Job.id)
-        .where(claimable(now()), Job.kind != JobKind.COMPRESSION)
-        .order_by(Job.created_at)
+        select(Job.id).where(claimable(), Job.kind != JobKind.COMPRESSION).order_by(Job.created_at)
     )
     with sessions() as session:
         return session.scalars(wanted).all()

@@ -12,6 +12,7 @@ import sys
 import threading
 
 from service.contract.settings import Settings
+from workers import obstacles
 from workers.attempt_folders import sweep_attempt_folders
 from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import next_claimable
@@ -42,6 +43,10 @@ def work(context: WorkerContext) -> None:
     while not context.stopping():
         try:
             job_id = next_claimable(context.sessions)
+            if job_id and (obstacle := obstacles.find(context)):
+                LOG.warning("taking no job: %s", obstacle)
+                pause.wait(PAUSE_AFTER_ERROR_SECONDS)
+                continue
             if job_id:
                 supervise(job_id, context)
                 continue

@@ -1,11 +1,11 @@
 """Which jobs wait for a worker that nobody told of them: a message was lost, or a lease ran out."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from sqlalchemy import func, or_, select, update
 
-from service.contract.records import Job, Sessions, now
+from service.contract.database_clock import database_now
+from service.contract.records import Job, Sessions
 from workers.lease import claimable
 
 
@@ -13,7 +13,7 @@ def send_and_record(sessions: Sessions, send: Callable[[str], None], job_id: str
     """Send the job's message, and record when."""
     send(job_id)
     with sessions.begin() as session:
-        session.execute(update(Job).where(Job.id == job_id).values(notified_at=now()))
+        session.execute(update(Job).where(Job.id == job_id).values(notified_at=database_now()))
 
 
 def jobs_to_notify(sessions: Sessions, waiting_messages: int, patience_seconds: float) -> list[str]:
@@ -22,15 +22,15 @@ def jobs_to_notify(sessions: Sessions, waiting_messages: int, patience_seconds: 
     Only as many as there are more jobs than messages: else each round would add copies while all
     workers are busy. A copy too many does no harm, because its worker finds the job claimed.
     """
-    patient = now() - timedelta(seconds=patience_seconds)
+    patient = database_now(-patience_seconds)
     unnoticed = (
-        claimable(now()),
+        claimable(),
         Job.created_at < patient,
         or_(Job.notified_at.is_(None), Job.notified_at < patient),
     )
     longest_ago = (Job.notified_at.is_not(None), Job.notified_at, Job.created_at)
     with sessions() as session:
-        jobs = session.scalar(select(func.count()).where(claimable(now()))) or 0
+        jobs = session.scalar(select(func.count()).where(claimable())) or 0
         missing = max(0, jobs - waiting_messages)
         query = select(Job.id).where(*unnoticed).order_by(*longest_ago).limit(missing)
         return list(session.scalars(query))

@@ -4,64 +4,43 @@ Celery's task and the embedded loop both call ``supervise``.
 """
 
 import logging
-import signal
+import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
-from service.contract.deletions import run_scheduled_deletions, schedule_deletion
-from service.contract.job import JobError, JobKind
-from service.contract.object_keys import attempt_prefix, checkpoint_key
+from service.contract.deletions import run_scheduled_deletions
+from service.contract.errors import StoreUnavailable
+from service.contract.job import JobKind
+from service.contract.object_keys import attempt_prefix
 from service.contract.records import Job
-from service.contract.storage import NO_SPACE
-from workers import delivery, outcome_writes, sandbox
+from workers import delivery, obstacles, outcome_writes
+from workers.attempt import Attempt
 from workers.attempt_folders import attempt_folder
-from workers.child import Child
-from workers.child_messages import (
-    CheckpointMessage,
-    Message,
-    ProgressMessage,
-    RefusalMessage,
-    parse_line,
-)
-from workers.compression.work_folder import DONE, REFUSED
+from workers.child_run import run_child
 from workers.lease import Lease, claim
-from workers.outcomes import ENGINE_CRASHED, Cancelled, Crashed, LeaseLost, Refused, Stopping
-from workers.relay import Relay
+from workers.outcomes import (
+    DATABASE_AWAY,
+    ENGINE_CRASHED,
+    Cancelled,
+    Crashed,
+    LeaseLost,
+    Outcome,
+    Postponed,
+    Refused,
+    Stopping,
+    outcome_of,
+)
+from workers.time_limits import TimeLimits
 from workers.watch import Watch
 from workers.worker_context import WorkerContext
 
 LOG = logging.getLogger(__name__)
-TICK_SECONDS = 0.1
-# A child that has closed stdout may still be shutting down.
-LINGER_SECONDS = 10.0
+SECONDS_BETWEEN_TRIES = 1.0
+# Results are worth a wait; after it the job goes back, and its last epoch is trained again.
+SECONDS_TO_PUBLISH = 600.0
 
-TIMED_OUT = JobError(
-    code="timed_out",
-    message="The job took longer than this service allows.",
-    hint="Choose a lower effort or fewer images, or ask the operator to raise "
-    "L2C_JOB_TIMEOUT_SECONDS.",
-)
-DISK_FULL = JobError(
-    code="disk_full",
-    message="The worker's disk is full.",
-    hint="Ask the operator to free space, then create the job again.",
-)
-OUT_OF_MEMORY_HINT = (
-    "It was killed, most likely because memory ran out: use fewer or smaller images, or a worker "
-    "with more memory."
-)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt at a job: its lease, its row at the claim, the child's work folder."""
-
-    context: WorkerContext
-    lease: Lease
-    job: Job
-    watch: Watch
-    folder: Path
+Write = Callable[[], object]
 
 
 def supervise(job_id: str, context: WorkerContext) -> None:
@@ -72,138 +51,99 @@ def supervise(job_id: str, context: WorkerContext) -> None:
     """
     claimed = claim(context.sessions, job_id, context.settings.lease_seconds)
     if claimed is None:
-        LOG.info("%s: finished, or another worker has it", job_id)
+        LOG.info("%s: finished, waiting, or another worker has it", job_id)
         return
     lease, job = claimed
     LOG.info("%s: attempt %d", job_id, lease.attempt)
     try:
         with Watch(lease, context.stopping) as watch:
-            _try_and_record(context, lease, job, watch)
+            _insist(_attempt(context, lease, job, watch), context)
     except LeaseLost:
-        # Its number is not given out again, so these files are nobody else's.
-        with context.sessions.begin() as session:
-            schedule_deletion(session, attempt_prefix(job.id, lease.attempt))
+        _insist(partial(outcome_writes.abandon, lease), context)
     if not context.stopping():
         run_scheduled_deletions(context.sessions, context.store)
 
 
-def _try_and_record(context: WorkerContext, lease: Lease, job: Job, watch: Watch) -> None:
-    """Make the attempt, and write how it ended."""
+def _insist(write: Write, context: WorkerContext) -> None:
+    """Write how the attempt ended, also when the database is away at this moment.
+
+    Nobody else can claim the job meanwhile. A worker that is told to stop waits no longer; the job
+    is then tried again when its lease has run out.
+    """
+    while True:
+        try:
+            write()
+            return
+        except DATABASE_AWAY as error:
+            if context.stopping():
+                raise
+            LOG.warning("the end of an attempt waits for the database: %s", error)
+        threading.Event().wait(SECONDS_BETWEEN_TRIES)
+
+
+def _attempt(context: WorkerContext, lease: Lease, job: Job, watch: Watch) -> Write:
+    """Make the attempt; returns what is to be written at its end."""
     try:
         if job.cancel_requested:
             raise Cancelled
-        if lease.attempt > context.settings.max_attempts:
+        if job.failures > context.settings.max_attempts:
             # Each of them ended with its worker.
             raise Refused(ENGINE_CRASHED)
+        obstacles.require_space(context, job)
         with attempt_folder(lease, context) as folder:
-            _work(Attempt(context, lease, job, watch, folder))
-    except Cancelled:
-        outcome_writes.cancel(lease, job)
-    except Refused as refusal:
-        LOG.info("%s: %s", job.id, refusal)
-        outcome_writes.fail(lease, job, refusal.error)
-    except Stopping:
-        _requeue(context, lease, counted=False)
-    except Crashed as crash:
-        LOG.error("%s: attempt %d crashed: %s", job.id, lease.attempt, crash)
-        if lease.attempt < context.settings.max_attempts:
-            _requeue(context, lease, counted=True)
-        else:
-            outcome_writes.fail(lease, job, crash.error)
-    except OSError as error:
-        if error.errno not in NO_SPACE:
+            return _work(Attempt(context, lease, job, watch, folder))
+    except Exception as error:
+        outcome = outcome_of(error)
+        if outcome is None:
             raise
-        LOG.error("%s: %s", job.id, error)
-        outcome_writes.fail(lease, job, DISK_FULL)
+        LOG.info("%s: %s %s", job.id, type(outcome).__name__, outcome)
+        return partial(_record, context, lease, job, outcome)
 
 
-def _requeue(context: WorkerContext, lease: Lease, counted: bool) -> None:
-    outcome_writes.requeue(lease, counted)
-    context.notify(lease.job_id)
+def _record(context: WorkerContext, lease: Lease, job: Job, outcome: Outcome) -> None:
+    """Write how an attempt ended that did not succeed."""
+    settings = context.settings
+    match outcome:
+        case Cancelled():
+            outcome_writes.cancel(lease, job)
+        case Refused():
+            outcome_writes.fail(lease, job, outcome.error, keep_upload=not outcome.by_child)
+        case Stopping():
+            outcome_writes.give_back(lease)
+            context.notify(lease.job_id)
+        case Postponed():
+            outcome_writes.postpone(lease, job, outcome.error, settings)
+        case Crashed():
+            outcome_writes.retry(lease, job, outcome.error, settings)
+        case _:
+            raise outcome
 
 
-def _work(attempt: Attempt) -> None:
-    """Fetch the inputs, run the child, publish what it made."""
+def _work(attempt: Attempt) -> Write:
+    """Fetch the inputs, run the child, store what it made; returns the write that ends the job."""
     context, lease, job = attempt.context, attempt.lease, attempt.job
     folder, store = attempt.folder, context.store
-    delivery.fetch_inputs(job, context.sessions, store, folder, attempt.watch.check)
+    input_bytes = delivery.fetch_inputs(job, context, folder, attempt.watch.check)
     if delivery.restore_checkpoint(job, store, folder):
         LOG.info("%s: goes on from %s", job.id, job.checkpoint_key)
-    _run_child(attempt)
+    run_child(attempt, TimeLimits(attempt, input_bytes))
     report = delivery.read_report(folder)
     if job.kind != JobKind.COMPRESSION:
-        outcome_writes.finish_inspection(lease, job, delivery.checked_description(job, report))
-        return
-    published = delivery.publish(report, folder, store, attempt_prefix(job.id, lease.attempt))
+        description = delivery.checked_description(job, report)
+        return partial(outcome_writes.finish_inspection, lease, job, description)
+    prefix = attempt_prefix(job.id, lease.attempt)
+    deadline = time.monotonic() + SECONDS_TO_PUBLISH
+    published = delivery.publish(
+        report, folder, store, prefix, partial(_wait_for_store, attempt, deadline)
+    )
     attempt.watch.check()
-    outcome_writes.succeed(lease, job, published)
+    return partial(outcome_writes.succeed, lease, job, published)
 
 
-def _run_child(attempt: Attempt) -> None:
-    """Return when the child has exited with success; raises every other outcome."""
-    context, job_id = attempt.context, attempt.job.id
-    child = Child(sandbox.start(context.command, attempt.folder, context.limits))
-    try:
-        attempt.watch.guard(child)
-        last = _relay_messages(child, attempt)
-        status = child.wait(LINGER_SECONDS)
-    finally:
-        child.end()
+def _wait_for_store(attempt: Attempt, deadline: float, error: StoreUnavailable) -> None:
+    """Wait a moment before a file is stored again; raises the error after the deadline."""
+    if time.monotonic() > deadline:
+        raise error
+    LOG.warning("%s: its results wait for the store: %s", attempt.job.id, error)
+    threading.Event().wait(SECONDS_BETWEEN_TRIES)
     attempt.watch.check()
-    if status == DONE:
-        return
-    LOG.warning("%s: the child ended with %d\n%s", job_id, status, child.tail())
-    if status == REFUSED and isinstance(last, RefusalMessage):
-        raise Refused(JobError(code=last.code, message=last.message, hint=last.hint))
-    if status == -signal.SIGKILL:
-        raise Crashed("killed", OUT_OF_MEMORY_HINT)
-    raise Crashed(f"exit status {status}")
-
-
-def _relay_messages(child: Child, attempt: Attempt) -> Message | None:
-    """Pass on the child's messages until it closes stdout; return the last one."""
-    relay, checkpoints = Relay(attempt.lease), CheckpointKeeper(attempt)
-    deadline = time.monotonic() + attempt.context.settings.job_timeout_seconds
-    last = None
-    for line in child.lines(TICK_SECONDS):
-        attempt.watch.check()
-        if time.monotonic() > deadline:
-            raise Refused(TIMED_OUT)
-        relay.tick()
-        if line is None or (message := parse_line(line)) is None:
-            continue
-        last = message
-        if isinstance(message, ProgressMessage):
-            relay.add(message)
-        elif isinstance(message, CheckpointMessage):
-            checkpoints.store(message.epoch)
-    relay.flush()
-    return last
-
-
-class CheckpointKeeper:
-    """Keeps the newest checkpoint in the store and its key in the job's row."""
-
-    def __init__(self, attempt: Attempt):
-        self.attempt, self.newest = attempt, attempt.job.checkpoint_key
-
-    def store(self, epoch: int) -> None:
-        """Store the checkpoint of an epoch and delete the one before it.
-
-        When this fails the training goes on. A crash before the next checkpoint then loses more
-        epochs.
-        """
-        lease, store = self.attempt.lease, self.attempt.context.store
-        key = checkpoint_key(lease.job_id, lease.attempt, epoch)
-        try:
-            delivery.store_checkpoint(self.attempt.folder, store, key)
-            with lease.fenced(checkpoint_key=key) as session:
-                if self.newest not in (None, key):
-                    schedule_deletion(session, str(self.newest))
-            self.newest = key
-        except LeaseLost:
-            with lease.sessions.begin() as session:
-                schedule_deletion(session, key)
-            raise
-        except Exception:
-            LOG.exception("%s: checkpoint of epoch %d not stored", lease.job_id, epoch)

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
-from workers import reaper
+from workers import obstacles, reaper
 from workers.attempt_folders import sweep_attempt_folders
 from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import claimable_inspections
@@ -66,8 +66,13 @@ def run_job(job_id: str) -> None:
 
     The messages of those inspections arrive later and find nothing to do.
     """
-    for each in (*claimable_inspections(worker_context().sessions), job_id):
-        supervise(each, worker_context())
+    context = worker_context()
+    for each in (*claimable_inspections(context.sessions), job_id):
+        if obstacle := obstacles.find(context):
+            # The reaper notifies again, this worker or another one.
+            LOG.warning("taking no job: %s", obstacle)
+            return
+        supervise(each, context)
 
 
 @functools.cache

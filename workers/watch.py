@@ -22,8 +22,8 @@ class Watch(threading.Thread):
     """Reads the job's row four times a second and extends the lease at a third of its length.
 
     When it notices a reason to stop it ends the child at once; ``check`` raises the reason in the
-    main thread. When the database does not answer for a whole lease, the lease counts as lost,
-    since another worker may hold it.
+    main thread. While the database does not answer, the child goes on: nobody else can claim the
+    job then, and whoever claims it afterwards takes this lease away.
     """
 
     def __init__(self, lease: Lease, stopping: Callable[[], bool]):
@@ -33,7 +33,7 @@ class Watch(threading.Thread):
         self.child: Child | None = None
         self.outcome: Outcome | None = None
         self._finished = threading.Event()
-        self._valid_until = time.monotonic() + lease.seconds
+        self._extend_at = time.monotonic() + lease.seconds / 3
 
     def __enter__(self) -> "Watch":
         self.start()
@@ -64,23 +64,18 @@ class Watch(threading.Thread):
     def _look(self) -> Outcome | None:
         if self.stopping():
             return Stopping()
-        left = self._valid_until - time.monotonic()
         try:
-            if left < self.lease.seconds * 2 / 3:
+            if time.monotonic() > self._extend_at:
                 self.lease.extend()
-                self._valid_until = time.monotonic() + self.lease.seconds
+                self._extend_at = time.monotonic() + self.lease.seconds / 3
             with self.lease.sessions() as session:
-                row = select(Job.cancel_requested).where(Job.id == self.lease.job_id)
-                cancelled = session.scalar(row)
+                ours = select(Job.cancel_requested).where(*self.lease.ours)
+                cancelled = session.scalar(ours)
         except LeaseLost as lost:
             return lost
         except SQLAlchemyError as error:
-            LOG.warning(
-                "%s: no heartbeat, %.0f s of the lease left: %s", self.lease.job_id, left, error
-            )
-            if left <= 0:
-                return LeaseLost(self.lease.job_id)
+            LOG.warning("%s: no heartbeat: %s", self.lease.job_id, error)
             return None
-        if cancelled:
-            return Cancelled()
-        return None
+        if cancelled is None:
+            return LeaseLost(self.lease.job_id)
+        return Cancelled() if cancelled else None

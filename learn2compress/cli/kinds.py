@@ -17,6 +17,7 @@ class Kind:
     get: Callable[..., Any]
     list: Callable[..., Any]
     wait_for: Callable[..., Any]
+    inspect: Callable[..., Any]
     delete: Callable[..., Any]
 
 
@@ -27,6 +28,7 @@ MODELS = Kind(
     Client.get_model,
     Client.list_models,
     Client.wait_for_model,
+    Client.inspect_model,
     Client.delete_model,
 )
 DATASETS = Kind(
@@ -36,5 +38,6 @@ DATASETS = Kind(
     Client.get_dataset,
     Client.list_datasets,
     Client.wait_for_dataset,
+    Client.inspect_dataset,
     Client.delete_dataset,
 )

@@ -76,6 +76,21 @@ def commands(kind: Kind) -> typer.Typer:
         emit(record) if json else show_fields(record)
 
     @app.command()
+    def inspect(
+        record_id: str,
+        wait: Annotated[bool, typer.Option(help="Wait until a worker has inspected it.")] = True,
+        url: Url = None,
+        key: Key = None,
+        json: Json = False,
+    ) -> None:
+        """Inspect a rejected one again, after an outage or a crash."""
+        with connect(url, key) as client:
+            record = kind.inspect(client, record_id)
+            if wait:
+                record = uploading.wait_until_ready(client, kind, record_id, quiet=json)
+        emit(record) if json else show_fields(record)
+
+    @app.command()
     def delete(
         record_id: str,
         with_jobs: Annotated[

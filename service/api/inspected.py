@@ -109,10 +109,20 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
     def read(context: AppContext, account_id: AccountId, record_id: RowId) -> Any:
         return inspections.read(context, kind, account_id, record_id)
 
+    @router.post(
+        "/{record_id}/inspect",
+        status_code=202,
+        summary=f"Inspect a rejected {noun} again, whose file is still there",
+        response_model=view,
+        responses=responses(NotFound, Conflict),
+    )
+    def inspect(context: AppContext, account_id: AccountId, record_id: RowId) -> Any:
+        return inspections.inspect_again(context, kind, account_id, record_id)
+
     @router.delete(
         "/{record_id}",
         status_code=204,
-        summary=f"Delete a {noun} that no job uses, with its upload",
+        summary=f"Delete a {noun} that no job uses, with its upload; ends its inspection",
         responses=responses(NotFound, Conflict),
     )
     def delete(context: AppContext, account_id: AccountId, record_id: RowId) -> None:

@@ -40,7 +40,13 @@ class Settings(BaseSettings):
     poll_seconds: PositiveFloat = 0.2
     reap_seconds: PositiveFloat = 10.0
     max_attempts: PositiveInt = 3
+    # Before a job is tried again; the pause doubles each time.
+    retry_seconds: PositiveFloat = 5.0
+    outage_patience_seconds: PositiveFloat = 6 * 3600.0
     job_timeout_seconds: PositiveFloat = 24 * 3600.0
+    inspection_idle_seconds: PositiveFloat = 600.0
+    inspection_seconds_per_gib: PositiveFloat = 1800.0
+    max_dataset_pixels: PositiveInt = 10**12
     # With less than 4 GiB of address space TensorFlow does not start.
     child_memory_bytes: int = Field(16 * 1024 * MIB, ge=4 * 1024 * MIB)
     require_sandbox: bool = True

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
@@ -12,9 +12,9 @@ from service import paging
 from service.app_context import AppContext
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, NotFound, UploadIncomplete
-from service.contract.job import FINISHED, JobKind, JobState
+from service.contract.job import InspectionState, JobKind, JobState
 from service.contract.object_keys import upload_prefix
-from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Upload
+from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, Upload, UploadPart
 from service.contract.views import NewRecord
 from service.ownership import owned
 
@@ -53,10 +53,38 @@ def create(context: AppContext, kind: Kind[Record], account_id: str, wanted: New
         )
         session.add(record)
         session.flush()
-        job = Job(account_id=account_id, kind=kind.inspection, **{kind.job_column: record.id})
-        session.add(job)
+        job = _queue(session, kind, record)
     context.notifier.notify(job.id)
     return record
+
+
+def inspect_again(
+    context: AppContext, kind: Kind[Record], account_id: str, record_id: str
+) -> Record:
+    """Queue another inspection of a rejected record; one that is being inspected stays as it is.
+
+    Raises Conflict for a record that is ready, or whose upload was deleted.
+    """
+    with context.sessions.begin() as session:
+        record = owned(session, kind.table, account_id, record_id, lock=True)
+        if record.state == InspectionState.VALIDATING:
+            return record
+        if record.state == InspectionState.READY:
+            raise Conflict(f"The {kind.noun} {record_id} is ready.", "Use it as it is.")
+        if not _has_parts(session, record.upload_id):
+            hint = "Upload a file that the service can use."
+            raise Conflict(f"The {kind.noun}'s file was refused and deleted.", hint)
+        record.state, record.error = InspectionState.VALIDATING, None
+        job = _queue(session, kind, record)
+    context.notifier.notify(job.id)
+    return record
+
+
+def _queue(session: Session, kind: Kind[Record], record: Record) -> Job:
+    job = Job(account_id=record.account_id, kind=kind.inspection, **{kind.job_column: record.id})
+    session.add(job)
+    session.flush()
+    return job
 
 
 async def create_on_event_loop(
@@ -97,7 +125,7 @@ def remove(context: AppContext, kind: Kind[Record], account_id: str, record_id: 
     try:
         with context.sessions.begin() as session:
             record = owned(session, kind.table, account_id, record_id)
-            _end_inspection(session, kind, record_id)
+            _delete_inspections(session, kind, record_id)
             released = (kind.jobs(record_id), Job.state.in_(RELEASED))
             session.execute(update(Job).where(*released).values({kind.job_column: None}))
             session.execute(delete(kind.table).where(kind.table.id == record_id))
@@ -129,13 +157,14 @@ def _claim(session: Session, account_id: str, upload_id: str) -> Upload:
     return upload
 
 
-def _end_inspection(session: Session, kind: Kind[Record], record_id: str) -> None:
-    """Delete the record's inspection, unless a worker is at it."""
+def _delete_inspections(session: Session, kind: Kind[Record], record_id: str) -> None:
+    """Delete the record's inspections; a worker that is at one notices, and ends its child."""
     inspections = (kind.jobs(record_id), Job.kind == kind.inspection)
-    idle = or_(Job.state == JobState.QUEUED, Job.state.in_(FINISHED))
-    jobs = select(Job.id).where(*inspections, idle)
+    jobs = select(Job.id).where(*inspections)
     session.execute(delete(JobEvent).where(JobEvent.job_id.in_(jobs)))
-    session.execute(delete(Job).where(*inspections, idle))
-    if session.scalar(select(func.count()).where(*inspections)):
-        hint = "Delete it once its state is ready or rejected."
-        raise Conflict(f"The {kind.noun} is being inspected.", hint)
+    session.execute(delete(Job).where(*inspections))
+
+
+def _has_parts(session: Session, upload_id: str) -> bool:
+    parts = select(func.count()).where(UploadPart.upload_id == upload_id)
+    return bool(session.scalar(parts))

@@ -86,6 +86,11 @@ class WorkerUnderTest:
             for name, value in values.items():
                 setattr(session.get_one(Job, job_id), name, value)
 
+    def end_pause(self, job_id: str) -> None:
+        """Let the job be claimed at once, as after the pause that follows a crash or an outage."""
+        assert self.row(job_id).not_before is not None
+        self.change(job_id, not_before=None)
+
     def rows(self, table: Any, job_id: str) -> list[Any]:
         with self.context.sessions() as session:
             return list(

@@ -13,7 +13,7 @@ PIECE = 150
 NUMBER_WIDTH = 5
 
 SCRIPT = r"""
-import hashlib, json, os, signal, subprocess, sys
+import hashlib, json, os, signal, subprocess, sys, time
 from pathlib import Path
 
 folder = Path(sys.argv[-1])
@@ -26,6 +26,11 @@ done = int(checkpoint.read_text()) if resumed else 0
 
 def say(**message):
     print(json.dumps(message), flush=True)
+
+
+def wait_for(name):
+    while name and not (folder / name).exists():
+        time.sleep(0.02)
 
 
 def hold():
@@ -50,6 +55,9 @@ for epoch in range(done + 1, behaviour.get("epochs", 2) + 1):
     for step in range(behaviour.get("steps", 1)):
         place = {"progress": epoch / 10, "epoch": epoch, "epochs": 9}
         say(type="progress", stage="train", metrics={"step": step}, **place)
+    if epoch == done + 1 + behaviour.get("epochs_to_live", 99):
+        os.kill(os.getpid(), signal.SIGKILL)
+    wait_for(behaviour.get("wait_before", {}).get(str(epoch)))
     if behaviour.get("die_at") == epoch and (not resumed or behaviour.get("always")):
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour.get("hold_at") == epoch and not resumed:
@@ -58,6 +66,7 @@ for epoch in range(done + 1, behaviour.get("epochs", 2) + 1):
     (folder / "next").write_text(str(epoch))
     os.replace(folder / "next", checkpoint)
     say(type="checkpoint", epoch=epoch)
+wait_for(behaviour.get("wait_before", {}).get("report"))
 given = [name for name in ("model", "dataset") if task[name]]
 inputs = {name: hashlib.sha256((folder / task[name]).read_bytes()).hexdigest() for name in given}
 report = EXAMPLES[task["kind"]]

@@ -47,6 +47,8 @@ def test_more_files_than_a_job_can_ask_for_are_not_published(worker: WorkerUnder
     job_id = worker.job(
         before_report="more = [(f'more-{number}', None) for number in range(24)]" + ROWS
     )
-    for _ in range(worker.context.settings.max_attempts):
+    supervise(job_id, worker.context)
+    for _ in range(worker.context.settings.max_attempts - 1):
+        worker.end_pause(job_id)
         supervise(job_id, worker.context)
     assert worker.row(job_id).state == "failed" and worker.rows(Variant, job_id) == []

@@ -15,10 +15,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from service.contract.directory_store import DirectoryStore
+from service.contract.job import JobKind
 from service.contract.object_keys import attempt_prefix, checkpoint_key
-from service.contract.records import Variant, now
+from service.contract.records import Job, Variant, now
 from tests.waiting import eventually
 from tests.workers.conftest import WorkerUnderTest, alive, open_worker, processes_of, settings_of
 from workers.loop import Stop
@@ -66,6 +68,20 @@ def test_cancel_ends_a_stubborn_child_and_its_child_within_two_seconds(
     assert (job.state, job.lease_token) == ("cancelled", None)
     assert worker.events(job_id, "state")[-1]["state"] == "cancelled"
     assert worker.work_folders() == [] and worker.stored(job_id) == []
+
+
+def test_deleting_what_is_inspected_ends_the_child_within_two_seconds(
+    worker: WorkerUnderTest,
+) -> None:
+    job_id = worker.job(JobKind.MODEL_INSPECTION, hold_at=1)
+    with supervising(job_id, worker):
+        pids = eventually(lambda: worker.pids(job_id))
+        with worker.context.sessions.begin() as session:
+            session.execute(delete(Job).where(Job.id == job_id))
+        deleted = time.monotonic()
+        eventually(gone(pids))
+        assert time.monotonic() - deleted < 2
+    assert worker.work_folders() == []
 
 
 def test_a_child_that_stays_behind_its_parent_is_ended_too(worker: WorkerUnderTest) -> None:
@@ -151,7 +167,7 @@ def test_a_worker_that_stops_gives_the_job_back_and_the_attempt_does_not_count(
         stop.ask()
         eventually(gone(pids), 2)
     job = worker.row(job_id)
-    assert (job.state, job.attempts, job.lease_token, notified) == ("queued", 0, None, [job_id])
+    assert (job.state, job.failures, job.lease_token, notified) == ("queued", 0, None, [job_id])
     supervise(job_id, replace(worker.context, stopping=lambda: False))
     assert worker.told(job_id)["run"] == [2, 3]
 
@@ -197,7 +213,7 @@ def test_a_job_that_no_supervisor_survives_fails_after_the_last_attempt(
     worker.change(
         job_id,
         state="running",
-        attempts=worker.context.settings.max_attempts,
+        failures=worker.context.settings.max_attempts,
         lease_token="dead",
         lease_expires_at=now() - timedelta(seconds=1),
     )

@@ -66,7 +66,7 @@ def test_sigterm_gives_the_running_job_back_and_the_next_worker_goes_on_at_once(
         pids = eventually(lambda: worker.row(job_id).checkpoint_key and worker.pids(job_id))
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-    assert (state(worker, job_id), worker.row(job_id).attempts) == ("queued", 0)
+    assert (state(worker, job_id), worker.row(job_id).failures) == ("queued", 0)
     assert not alive(pids["child"])
     with loop_process(worker):
         eventually(lambda: state(worker, job_id) == "succeeded")

@@ -1,15 +1,12 @@
 """Attempts with a real child: what is in the row, the store and the work folder afterwards."""
 
-import errno
 import hashlib
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.contract.directory_store import DirectoryStore
 from service.contract.job import JobKind
 from service.contract.object_keys import part_key
 from service.contract.records import DatasetRecord, ModelRecord, Variant
@@ -65,6 +62,9 @@ def test_a_child_that_dies_is_tried_again_from_its_checkpoint(
     )
     assert waiting.checkpoint_key is not None
     supervise(job_id, worker.context)
+    assert worker.row(job_id).attempts == 1
+    worker.end_pause(job_id)
+    supervise(job_id, worker.context)
     job = worker.row(job_id)
     assert (job.state, job.attempts, job.checkpoint_key) == ("succeeded", 2, None)
     assert worker.told(job_id)["run"] == [3, 4]
@@ -73,31 +73,9 @@ def test_a_child_that_dies_is_tried_again_from_its_checkpoint(
         worker.context.store.size(waiting.checkpoint_key)
 
 
-class FullDisk(DirectoryStore):
-    """Nothing that is fetched to this worker finds room."""
-
-    def get(self, key: str, path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_a_worker_whose_disk_is_full_fails_the_job_at_once(worker: WorkerUnderTest) -> None:
-    job_id = worker.job()
-    worker.change(job_id, checkpoint_key=f"jobs/{job_id}/checkpoints/1-1.npz")
-    supervise(
-        job_id, replace(worker.context, store=FullDisk(worker.context.settings.data_dir / "store"))
-    )
-    job = worker.row(job_id)
-    assert job.error is not None and (job.state, job.error["code"], job.attempts) == (
-        "failed",
-        "disk_full",
-        1,
-    )
-    assert worker.work_folders() == [] and worker.stored(job_id) == []
-
-
 def test_the_cap_holds_where_no_work_folder_can_be_made(worker: WorkerUnderTest) -> None:
     job_id = worker.job()
-    worker.change(job_id, attempts=worker.context.settings.max_attempts)
+    worker.change(job_id, failures=worker.context.settings.max_attempts)
     worker.context.settings.work_dir.rmdir()
     worker.context.settings.work_dir.touch()
     supervise(job_id, worker.context)
@@ -172,7 +150,9 @@ def test_an_inspection_that_always_crashes_rejects_the_record_after_the_last_att
     worker: WorkerUnderTest,
 ) -> None:
     job_id = worker.job(JobKind.MODEL_INSPECTION, die_at=1, always=True)
-    for _ in range(worker.context.settings.max_attempts):
+    supervise(job_id, worker.context)
+    for _ in range(worker.context.settings.max_attempts - 1):
+        worker.end_pause(job_id)
         supervise(job_id, worker.context)
     record = worker.record(ModelRecord, worker.row(job_id).model_id)
     assert (record.state, record.error["code"]) == ("rejected", "engine_crashed")
@@ -182,7 +162,9 @@ def test_a_job_that_kills_its_child_every_time_fails_in_the_end_and_names_memory
     worker: WorkerUnderTest,
 ) -> None:
     job_id = worker.job(die_at=1, always=True)
-    for _ in range(worker.context.settings.max_attempts + 1):
+    supervise(job_id, worker.context)
+    for _ in range(worker.context.settings.max_attempts - 1):
+        worker.end_pause(job_id)
         supervise(job_id, worker.context)
     job = worker.row(job_id)
     assert (job.state, job.attempts) == ("failed", worker.context.settings.max_attempts)

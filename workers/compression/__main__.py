@@ -39,9 +39,9 @@ def run_task(folder: Path, report_progress: ReportProgress) -> Json:
     task = json.loads((folder / TASK).read_text())
     report_progress("load", 0.0)
     if task["kind"] == "model_inspection":
-        return inspection.model(folder / task["model"], folder / SCRATCH)
+        return inspection.model(folder / task["model"], folder / SCRATCH, report_progress)
     if task["kind"] == "dataset_inspection":
-        return inspection.dataset(folder / task["dataset"])
+        return inspection.dataset(folder / task["dataset"], report_progress, task["max_pixels"])
 
     model, dataset = folder / task["model"], folder / task["dataset"]
     origin = Origin(task["job"], task["date"])

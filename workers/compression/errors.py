@@ -63,7 +63,7 @@ def as_compression_error(error: Exception) -> CompressionError | None:
     if error.errno == errno.EFBIG:
         message = "A file of the job is larger than the worker allows."
         hint = f"Ask the operator to raise L2C_MAX_UPLOAD_BYTES, or {USE_LESS_DATA}."
-        return CompressionError("disk_full", message, hint)
+        return CompressionError("file_too_large", message, hint)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = f"Free space on the disk, or {USE_LESS_DATA}."
         return CompressionError("disk_full", "The worker's disk is full.", hint)

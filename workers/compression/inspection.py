@@ -3,15 +3,16 @@
 The imports are in the functions: an inspection of a dataset needs no TensorFlow.
 """
 
+import math
 import tempfile
 from functools import partial
 from pathlib import Path
 
 from workers.compression.images import description
-from workers.compression.values import Json, Spec
+from workers.compression.values import Json, ReportProgress, Spec, report_nothing
 
 
-def model(path: Path, folder: Path) -> Json:
+def model(path: Path, folder: Path, report_progress: ReportProgress = report_nothing) -> Json:
     """Describe a model in the form of service.contract.descriptions.ModelDescription.
 
     ``folder`` is for the files that loading leaves.
@@ -24,19 +25,22 @@ def model(path: Path, folder: Path) -> Json:
 
     folder.mkdir(parents=True, exist_ok=True)
     teacher = loading.load(path, folder)
+    report_progress("load", 0.5)
     if teacher.tflite is None:
         return teacher.description | {"macs": None}
     macs, size = file_costs.count_macs(teacher.tflite), teacher.tflite.stat().st_size
     return teacher.description | {"macs": macs, "tflite_bytes": size}
 
 
-def dataset(path: Path) -> Json:
+def dataset(
+    path: Path, report_progress: ReportProgress = report_nothing, max_pixels: float = math.inf
+) -> Json:
     """Describe a dataset in the form of service.contract.descriptions.DatasetDescription.
 
     Raises:
         CompressionError: why the dataset cannot be used.
     """
-    return description.describe(path)
+    return description.describe(path, report_progress, max_pixels)
 
 
 def accuracy(model_path: Path, data_path: Path, spec: Spec) -> Json:

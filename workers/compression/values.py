@@ -28,6 +28,10 @@ class ReportProgress(Protocol):
     def __call__(self, stage: str, fraction: float, **details: Any) -> None: ...
 
 
+def report_nothing(stage: str, fraction: float, **details: Any) -> None:
+    """A ReportProgress for callers that show none."""
+
+
 @dataclass(frozen=True)
 class Teacher:
     """A loaded teacher: a frozen TensorFlow graph, in the folder ``frozen``, and a float32 .tflite.

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 from httpx import Client
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from service.app_context import AppContext
 from service.contract.job import JobState
-from service.contract.records import Job, ModelRecord, Upload
+from service.contract.records import Job, Upload, UploadPart
 from tests.service import stand_in
 from tests.waiting import eventually
 
+ENGINE_CRASHED = {"code": "engine_crashed", "message": "It stopped.", "hint": "Try again."}
 KINDS = pytest.mark.parametrize("kind", ["models", "datasets"])
 
 
@@ -91,14 +92,42 @@ def test_a_record_that_a_job_uses_cannot_be_deleted(api: Client, context: AppCon
         assert api.get(path).json()["state"] == "ready"
 
 
-def test_a_record_under_inspection_cannot_be_deleted(api: Client, context: AppContext) -> None:
+def test_a_record_under_inspection_can_be_deleted(api: Client, context: AppContext) -> None:
     record = stand_in.upload(api, "models")
     with context.sessions.begin() as session:
         session.execute(update(Job).values(state=JobState.RUNNING))
-    answer = api.delete(f"/v1/models/{record['id']}")
+    assert api.delete(f"/v1/models/{record['id']}").status_code == 204
+    assert jobs_of(context) == []
+    eventually(lambda: not stand_in.stored(context, record["upload_id"]))
+
+
+@KINDS
+def test_a_rejected_record_is_inspected_again_while_its_file_is_there(
+    api: Client, context: AppContext, kind: str
+) -> None:
+    record = stand_in.upload(api, kind)
+    path = f"/v1/{kind}/{record['id']}/inspect"
+    assert (api.post(path).status_code, len(jobs_of(context))) == (202, 1)
+    stand_in.inspected(context, record["id"], ENGINE_CRASHED)
+    answer = api.post(path)
+    assert (answer.status_code, answer.json()["state"], answer.json()["error"]) == (
+        202,
+        "validating",
+        None,
+    )
+    assert sorted(job.state for job in jobs_of(context)) == ["queued", "succeeded"]
+    stand_in.inspected(context, record["id"])
+    assert (api.post(path).status_code, len(jobs_of(context))) == (409, 2)
+
+
+def test_a_file_that_was_refused_is_not_inspected_again(api: Client, context: AppContext) -> None:
+    record = stand_in.upload(api, "models")
+    stand_in.inspected(context, record["id"], ENGINE_CRASHED)
+    with context.sessions.begin() as session:
+        session.execute(delete(UploadPart))
+    answer = api.post(f"/v1/models/{record['id']}/inspect")
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
-    with context.sessions() as session:
-        assert session.get(ModelRecord, record["id"]) is not None
+    assert api.get(f"/v1/models/{record['id']}").json()["state"] == "rejected"
 
 
 @KINDS

@@ -39,7 +39,9 @@ def test_a_model_that_cannot_be_loaded_ends_with_an_error_line_and_status_2(stri
 
 
 def test_the_inspection_of_a_dataset_writes_its_description(stripes, tmp_path):
-    process = run(tmp_path, {"kind": "dataset_inspection", "dataset": str(stripes)})
+    process = run(
+        tmp_path, {"kind": "dataset_inspection", "dataset": str(stripes), "max_pixels": 1e12}
+    )
     assert process.returncode == DONE
     found = DatasetDescription.model_validate_json((tmp_path / REPORT).read_text())
     assert found.images == 180
@@ -55,7 +57,7 @@ def test_names_in_an_upload_cannot_break_the_error_line(capsys):
     [
         (MemoryError(), "out_of_memory"),
         (OSError(12, "Cannot allocate memory"), "out_of_memory"),
-        (OSError(27, "File too large"), "disk_full"),
+        (OSError(27, "File too large"), "file_too_large"),
         (OSError(28, "No space left on device"), "disk_full"),
     ],
 )

@@ -1,6 +1,7 @@
 """Describes an uploaded dataset: classes, counts, sizes and unreadable files."""
 
 import json
+import math
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from workers.compression.errors import CompressionError, listed
 from workers.compression.images.class_folders import index
 from workers.compression.images.copies import digest, in_two_classes
 from workers.compression.images.decoding import decode_images, describe_left_out
-from workers.compression.values import Json
+from workers.compression.values import Json, ReportProgress, report_nothing
 
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 COMMON_SIZES = 5
+IMAGES_PER_REPORT = 100
 MIN_PER_CLASS = 5
 """Training images."""
 MAX_DESCRIPTION_BYTES = 4 * 1024**2
@@ -23,11 +25,14 @@ Sizes = Counter[tuple[int, int]]
 """How many images have each (width, height)."""
 
 
-def describe(path: Path) -> Json:
+def describe(
+    path: Path, report_progress: ReportProgress = report_nothing, max_pixels: float = math.inf
+) -> Json:
     """Decode every image once; return a service.contract.descriptions.DatasetDescription as JSON.
 
     Raises:
-        CompressionError: what ``index`` raises, or too_many_unreadable.
+        CompressionError: what ``index`` raises, too_many_unreadable, or too_many_pixels above
+            ``max_pixels`` in all images together.
     """
     found = index(path)
     sizes: Sizes = Counter()
@@ -35,13 +40,18 @@ def describe(path: Path) -> Json:
     unreadable: list[str] = []
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     contents: list[tuple[bytes, int, str]] = []
-    turned = 0
-    for decoded in decode_images(path, found):
+    turned = pixels = 0
+    for number, decoded in enumerate(decode_images(path, found)):
+        if number % IMAGES_PER_REPORT == 0:
+            report_progress("load", number / len(found.entries))
         entry, image = decoded.entry, decoded.image
         if image is None:
             unreadable.append(decoded.reason)
             continue
         turned += decoded.turned
+        pixels += image.width * image.height
+        if pixels > max_pixels:
+            raise _too_many_pixels(max_pixels)
         contents.append((digest(np.asarray(image)), entry.label, str(entry.path)))
         sizes[image.size] += 1
         modes[_mode(image)] += 1
@@ -60,6 +70,15 @@ def describe(path: Path) -> Json:
     }
     check_length(description)
     return description
+
+
+def _too_many_pixels(limit: float) -> CompressionError:
+    message = f"The images have more than {limit:,.0f} pixels together: too many to read."
+    hint = (
+        "Reduce the images to about twice the teacher's input size, or ask the operator to raise"
+        " L2C_MAX_DATASET_PIXELS."
+    )
+    return CompressionError("too_many_pixels", message, hint)
 
 
 def _sorted_by_class(counts: dict[str, Counter[str]]) -> dict[str, dict[str, int]]:

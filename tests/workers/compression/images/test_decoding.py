@@ -93,3 +93,16 @@ def test_pixels_lie_where_mediapipe_takes_them(size, wanted):
     image = Image.fromarray(np.tile(down[:, None], (1, size)).astype(np.uint8))
     found = decoding.to_pixels(image, (wanted, wanted, 1))[..., 0]
     assert np.abs(found - between(down, places)[:, None]).max() < 1.01
+
+
+def test_more_pixels_than_the_operator_allows_are_refused_before_all_are_decoded(zipped):
+    """Their number is that of all images; progress is told, so that a slow one is not ended."""
+    path, told = zipped(class_folders(30)), []
+    found = description.describe(path, lambda stage, fraction, **_: told.append(fraction))
+    sides = found["image_sizes"]["width"]["most"], found["image_sizes"]["height"]["most"]
+    pixels = found["images"] * sides[0] * sides[1]
+    description.describe(path, max_pixels=pixels)
+    assert told == [0.0]
+    with pytest.raises(CompressionError) as caught:
+        description.describe(path, max_pixels=pixels - 1)
+    assert caught.value.code == "too_many_pixels"

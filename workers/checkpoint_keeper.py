@@ -1,0 +1,73 @@
+"""Keeps the newest checkpoint in the store and its key in the job's row, also after an outage."""
+
+import logging
+import time
+
+from service.contract.deletions import schedule_deletion
+from service.contract.object_keys import checkpoint_key
+from workers import delivery
+from workers.attempt import Attempt
+from workers.outcomes import Crashed, LeaseLost
+
+LOG = logging.getLogger(__name__)
+SECONDS_BETWEEN_TRIES = 2.0
+
+
+class CheckpointKeeper:
+    """When store or database are away, the training goes on, and ``tick`` tries again."""
+
+    def __init__(self, attempt: Attempt):
+        self._attempt, self._recorded = attempt, attempt.job.checkpoint_key
+        self._epoch: int | None = None
+        """Of the checkpoint that is still to be stored."""
+        self._stored: str | None = None
+        """Key of a checkpoint in the store that the row does not name yet."""
+        self._next_try = 0.0
+
+    def add(self, epoch: int) -> None:
+        """The child has replaced its checkpoint by that of this epoch."""
+        self._epoch, self._next_try = epoch, 0.0
+        self.tick()
+
+    def tick(self) -> None:
+        """Do what is left to do, if it is time. Raises LeaseLost."""
+        nothing_left = self._epoch is None and self._stored is None
+        if nothing_left or time.monotonic() < self._next_try:
+            return
+        try:
+            self._store()
+            self._record()
+        except LeaseLost:
+            raise
+        except Crashed as crash:
+            LOG.warning("%s: checkpoint left out: %s", self._attempt.job.id, crash)
+            self._epoch = None
+        except Exception as error:
+            LOG.warning("%s: checkpoint not kept yet: %s", self._attempt.job.id, error)
+        self._next_try = time.monotonic() + SECONDS_BETWEEN_TRIES
+
+    def _store(self) -> None:
+        if self._epoch is None:
+            return
+        lease = self._attempt.lease
+        key = checkpoint_key(lease.job_id, lease.attempt, self._epoch)
+        delivery.store_checkpoint(self._attempt.folder, self._attempt.context.store, key)
+        unnamed, self._stored, self._epoch = self._stored, key, None
+        if unnamed not in (None, key):
+            self._attempt.context.store.delete(str(unnamed))
+
+    def _record(self) -> None:
+        """Write the key; from here on, failures count anew."""
+        key = self._stored
+        if key is None:
+            return
+        lease = self._attempt.lease
+        try:
+            with lease.fenced(checkpoint_key=key, failures=1, postponed_since=None) as session:
+                if self._recorded not in (None, key):
+                    schedule_deletion(session, str(self._recorded))
+        except LeaseLost:
+            with lease.sessions.begin() as session:
+                schedule_deletion(session, key)
+            raise
+        self._recorded, self._stored = key, None
