@@ -6,7 +6,7 @@ with Client("http://127.0.0.1:8000", key) as client:
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -14,15 +14,14 @@ from pydantic import BaseModel
 
 from learn2compress import transfers
 from learn2compress.transport import Transport, api_path, validate_view
+from service.contract.account_views import CreatedKey, KeyView, Scope
 from service.contract.job import FINISHED, InspectionState, JobSpec
 from service.contract.report import Report
 from service.contract.views import (
-    CreatedKey,
     DatasetView,
     Health,
     JobSummary,
     JobView,
-    KeyView,
     ModelView,
     Page,
     ProgressEventView,
@@ -206,9 +205,10 @@ class Client:
         """
         return transfers.download(self.transport, variant, target)
 
-    def create_key(self, name: str) -> CreatedKey:
-        answer = self.transport.json("POST", "/v1/keys", json={"name": name})
-        return validate_view(CreatedKey, answer)
+    def create_key(self, name: str, scopes: Sequence[Scope] | None = None) -> CreatedKey:
+        """``scopes``: as many as this client's own key has, when left out."""
+        body = {"name": name, "scopes": scopes and list(scopes)}
+        return validate_view(CreatedKey, self.transport.json("POST", "/v1/keys", json=body))
 
     def list_keys(self, name: str | None = None) -> Iterator[KeyView]:
         return self._list(KeyView, api_path("keys"), name=name)

@@ -14,7 +14,7 @@ from service.api import inspected, jobs, keys, problems, uploads, variants
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
 from service.cleanup import Cleanup
-from service.contract.errors import Malformed, Unauthorized, Unavailable
+from service.contract.errors import Forbidden, Malformed, Unauthorized, Unavailable
 from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from service.contract.storage import open_store
@@ -33,6 +33,8 @@ from service.version import installed_version
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,
 each with measured figures. Every error is `application/problem+json` with a stable `code` and a
 `hint`."""
+ANYWHERE = (Unauthorized, Forbidden, Malformed, Unavailable)
+"""What every route of /v1 may answer."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -50,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         static_url="/docs/files",
         generate_unique_id_function=_operation_id,
     )
-    v1 = APIRouter(prefix="/v1", responses=problems.responses(Unauthorized, Malformed, Unavailable))
+    v1 = APIRouter(prefix="/v1", responses=problems.responses(*ANYWHERE))
     models = inspected.routes(MODELS, ModelView)
     datasets = inspected.routes(DATASETS, DatasetView)
     others = (jobs.router, variants.router, keys.router)

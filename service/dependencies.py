@@ -1,13 +1,15 @@
 """What routes take as annotated parameters; the only place where Depends appears."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from service import app_context
-from service.accounts import accounts
+from service.accounts import authentication
+from service.caller import Caller
+from service.contract.account_views import Scope
 from service.contract.errors import BodyIncomplete, Malformed, Unauthorized
 from service.contract.job import Quantization
 from service.contract.views import Id, LabelText, Name, labels_of
@@ -30,16 +32,26 @@ async def _app_context(request: Request) -> app_context.AppContext:
 AppContext = Annotated[app_context.AppContext, Depends(_app_context)]
 
 
-def _account_id(
+def _caller(
     context: AppContext,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
-) -> str:
+) -> Caller:
     if credentials is None:
         raise Unauthorized("This needs an API key.")
-    return accounts.account_of(context.sessions, credentials.credentials)
+    return authentication.caller_of(context.sessions, credentials.credentials)
 
 
-AccountId = Annotated[str, Depends(_account_id)]
+async def _allowed(security: SecurityScopes, caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    for scope in security.scopes:
+        caller.require(cast(Scope, scope))
+    return caller
+
+
+# A route names the scope that it needs by taking one of these; OpenAPI shows it under `security`.
+MayRead = Annotated[Caller, Security(_allowed, scopes=["read"])]
+MayUpload = Annotated[Caller, Security(_allowed, scopes=["upload"])]
+MayRunJobs = Annotated[Caller, Security(_allowed, scopes=["jobs"])]
+MayManageKeys = Annotated[Caller, Security(_allowed, scopes=["keys"])]
 RowId = Annotated[Id, Path(description="The id that the service gave.")]
 
 
@@ -51,8 +63,8 @@ async def _tailer(request: Request) -> events.Tailer:
 Tailer = Annotated[events.Tailer, Depends(_tailer)]
 
 
-def _watched_job(context: AppContext, account_id: AccountId, job_id: RowId) -> str:
-    return events.watched_job(context.sessions, account_id, job_id)
+def _watched_job(context: AppContext, caller: MayRead, job_id: RowId) -> str:
+    return events.watched_job(context.sessions, caller.account_id, job_id)
 
 
 WatchedJob = Annotated[str, Depends(_watched_job)]
@@ -120,7 +132,7 @@ async def _variant_filters(
 WantedVariants = Annotated[VariantFilters, Depends(_variant_filters)]
 
 
-async def _body(request: Request, account_id: AccountId) -> AsyncIterator[Body]:
+async def _body(request: Request, caller: MayUpload) -> AsyncIterator[Body]:
     chunks = request.stream()
     try:
         yield Body(until_cut_off(chunks))

@@ -1,63 +1,67 @@
-"""Keys made straight in the database: the first one, and those that an operator creates."""
+"""The keys of an account: each has scopes, and none can make one that may do more than itself."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from service import database_version
-from service.accounts import accounts
-from service.contract import data_folder
-from service.contract.errors import Unauthorized
-from service.contract.records import Sessions, connect, sessions
-from service.contract.settings import Settings
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
-ACCOUNT = "default"
+from service import paging
+from service.accounts.authentication import hashed
+from service.caller import Caller
+from service.contract.account_views import SCOPES, NewKey
+from service.contract.errors import Forbidden
+from service.contract.records import ApiKey, Sessions
+from service.ownership import owned
 
-
-def first_key(settings: Settings) -> str:
-    """A key for the default account, created at the first start and written to ``data_dir/key``.
-
-    Empty where that file has a valid key, or where the account has a key but no file. In the
-    embedded mode a new key is written then: whoever can write that folder can read the database.
-    """
-    file = settings.data_dir / "key"
-    with _database(settings) as factory:
-        if _is_valid(factory, file):
-            return ""
-        made = accounts.open_account(factory, ACCOUNT)
-        if made is None and not settings.redis_url:
-            made = accounts.another_key(factory, ACCOUNT, "after the first key was lost")
-    if made is None:
-        return ""
-    # Readable for the owner only from its first byte on.
-    with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as written:
-        written.write(made + "\n")
-    return made
+PREFIX = "l2c_"
 
 
-def new_key(settings: Settings, name: str, account: str | None = None) -> str:
-    """The secret of a new key of the account; the account is created if it does not exist."""
-    data_folder.prepare(settings)
-    database_version.prepare(settings)
-    with _database(settings) as factory:
-        account = account or ACCOUNT
-        secret = accounts.open_account(factory, account, name)
-        return secret or accounts.another_key(factory, account, name)
+@dataclass(frozen=True)
+class KeyWithSecret:
+    """A new key; its secret is not stored and cannot be shown again."""
+
+    key: ApiKey
+    secret: str
 
 
-@contextmanager
-def _database(settings: Settings) -> Iterator[Sessions]:
-    engine = connect(settings.database)
-    try:
-        yield sessions(engine)
-    finally:
-        engine.dispose()
+def create(sessions: Sessions, caller: Caller, wanted: NewKey) -> KeyWithSecret:
+    """Raises Forbidden for scopes that the caller's own key lacks."""
+    scopes = wanted.scopes or [scope for scope in SCOPES if scope in caller.scopes]
+    _check_scopes(caller, scopes)
+    with sessions.begin() as session:
+        return add(session, caller.account_id, wanted.name, scopes)
 
 
-def _is_valid(factory: Sessions, file: Path) -> bool:
-    try:
-        accounts.account_of(factory, file.read_text().strip())
-        return True
-    except (FileNotFoundError, Unauthorized):
-        return False
+def browse(
+    sessions: Sessions, caller: Caller, wanted: paging.PageRequest, name: str | None
+) -> paging.Page[ApiKey]:
+    filters = paging.Filters(name=name)
+    query = select(ApiKey).where(ApiKey.account_id == caller.account_id)
+    with sessions() as session:
+        return paging.page(session, query.where(*filters.conditions(ApiKey)), ApiKey, wanted)
+
+
+def revoke(sessions: Sessions, caller: Caller, key_id: str) -> None:
+    with sessions.begin() as session:
+        owned(session, ApiKey, caller.account_id, key_id)
+        session.execute(delete(ApiKey).where(ApiKey.id == key_id))
+
+
+def add(
+    session: Session, account_id: str, name: str, scopes: Sequence[str] = SCOPES
+) -> KeyWithSecret:
+    """A new key in this transaction; nothing is checked."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(account_id=account_id, name=name, scopes=list(scopes), sha256=hashed(secret))
+    session.add(key)
+    session.flush()
+    return KeyWithSecret(key, secret)
+
+
+def _check_scopes(caller: Caller, scopes: Sequence[str]) -> None:
+    lacking = [scope for scope in scopes if scope not in caller.scopes]
+    if lacking:
+        hint = "A key can give away only what it has itself."
+        raise Forbidden(f"This key lacks the scopes {', '.join(lacking)}.", hint)

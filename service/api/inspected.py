@@ -19,11 +19,12 @@ from service.contract.errors import (
 from service.contract.job import InspectionState
 from service.contract.views import Name, NewRecord, Page, RecordSummary, Sha256
 from service.dependencies import (
-    AccountId,
     AppContext,
     ContentLength,
     ContentSha256,
     LabelWords,
+    MayRead,
+    MayUpload,
     NameFilter,
     RawBody,
     RowId,
@@ -54,9 +55,9 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         responses=responses(NotFound, UploadIncomplete, Conflict),
     )
     def create(
-        context: AppContext, account_id: AccountId, wanted: NewRecord, response: Response
+        context: AppContext, caller: MayUpload, wanted: NewRecord, response: Response
     ) -> Any:
-        record = inspections.create(context, kind, account_id, wanted)
+        record = inspections.create(context, kind, caller.account_id, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
         return record
 
@@ -72,7 +73,7 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
     )
     async def upload(
         context: AppContext,
-        account_id: AccountId,
+        caller: MayUpload,
         filename: Filename,
         length: ContentLength,
         sha256: ContentSha256,
@@ -81,16 +82,18 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         response: Response,
         name: RecordName = None,
     ) -> Any:
-        upload_id = await whole_file.receive(context, account_id, filename, body, length, sha256)
+        upload_id = await whole_file.receive(
+            context, caller.account_id, filename, body, length, sha256
+        )
         wanted = NewRecord(upload_id=upload_id, name=name, labels=labels)
-        record = await inspections.create_on_event_loop(context, kind, account_id, wanted)
+        record = await inspections.create_on_event_loop(context, kind, caller.account_id, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
         return record
 
     @router.get("", summary=f"List your {noun}s, newest first", response_model=Page[RecordSummary])
     def browse(
         context: AppContext,
-        account_id: AccountId,
+        caller: MayRead,
         page: WantedPage,
         labels: LabelWords,
         state: InspectionState | None = None,
@@ -98,7 +101,7 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         sha256: UploadSha256 = None,
     ) -> Any:
         filters = Filters(state, name, labels)
-        return inspections.browse(context, kind, account_id, page, filters, sha256)
+        return inspections.browse(context, kind, caller.account_id, page, filters, sha256)
 
     @router.get(
         "/{record_id}",
@@ -106,8 +109,8 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         response_model=view,
         responses=responses(NotFound),
     )
-    def read(context: AppContext, account_id: AccountId, record_id: RowId) -> Any:
-        return inspections.read(context, kind, account_id, record_id)
+    def read(context: AppContext, caller: MayRead, record_id: RowId) -> Any:
+        return inspections.read(context, kind, caller.account_id, record_id)
 
     @router.delete(
         "/{record_id}",
@@ -115,7 +118,7 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         summary=f"Delete a {noun} that no job uses, with its upload",
         responses=responses(NotFound, Conflict),
     )
-    def delete(context: AppContext, account_id: AccountId, record_id: RowId) -> None:
-        inspections.remove(context, kind, account_id, record_id)
+    def delete(context: AppContext, caller: MayUpload, record_id: RowId) -> None:
+        inspections.remove(context, kind, caller.account_id, record_id)
 
     return router

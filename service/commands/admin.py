@@ -26,7 +26,7 @@ def create_key(
 ) -> None:
     """Create an API key and print it; it cannot be shown again."""
     with needs_the_service_extra():
-        from service.accounts.keys import new_key
+        from service.accounts.first_key import new_key
     secret = new_key(Settings(), name, account)
     if json:
         emit({"name": name, "secret": secret})

@@ -2,6 +2,7 @@
 
 Learn2CompressError       500 internal
 ├── Unauthorized          401 unauthorized
+├── Forbidden             403 forbidden
 ├── NotFound              404 not_found
 ├── MethodNotAllowed      405 method_not_allowed
 ├── RangeNotSatisfiable   416 range_not_satisfiable
@@ -44,6 +45,13 @@ class Unauthorized(Learn2CompressError):
         "Send 'Authorization: Bearer KEY'; `l2c serve` prints the first key, `l2c keys create` "
         "makes another."
     )
+
+
+class Forbidden(Learn2CompressError):
+    """Raised before anything is looked up, so that it does not tell what exists."""
+
+    status, code = 403, "forbidden"
+    hint = "Use a key that may do this: `l2c keys list` shows what each key may do."
 
 
 class NotFound(Learn2CompressError):

@@ -129,4 +129,9 @@ JOB: dict[str, Any] = {
     "started_at": MOMENT,
     "finished_at": None,
 }
-KEY = {"id": "key_5e", "name": "laptop", "created_at": MOMENT}
+KEY: dict[str, Any] = {
+    "id": "key_5e",
+    "name": "laptop",
+    "scopes": ["read", "upload", "jobs"],
+    "created_at": MOMENT,
+}

@@ -67,6 +67,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {
         dict[str, Any]: JSON,
         dict[str, str]: JSON,
+        list[str]: JSON,
         datetime: UtcDateTime,
         str: String(255),
     }
@@ -80,13 +81,17 @@ class Account(Base):
 
 
 class ApiKey(Base):
-    """Only a key's SHA-256 is stored: keys are 256 random bits, so a slow hash adds nothing."""
+    """Only a key's SHA-256 is stored: keys are 256 random bits, so a slow hash adds nothing.
+
+    ``scopes`` are words of ``account_views.SCOPES``: what the key may do.
+    """
 
     __tablename__ = "api_keys"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("key"))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     name: Mapped[str]
     sha256: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[list[str]]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
