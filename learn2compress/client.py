@@ -7,6 +7,7 @@ with Client("http://127.0.0.1:8000", key) as client:
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 from learn2compress import transfers
 from learn2compress.transport import Transport, api_path, validate_view
-from service.contract.account_views import CreatedKey, KeyView, Scope
+from service.contract.account_views import CreatedKey, KeyView, NewKey, Scope
 from service.contract.job import FINISHED, InspectionState, JobSpec
 from service.contract.report import Report
 from service.contract.views import (
@@ -205,10 +206,26 @@ class Client:
         """
         return transfers.download(self.transport, variant, target)
 
-    def create_key(self, name: str, scopes: Sequence[Scope] | None = None) -> CreatedKey:
-        """``scopes``: as many as this client's own key has, when left out."""
-        body = {"name": name, "scopes": scopes and list(scopes)}
+    def create_key(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[Scope] | None = None,
+        job_id: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> CreatedKey:
+        """What is left out is as in this client's own key. ``job_id``: it sees only that job."""
+        wanted = NewKey(
+            name=name, scopes=scopes and list(scopes), job_id=job_id, expires_at=expires_at
+        )
+        body = wanted.model_dump(mode="json")
         return validate_view(CreatedKey, self.transport.json("POST", "/v1/keys", json=body))
+
+    def rotate_key(self, key_id: str, grace_seconds: int = 0) -> CreatedKey:
+        """A new secret for a key; the old one opens for ``grace_seconds`` more."""
+        body = {"grace_seconds": grace_seconds}
+        answer = self.transport.json("POST", api_path("keys", key_id, "rotate"), json=body)
+        return validate_view(CreatedKey, answer)
 
     def list_keys(self, name: str | None = None) -> Iterator[KeyView]:
         return self._list(KeyView, api_path("keys"), name=name)

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from service import database_version
+from service.accounts.authentication import Authentication
 from service.api import health as health_route
 from service.api import inspected, jobs, keys, problems, uploads, variants
 from service.api.small_bodies import SmallBodies
@@ -82,12 +83,15 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     cleanup = Cleanup(settings, factory, store)
     app.state.context = AppContext(settings, factory, store, notifier, cleanup.wake)
     app.state.cleanup, app.state.tailer = cleanup, Tailer(factory)
+    app.state.authentication = Authentication(factory)
+    app.state.authentication.start()
     app.state.tailer.start()
     cleanup.start()
     try:
         yield
     finally:
         app.state.tailer.stop()
+        app.state.authentication.stop()
         cleanup.stop()
         engine.dispose()
 

@@ -7,10 +7,10 @@ from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from service import app_context
-from service.accounts import authentication
+from service.accounts.authentication import Authentication
 from service.caller import Caller
 from service.contract.account_views import Scope
-from service.contract.errors import BodyIncomplete, Malformed, Unauthorized
+from service.contract.errors import BodyIncomplete, Malformed
 from service.contract.job import Quantization
 from service.contract.views import Id, LabelText, Name, labels_of
 from service.jobs import events
@@ -33,24 +33,33 @@ AppContext = Annotated[app_context.AppContext, Depends(_app_context)]
 
 
 def _caller(
-    context: AppContext,
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
 ) -> Caller:
-    if credentials is None:
-        raise Unauthorized("This needs an API key.")
-    return authentication.caller_of(context.sessions, credentials.credentials)
+    authentication: Authentication = request.app.state.authentication
+    return authentication.caller_of(credentials.credentials if credentials else None)
 
 
-async def _allowed(security: SecurityScopes, caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+async def _allowed_on_a_job(
+    security: SecurityScopes, caller: Annotated[Caller, Depends(_caller)]
+) -> Caller:
     for scope in security.scopes:
         caller.require(cast(Scope, scope))
     return caller
 
 
+async def _allowed(caller: Annotated[Caller, Depends(_allowed_on_a_job)]) -> Caller:
+    caller.require_unbound()
+    return caller
+
+
 # A route names the scope that it needs by taking one of these; OpenAPI shows it under `security`.
+# Those of a job accept keys that are bound to one: the use case shows them no other.
 MayRead = Annotated[Caller, Security(_allowed, scopes=["read"])]
+MayReadJob = Annotated[Caller, Security(_allowed_on_a_job, scopes=["read"])]
 MayUpload = Annotated[Caller, Security(_allowed, scopes=["upload"])]
-MayRunJobs = Annotated[Caller, Security(_allowed, scopes=["jobs"])]
+MayCreateJobs = Annotated[Caller, Security(_allowed, scopes=["jobs"])]
+MayChangeJob = Annotated[Caller, Security(_allowed_on_a_job, scopes=["jobs"])]
 MayManageKeys = Annotated[Caller, Security(_allowed, scopes=["keys"])]
 RowId = Annotated[Id, Path(description="The id that the service gave.")]
 
@@ -63,8 +72,8 @@ async def _tailer(request: Request) -> events.Tailer:
 Tailer = Annotated[events.Tailer, Depends(_tailer)]
 
 
-def _watched_job(context: AppContext, caller: MayRead, job_id: RowId) -> str:
-    return events.watched_job(context.sessions, caller.account_id, job_id)
+def _watched_job(context: AppContext, caller: MayReadJob, job_id: RowId) -> str:
+    return events.watched_job(context.sessions, caller, job_id)
 
 
 WatchedJob = Annotated[str, Depends(_watched_job)]

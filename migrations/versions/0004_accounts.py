@@ -1,4 +1,4 @@
-"""Keys have scopes."""
+"""Keys have scopes, may be bound to a job, expire and be rotated."""
 
 import json
 
@@ -9,6 +9,9 @@ revision = "0004"
 down_revision = "0002"
 
 ALL_SCOPES = ["read", "upload", "jobs", "channels", "keys", "measure", "channel-read"]
+TEXT, TIME = sa.String(255), sa.DateTime(timezone=True)
+JOB_OF_KEY = "fk_api_keys_job_id_jobs"
+PREVIOUS_SECRET = "uq_api_keys_previous_sha256"
 
 
 def upgrade() -> None:
@@ -17,7 +20,23 @@ def upgrade() -> None:
     op.execute(f"UPDATE api_keys SET scopes = '{json.dumps(ALL_SCOPES)}'")
     with op.batch_alter_table("api_keys") as batch:
         batch.alter_column("scopes", existing_type=sa.JSON(), nullable=False)
+        batch.add_column(sa.Column("job_id", TEXT, nullable=True))
+        batch.add_column(sa.Column("previous_sha256", TEXT, nullable=True))
+        for name in ("expires_at", "previous_ends_at", "last_used_at"):
+            batch.add_column(sa.Column(name, TIME, nullable=True))
+        batch.create_foreign_key(JOB_OF_KEY, "jobs", ["job_id"], ["id"], ondelete="CASCADE")
+        batch.create_unique_constraint(PREVIOUS_SECRET, ["previous_sha256"])
+    op.create_index("ix_api_keys_job_id", "api_keys", ["job_id"])
 
 
 def downgrade() -> None:
-    op.drop_column("api_keys", "scopes")
+    """Keys that are bound or limited are deleted: they would open the whole account."""
+    op.execute(f"DELETE FROM api_keys WHERE CAST(scopes AS TEXT) <> '{json.dumps(ALL_SCOPES)}'")
+    op.execute("DELETE FROM api_keys WHERE job_id IS NOT NULL OR expires_at IS NOT NULL")
+    op.drop_index("ix_api_keys_job_id", "api_keys")
+    with op.batch_alter_table("api_keys") as batch:
+        batch.drop_constraint(JOB_OF_KEY, type_="foreignkey")
+        batch.drop_constraint(PREVIOUS_SECRET, type_="unique")
+        for name in ("scopes", "job_id", "previous_sha256", "expires_at", "previous_ends_at"):
+            batch.drop_column(name)
+        batch.drop_column("last_used_at")

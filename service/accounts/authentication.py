@@ -2,20 +2,50 @@
 
 import hashlib
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
+from service.accounts.key_uses import KeyUses
 from service.caller import Caller
 from service.contract.errors import Unauthorized
-from service.contract.records import ApiKey, Sessions
+from service.contract.records import ApiKey, Sessions, now
 
 
-def caller_of(sessions: Sessions, secret: str) -> Caller:
-    """Who has this key; raises Unauthorized."""
+class Authentication:
+    """Tells who makes a request, and notes that the key was used."""
+
+    def __init__(self, sessions: Sessions):
+        self._sessions = sessions
+        self._uses = KeyUses(sessions)
+
+    def start(self) -> None:
+        self._uses.start()
+
+    def stop(self) -> None:
+        self._uses.stop()
+
+    def caller_of(self, secret: str | None) -> Caller:
+        """Who has this key; raises Unauthorized."""
+        if secret is None:
+            raise Unauthorized("This needs an API key.")
+        key = find_key(self._sessions, secret)
+        self._uses.note(key)
+        return Caller(key.account_id, key.id, frozenset(key.scopes), key.expires_at, key.job_id)
+
+
+def find_key(sessions: Sessions, secret: str) -> ApiKey:
+    """The key with this secret.
+
+    Raises Unauthorized for one that is unknown, expired or replaced, without telling which.
+    """
+    digest, moment = hashed(secret), now()
+    replaced = and_(ApiKey.previous_sha256 == digest, ApiKey.previous_ends_at > moment)
+    alive = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > moment)
+    query = select(ApiKey).where(or_(ApiKey.sha256 == digest, replaced), alive)
     with sessions() as session:
-        key = session.scalar(select(ApiKey).where(ApiKey.sha256 == hashed(secret)))
+        key = session.scalar(query)
     if key is None:
         raise Unauthorized("This API key is not known.")
-    return Caller(key.account_id, key.id, frozenset(key.scopes))
+    return key
 
 
 def hashed(secret: str) -> str:

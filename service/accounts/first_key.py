@@ -57,7 +57,7 @@ def _database(settings: Settings) -> Iterator[Sessions]:
 
 def _is_valid(factory: Sessions, file: Path) -> bool:
     try:
-        authentication.caller_of(factory, file.read_text().strip())
+        authentication.find_key(factory, file.read_text().strip())
         return True
     except (FileNotFoundError, Unauthorized):
         return False

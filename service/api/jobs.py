@@ -16,8 +16,9 @@ from service.contract.views import EVENT, Id, JobSummary, JobView, NewJob, Page,
 from service.dependencies import (
     AppContext,
     LabelWords,
-    MayRead,
-    MayRunJobs,
+    MayChangeJob,
+    MayCreateJobs,
+    MayReadJob,
     NameFilter,
     RowId,
     Tailer,
@@ -50,8 +51,10 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     summary="Compress a model",
     responses=responses(NotFound, NotReady, Rejected),
 )
-def create(context: AppContext, caller: MayRunJobs, wanted: NewJob, response: Response) -> JobView:
-    found = jobs.create(context, caller.account_id, wanted)
+def create(
+    context: AppContext, caller: MayCreateJobs, wanted: NewJob, response: Response
+) -> JobView:
+    found = jobs.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/jobs/{found.job.id}"
     return view(found)
 
@@ -59,7 +62,7 @@ def create(context: AppContext, caller: MayRunJobs, wanted: NewJob, response: Re
 @router.get("", summary="List your jobs, newest first", response_model=Page[JobSummary])
 def browse(
     context: AppContext,
-    caller: MayRead,
+    caller: MayReadJob,
     page: WantedPage,
     labels: LabelWords,
     state: JobState | None = None,
@@ -68,12 +71,12 @@ def browse(
     dataset_id: Id | None = None,
 ) -> PageOf[Job]:
     filters, inputs = Filters(state, name, labels), Inputs(model_id, dataset_id)
-    return jobs.browse(context, caller.account_id, page, filters, inputs)
+    return jobs.browse(context, caller, page, filters, inputs)
 
 
 @router.get("/{job_id}", summary="Get a job with its results", responses=responses(NotFound))
-def read(context: AppContext, caller: MayRead, job_id: RowId) -> JobView:
-    return view(jobs.read(context, caller.account_id, job_id))
+def read(context: AppContext, caller: MayReadJob, job_id: RowId) -> JobView:
+    return view(jobs.read(context, caller, job_id))
 
 
 @router.delete(
@@ -82,15 +85,15 @@ def read(context: AppContext, caller: MayRead, job_id: RowId) -> JobView:
     summary="Delete an ended job with its variants, events, report and files",
     responses=responses(NotFound, IllegalMove),
 )
-def delete(context: AppContext, caller: MayRunJobs, job_id: RowId) -> None:
-    jobs.remove(context, caller.account_id, job_id)
+def delete(context: AppContext, caller: MayChangeJob, job_id: RowId) -> None:
+    jobs.remove(context, caller, job_id)
 
 
 @router.post(
     "/{job_id}/cancel", summary="End a job early", responses=responses(NotFound, IllegalMove)
 )
-def cancel(context: AppContext, caller: MayRunJobs, job_id: RowId) -> JobView:
-    return view(jobs.cancel(context, caller.account_id, job_id))
+def cancel(context: AppContext, caller: MayChangeJob, job_id: RowId) -> JobView:
+    return view(jobs.cancel(context, caller, job_id))
 
 
 @router.get(
@@ -113,8 +116,8 @@ async def events(
 
 
 @router.get("/{job_id}/report", summary="Get report.json", responses=responses(NotFound, NotReady))
-def report(context: AppContext, caller: MayRead, job_id: RowId) -> Report:
-    return Report.model_validate(jobs.succeeded(context, caller.account_id, job_id).report)
+def report(context: AppContext, caller: MayReadJob, job_id: RowId) -> Report:
+    return Report.model_validate(jobs.succeeded(context, caller, job_id).report)
 
 
 @router.get(
@@ -128,11 +131,11 @@ def report(context: AppContext, caller: MayRead, job_id: RowId) -> Report:
 )
 def plot(
     context: AppContext,
-    caller: MayRead,
+    caller: MayReadJob,
     job_id: RowId,
     format: Annotated[Literal["png", "svg"], Query()] = "png",
 ) -> StreamingResponse:
-    content = jobs.plot(context, caller.account_id, job_id, format)
+    content = jobs.plot(context, caller, job_id, format)
     return StreamingResponse(content, media_type=MEDIA_TYPES[format], headers=INERT)
 
 

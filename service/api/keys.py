@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from service.accounts import keys
 from service.accounts.keys import KeyWithSecret
 from service.api.problems import responses
-from service.contract.account_views import CreatedKey, KeyView, NewKey
+from service.contract.account_views import CreatedKey, KeyView, NewKey, Rotation
 from service.contract.errors import NotFound
 from service.contract.records import ApiKey
 from service.contract.views import Page
@@ -13,9 +13,10 @@ from service.dependencies import AppContext, MayManageKeys, NameFilter, RowId, W
 from service.paging import Page as PageOf
 
 router = APIRouter(prefix="/keys", tags=["keys"])
+AT_ONCE = Rotation()
 
 
-@router.post("", status_code=201, summary="Create another key")
+@router.post("", status_code=201, summary="Create another key", responses=responses(NotFound))
 def create(context: AppContext, caller: MayManageKeys, wanted: NewKey) -> CreatedKey:
     return view(keys.create(context.sessions, caller, wanted))
 
@@ -30,6 +31,18 @@ def browse(
 @router.delete("/{key_id}", status_code=204, summary="Revoke a key", responses=responses(NotFound))
 def delete(context: AppContext, caller: MayManageKeys, key_id: RowId) -> None:
     keys.revoke(context.sessions, caller, key_id)
+
+
+@router.post(
+    "/{key_id}/rotate",
+    summary="Give a key a new secret",
+    description="Its id, scopes, job and end stay.",
+    responses=responses(NotFound),
+)
+def rotate(
+    context: AppContext, caller: MayManageKeys, key_id: RowId, rotation: Rotation = AT_ONCE
+) -> CreatedKey:
+    return view(keys.rotate(context.sessions, caller, key_id, rotation.grace_seconds))
 
 
 def view(made: KeyWithSecret) -> CreatedKey:

@@ -1,15 +1,18 @@
 """What goes over the wire about accounts and their keys."""
 
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
 
 from service.contract import examples
-from service.contract.views import Name, answer, request
+from service.contract.views import Id, Name, answer, request
 
 Scope = Literal["read", "upload", "jobs", "channels", "keys", "measure", "channel-read"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+SCOPES_OF_A_JOB: tuple[Scope, ...] = ("read", "jobs")
+"""What a key that is bound to a job can have."""
+MOST_GRACE_SECONDS = 7 * 24 * 3600
 
 
 def _in_order(scopes: list[Scope]) -> list[Scope]:
@@ -26,6 +29,25 @@ class NewKey(BaseModel):
     scopes: Annotated[Scopes, Field(min_length=1)] | None = Field(
         default=None, description="What it may do; as much as the key that creates it if left out."
     )
+    job_id: Id | None = Field(
+        default=None, description="Bind it to this job: then it sees nothing else."
+    )
+    expires_at: AwareDatetime | None = Field(
+        default=None, description="As the key that creates it, if left out."
+    )
+
+    @model_validator(mode="after")
+    def _check_scopes_of_a_job(self) -> Self:
+        if self.job_id is not None and not set(self.scopes or ()) <= set(SCOPES_OF_A_JOB):
+            raise ValueError("a key bound to a job has no scopes but read and jobs")
+        return self
+
+
+class Rotation(BaseModel):
+    model_config = request({"grace_seconds": 3600})
+    grace_seconds: int = Field(
+        default=0, ge=0, le=MOST_GRACE_SECONDS, description="How long the old secret still opens."
+    )
 
 
 class KeyView(BaseModel):
@@ -33,6 +55,9 @@ class KeyView(BaseModel):
     id: str
     name: str
     scopes: list[Scope]
+    job_id: str | None = Field(description="The only job that it sees; null: all of the account.")
+    expires_at: datetime | None
+    last_used_at: datetime | None = Field(description="To the minute.")
     created_at: datetime
 
 

@@ -133,5 +133,8 @@ KEY: dict[str, Any] = {
     "id": "key_5e",
     "name": "laptop",
     "scopes": ["read", "upload", "jobs"],
+    "job_id": None,
+    "expires_at": "2027-02-20T10:00:00Z",
+    "last_used_at": MOMENT,
     "created_at": MOMENT,
 }

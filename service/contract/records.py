@@ -83,7 +83,8 @@ class Account(Base):
 class ApiKey(Base):
     """Only a key's SHA-256 is stored: keys are 256 random bits, so a slow hash adds nothing.
 
-    ``scopes`` are words of ``account_views.SCOPES``: what the key may do.
+    ``scopes`` are words of ``account_views.SCOPES``: what the key may do. With a ``job_id`` it
+    sees that job alone. The secret from before a rotation opens until ``previous_ends_at``.
     """
 
     __tablename__ = "api_keys"
@@ -92,6 +93,13 @@ class ApiKey(Base):
     name: Mapped[str]
     sha256: Mapped[str] = mapped_column(unique=True)
     scopes: Mapped[list[str]]
+    job_id: Mapped[str | None] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), index=True
+    )
+    expires_at: Mapped[datetime | None]
+    previous_sha256: Mapped[str | None] = mapped_column(unique=True)
+    previous_ends_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

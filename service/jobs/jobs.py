@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, defer
 
 from service import paging
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
 from service.contract.job import FINISHED, InspectionState, JobKind, JobState, states_before
@@ -17,7 +18,7 @@ from service.contract.records import DatasetRecord, Job, ModelRecord, Variant
 from service.contract.report import PLOT_NAME
 from service.contract.storage import job_prefix
 from service.contract.views import NewJob
-from service.ownership import owned
+from service.ownership import owned, visible
 
 
 @dataclass(frozen=True)
@@ -36,36 +37,38 @@ class Inputs:
     dataset_id: str | None = None
 
 
-def create(context: AppContext, account_id: str, wanted: NewJob) -> JobWithVariants:
+def create(context: AppContext, caller: Caller, wanted: NewJob) -> JobWithVariants:
     """Queue a compression.
 
     Raises NotFound, NotReady or Rejected if model or dataset is missing, not ready or rejected.
     """
     try:
         with context.sessions.begin() as session:
-            job = _queue(session, account_id, wanted)
+            job = _queue(session, caller.account_id, wanted)
     except IntegrityError as error:
         raise NotFound("The model or the dataset was deleted meanwhile.") from error
     context.notifier.notify(job.id)
     return JobWithVariants(job, [])
 
 
-def read(context: AppContext, account_id: str, job_id: str) -> JobWithVariants:
+def read(context: AppContext, caller: Caller, job_id: str) -> JobWithVariants:
     with context.sessions() as session:
-        job = owned(session, Job, account_id, job_id)
+        job = visible(session, Job, caller, job_id)
         variants = session.scalars(select(Variant).where(Variant.job_id == job_id))
         return JobWithVariants(job, list(variants))
 
 
 def browse(
     context: AppContext,
-    account_id: str,
+    caller: Caller,
     wanted: paging.PageRequest,
     filters: paging.Filters,
     inputs: Inputs,
 ) -> paging.Page[Job]:
-    mine = (Job.account_id == account_id, Job.kind == JobKind.COMPRESSION)
+    mine = (Job.account_id == caller.account_id, Job.kind == JobKind.COMPRESSION)
     query = select(Job).where(*mine, *filters.conditions(Job))
+    if caller.job_id is not None:
+        query = query.where(Job.id == caller.job_id)
     if inputs.model_id is not None:
         query = query.where(Job.model_id == inputs.model_id)
     if inputs.dataset_id is not None:
@@ -75,20 +78,20 @@ def browse(
         return paging.page(session, query.options(*large), Job, wanted)
 
 
-def cancel(context: AppContext, account_id: str, job_id: str) -> JobWithVariants:
+def cancel(context: AppContext, caller: Caller, job_id: str) -> JobWithVariants:
     """End a queued job at once. A running one is ended by its worker, within half a second."""
     with context.sessions.begin() as session:
-        if owned(session, Job, account_id, job_id).state != JobState.CANCELLED:
+        if visible(session, Job, caller, job_id).state != JobState.CANCELLED:
             _request_cancel(session, job_id)
     context.delete_soon()
-    return read(context, account_id, job_id)
+    return read(context, caller, job_id)
 
 
-def remove(context: AppContext, account_id: str, job_id: str) -> None:
+def remove(context: AppContext, caller: Caller, job_id: str) -> None:
     """Delete an ended job with its variants, events, report and files."""
     with context.sessions.begin() as session:
         # Locked: a worker may be ending it at this moment, and add its variants.
-        if owned(session, Job, account_id, job_id, lock=True).state not in FINISHED:
+        if visible(session, Job, caller, job_id, lock=True).state not in FINISHED:
             hint = "Cancel it, wait until it has ended, then delete it."
             raise IllegalMove(f"Job {job_id} has not ended.", hint)
         session.execute(delete(Variant).where(Variant.job_id == job_id))
@@ -97,19 +100,19 @@ def remove(context: AppContext, account_id: str, job_id: str) -> None:
     context.delete_soon()
 
 
-def plot(context: AppContext, account_id: str, job_id: str, suffix: str) -> Iterator[bytes]:
+def plot(context: AppContext, caller: Caller, job_id: str, suffix: str) -> Iterator[bytes]:
     """The plot of accuracy over bytes as ``png`` or ``svg``."""
-    job = succeeded(context, account_id, job_id)
+    job = succeeded(context, caller, job_id)
     try:
         return context.store.read(f"{job.artifacts_prefix}{PLOT_NAME}.{suffix}")
     except FileNotFoundError as error:
         raise NotFound(f"Job {job_id} has no plot as {suffix}.") from error
 
 
-def succeeded(context: AppContext, account_id: str, job_id: str) -> Job:
+def succeeded(context: AppContext, caller: Caller, job_id: str) -> Job:
     """The job if it has succeeded; raises NotReady in every other state."""
     with context.sessions() as session:
-        job = owned(session, Job, account_id, job_id)
+        job = visible(session, Job, caller, job_id)
     if job.state == JobState.SUCCEEDED:
         return job
     if job.state in FINISHED:

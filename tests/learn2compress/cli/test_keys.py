@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.learn2compress.cli.conftest import ok, refused
+from tests.service import stand_in
 
 
 def test_keys_are_made_listed_and_revoked(l2c: Any) -> None:
@@ -20,3 +21,23 @@ def test_a_key_is_made_with_scopes(l2c: Any) -> None:
     refused(l2c("models", "delete", "mod_0", "--key", secret), 4, "forbidden", "upload")
     refused(l2c("keys", "create", "x", "--scope", "jobs", "--key", secret), 4, "forbidden")
     refused(l2c("keys", "create", "x", "--scope", "everything"), 2, "scopes")
+
+
+def test_a_key_is_bound_ends_and_is_rotated(l2c: Any, live: Any) -> None:
+    job_id = stand_in.submit(live, live.context)["id"]
+    options = ["--job", job_id, "--scope", "read", "--expires-in", "12h"]
+    bound = ok(l2c("keys", "create", "phone", *options, "--json"))
+    assert (bound["job_id"], bound["scopes"]) == (job_id, ["read"])
+    assert [job["id"] for job in ok(l2c("jobs", "list", "--json", "--key", bound["secret"]))] == [
+        job_id
+    ]
+    assert job_id in l2c("keys", "list").stdout
+    second = l2c("keys", "rotate", bound["id"], "--grace", "15m").stdout.strip()
+    for secret in (bound["secret"], second):
+        assert l2c("jobs", "list", "--key", secret).exit_code == 0
+    third = ok(l2c("keys", "rotate", bound["id"], "--json"))["secret"]
+    refused(l2c("jobs", "list", "--key", second), 4, "unauthorized")
+    assert l2c("jobs", "list", "--key", third).exit_code == 0
+    for nonsense in ("soon", "12", "1y"):
+        refused(l2c("keys", "create", "x", "--expires-in", nonsense), 2, "not a duration")
+    refused(l2c("keys", "create", "x", "--job", job_id, "--scope", "keys"), 2, "read and jobs")

@@ -9,6 +9,7 @@ from sqlalchemy import event, inspect, select
 
 from service import paging
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.job import JobState
 from service.contract.records import Job, now
 from service.contract.storage import checkpoint_key
@@ -200,9 +201,8 @@ def test_the_list_does_not_load_reports(api: Client, context: AppContext, tmp_pa
     job = stand_in.submit(api, context)
     stand_in.succeed(context, job["id"], tmp_path)
     with context.sessions() as session:
-        account_id = session.get_one(Job, job["id"]).account_id
-    (row,) = jobs.browse(
-        context, account_id, paging.PageRequest(), paging.Filters(), jobs.Inputs()
-    ).items
+        caller = Caller(session.get_one(Job, job["id"]).account_id, "key_0", frozenset())
+    everything = (paging.PageRequest(), paging.Filters(), jobs.Inputs())
+    (row,) = jobs.browse(context, caller, *everything).items
     assert inspect(row).unloaded == {"report", "spec"}
     assert [item["state"] for item in api.get("/v1/jobs").json()["items"]] == ["succeeded"]
