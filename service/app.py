@@ -15,7 +15,13 @@ from service.api import inspected, jobs, keys, problems, uploads, variants
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
 from service.cleanup import Cleanup
-from service.contract.errors import Forbidden, Malformed, Unauthorized, Unavailable
+from service.contract.errors import (
+    AccountSuspended,
+    Forbidden,
+    Malformed,
+    Unauthorized,
+    Unavailable,
+)
 from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from service.contract.storage import open_store
@@ -34,7 +40,7 @@ from service.version import installed_version
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,
 each with measured figures. Every error is `application/problem+json` with a stable `code` and a
 `hint`."""
-ANYWHERE = (Unauthorized, Forbidden, Malformed, Unavailable)
+ANYWHERE = (Unauthorized, Forbidden, AccountSuspended, Malformed, Unavailable)
 """What every route of /v1 may answer."""
 
 

@@ -15,7 +15,7 @@ ScopeOption = Annotated[
     typer.Option(
         "--scope",
         help=f"What it may do: {', '.join(SCOPES)}; repeat for several. "
-        "As much as the key that creates it, when left out.",
+        "As much as the key that creates it, or all from an operator, when left out.",
     ),
 ]
 JobOption = Annotated[
@@ -26,7 +26,8 @@ ExpiresOption = Annotated[
     typer.Option(
         parser=duration_of,
         metavar="DURATION",
-        help="When it ends: 15m, 12h, 30d. As the key that creates it, when left out.",
+        help="When it ends: 15m, 12h, 30d. As the key that creates it, or never from an operator, "
+        "when left out.",
     ),
 ]
 GraceOption = Annotated[

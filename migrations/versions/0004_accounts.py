@@ -1,4 +1,4 @@
-"""Keys have scopes, may be bound to a job, expire and be rotated."""
+"""Keys have scopes, may be bound to a job, expire and be rotated; accounts may be suspended."""
 
 import json
 
@@ -27,10 +27,12 @@ def upgrade() -> None:
         batch.create_foreign_key(JOB_OF_KEY, "jobs", ["job_id"], ["id"], ondelete="CASCADE")
         batch.create_unique_constraint(PREVIOUS_SECRET, ["previous_sha256"])
     op.create_index("ix_api_keys_job_id", "api_keys", ["job_id"])
+    op.add_column("accounts", sa.Column("suspended_at", TIME, nullable=True))
 
 
 def downgrade() -> None:
     """Keys that are bound or limited are deleted: they would open the whole account."""
+    op.drop_column("accounts", "suspended_at")
     op.execute(f"DELETE FROM api_keys WHERE CAST(scopes AS TEXT) <> '{json.dumps(ALL_SCOPES)}'")
     op.execute("DELETE FROM api_keys WHERE job_id IS NOT NULL OR expires_at IS NOT NULL")
     op.drop_index("ix_api_keys_job_id", "api_keys")

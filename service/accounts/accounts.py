@@ -1,10 +1,14 @@
-"""Accounts, each opened by its own keys."""
+"""Accounts, each opened by its own keys. Nobody but an operator sees more than one."""
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from service.accounts import keys
-from service.contract.records import Account, Sessions
+from service.contract.errors import NotFound
+from service.contract.records import Account, Sessions, now
+
+HINT = "`l2c admin accounts list` shows them."
 
 
 def open_account(sessions: Sessions, name: str, key_name: str = "first key") -> str | None:
@@ -22,7 +26,30 @@ def open_account(sessions: Sessions, name: str, key_name: str = "first key") -> 
 
 
 def another_key(sessions: Sessions, account_name: str, key_name: str) -> str:
-    """The secret of another key for an existing account."""
+    """The secret of another key for an existing account. Raises NotFound."""
     with sessions.begin() as session:
-        account_id = session.scalars(select(Account.id).where(Account.name == account_name)).one()
-        return keys.add(session, account_id, key_name).secret
+        return keys.add(session, named(session, account_name).id, key_name).secret
+
+
+def suspend(sessions: Sessions, name: str) -> Account:
+    """Close the account until ``resume``; suspending it again changes nothing. Raises NotFound."""
+    with sessions.begin() as session:
+        account = named(session, name)
+        account.suspended_at = account.suspended_at or now()
+        return account
+
+
+def resume(sessions: Sessions, name: str) -> Account:
+    """Raises NotFound."""
+    with sessions.begin() as session:
+        account = named(session, name)
+        account.suspended_at = None
+        return account
+
+
+def named(session: Session, name: str) -> Account:
+    """Raises NotFound."""
+    account = session.scalar(select(Account).where(Account.name == name))
+    if account is None:
+        raise NotFound(f"There is no account {name!r}.", HINT)
+    return account

@@ -6,8 +6,8 @@ from sqlalchemy import and_, or_, select
 
 from service.accounts.key_uses import KeyUses
 from service.caller import Caller
-from service.contract.errors import Unauthorized
-from service.contract.records import ApiKey, Sessions, now
+from service.contract.errors import AccountSuspended, Unauthorized
+from service.contract.records import Account, ApiKey, Sessions, now
 
 
 class Authentication:
@@ -24,28 +24,32 @@ class Authentication:
         self._uses.stop()
 
     def caller_of(self, secret: str | None) -> Caller:
-        """Who has this key; raises Unauthorized."""
+        """Who has this key; raises Unauthorized, or AccountSuspended."""
         if secret is None:
             raise Unauthorized("This needs an API key.")
-        key = find_key(self._sessions, secret)
+        key, account = find_key(self._sessions, secret)
+        if account.suspended_at is not None:
+            raise AccountSuspended("The account of this key is suspended.")
         self._uses.note(key)
         return Caller(key.account_id, key.id, frozenset(key.scopes), key.expires_at, key.job_id)
 
 
-def find_key(sessions: Sessions, secret: str) -> ApiKey:
-    """The key with this secret.
+def find_key(sessions: Sessions, secret: str) -> tuple[ApiKey, Account]:
+    """The key with this secret, and what it opens.
 
     Raises Unauthorized for one that is unknown, expired or replaced, without telling which.
     """
     digest, moment = hashed(secret), now()
     replaced = and_(ApiKey.previous_sha256 == digest, ApiKey.previous_ends_at > moment)
     alive = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > moment)
-    query = select(ApiKey).where(or_(ApiKey.sha256 == digest, replaced), alive)
+    query = select(ApiKey, Account).join(Account, Account.id == ApiKey.account_id)
     with sessions() as session:
-        key = session.scalar(query)
-    if key is None:
+        found = session.execute(
+            query.where(or_(ApiKey.sha256 == digest, replaced), alive)
+        ).one_or_none()
+    if found is None:
         raise Unauthorized("This API key is not known.")
-    return key
+    return found.tuple()
 
 
 def hashed(secret: str) -> str:

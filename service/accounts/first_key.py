@@ -1,13 +1,11 @@
-"""Keys made straight in the database: the first one, and those that an operator creates."""
+"""The first key, made when the service starts for the first time."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service import database_version
 from service.accounts import accounts, authentication
-from service.contract import data_folder
 from service.contract.errors import Unauthorized
 from service.contract.records import Sessions, connect, sessions
 from service.contract.settings import Settings
@@ -34,16 +32,6 @@ def first_key(settings: Settings) -> str:
     with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as written:
         written.write(made + "\n")
     return made
-
-
-def new_key(settings: Settings, name: str, account: str | None = None) -> str:
-    """The secret of a new key of the account; the account is created if it does not exist."""
-    data_folder.prepare(settings)
-    database_version.prepare(settings)
-    with _database(settings) as factory:
-        account = account or ACCOUNT
-        secret = accounts.open_account(factory, account, name)
-        return secret or accounts.another_key(factory, account, name)
 
 
 @contextmanager

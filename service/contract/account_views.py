@@ -23,6 +23,19 @@ def _in_order(scopes: list[Scope]) -> list[Scope]:
 Scopes = Annotated[list[Scope], AfterValidator(_in_order)]
 
 
+class AccountView(BaseModel):
+    model_config = answer(examples.ACCOUNT)
+    id: str
+    name: str
+    suspended_at: datetime | None = Field(description="Its keys open nothing from then on.")
+    created_at: datetime
+
+
+class CreatedAccount(AccountView):
+    model_config = answer({**examples.ACCOUNT, "secret": "l2c_..."})
+    secret: str = Field(description="Its first key; it cannot be read again.")
+
+
 class NewKey(BaseModel):
     model_config = request({"name": "laptop", "scopes": ["read", "upload", "jobs"]})
     name: Name

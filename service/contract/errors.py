@@ -3,6 +3,7 @@
 Learn2CompressError       500 internal
 ├── Unauthorized          401 unauthorized
 ├── Forbidden             403 forbidden
+│   └── AccountSuspended  403 account_suspended
 ├── NotFound              404 not_found
 ├── MethodNotAllowed      405 method_not_allowed
 ├── RangeNotSatisfiable   416 range_not_satisfiable
@@ -52,6 +53,11 @@ class Forbidden(Learn2CompressError):
 
     status, code = 403, "forbidden"
     hint = "Use a key that may do this: `l2c keys list` shows what each key may do."
+
+
+class AccountSuspended(Forbidden):
+    code = "account_suspended"
+    hint = "Ask the server's operator to resume the account. Nothing of it was deleted."
 
 
 class NotFound(Learn2CompressError):

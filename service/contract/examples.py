@@ -129,6 +129,12 @@ JOB: dict[str, Any] = {
     "started_at": MOMENT,
     "finished_at": None,
 }
+ACCOUNT: dict[str, Any] = {
+    "id": "acc_6f",
+    "name": "ann",
+    "suspended_at": None,
+    "created_at": MOMENT,
+}
 KEY: dict[str, Any] = {
     "id": "key_5e",
     "name": "laptop",

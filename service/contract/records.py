@@ -74,9 +74,12 @@ class Base(DeclarativeBase):
 
 
 class Account(Base):
+    """While ``suspended_at`` is set, its keys open nothing and its queued jobs must wait."""
+
     __tablename__ = "accounts"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("acc"))
     name: Mapped[str] = mapped_column(unique=True)
+    suspended_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -1,0 +1,84 @@
+"""What an operator does with accounts and keys, straight in the database, across accounts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import delete, select
+
+from service import database_version
+from service.accounts import accounts, keys
+from service.contract import data_folder
+from service.contract.account_views import (
+    SCOPES,
+    AccountView,
+    CreatedAccount,
+    CreatedKey,
+    KeyView,
+    NewKey,
+)
+from service.contract.errors import Conflict, NotFound
+from service.contract.records import Account, ApiKey, Sessions, connect, sessions
+from service.contract.settings import Settings
+
+
+@contextmanager
+def open_operations(settings: Settings) -> Iterator["Operations"]:
+    """On the database of the settings, which is created or migrated in the embedded mode."""
+    data_folder.prepare(settings)
+    database_version.prepare(settings)
+    engine = connect(settings.database)
+    try:
+        yield Operations(sessions(engine))
+    finally:
+        engine.dispose()
+
+
+class Operations:
+    """Methods raise NotFound for an account or a key that does not exist."""
+
+    def __init__(self, sessions: Sessions):
+        self._sessions = sessions
+
+    def list_accounts(self) -> list[AccountView]:
+        """Oldest first."""
+        with self._sessions() as session:
+            rows = session.scalars(select(Account).order_by(Account.created_at, Account.id))
+            return [AccountView.model_validate(row) for row in rows]
+
+    def create_account(self, name: str) -> CreatedAccount:
+        """Raises Conflict if there is one of this name."""
+        secret = accounts.open_account(self._sessions, name)
+        if secret is None:
+            raise Conflict(f"There is an account {name!r} already.", accounts.HINT)
+        return CreatedAccount(**self._account(name).model_dump(), secret=secret)
+
+    def suspend_account(self, name: str) -> AccountView:
+        return AccountView.model_validate(accounts.suspend(self._sessions, name))
+
+    def resume_account(self, name: str) -> AccountView:
+        return AccountView.model_validate(accounts.resume(self._sessions, name))
+
+    def list_keys(self, account: str) -> list[KeyView]:
+        """Newest first."""
+        with self._sessions() as session:
+            mine = select(ApiKey).where(ApiKey.account_id == accounts.named(session, account).id)
+            rows = session.scalars(mine.order_by(ApiKey.created_at.desc(), ApiKey.id))
+            return [KeyView.model_validate(row) for row in rows]
+
+    def create_key(self, account: str, wanted: NewKey) -> CreatedKey:
+        """With all scopes if ``wanted`` names none."""
+        with self._sessions.begin() as session:
+            account_id = accounts.named(session, account).id
+            scopes = wanted.scopes or SCOPES
+            made = keys.add(session, account_id, wanted.name, scopes, wanted.expires_at)
+        return CreatedKey(**KeyView.model_validate(made.key).model_dump(), secret=made.secret)
+
+    def revoke_key(self, key_id: str) -> None:
+        with self._sessions.begin() as session:
+            gone = delete(ApiKey).where(ApiKey.id == key_id).returning(ApiKey.id)
+            if session.scalar(gone) is None:
+                raise NotFound(f"There is no key {key_id}.", "`l2c admin keys list` shows them.")
+
+    def _account(self, name: str) -> AccountView:
+        with self._sessions() as session:
+            return AccountView.model_validate(accounts.named(session, name))
