@@ -1,4 +1,4 @@
-"""Keys have scopes, may be bound to a job, expire and be rotated; accounts may be suspended."""
+"""Keys with scopes, a job, an end and rotation; accounts with limits and suspension."""
 
 import json
 
@@ -28,11 +28,24 @@ def upgrade() -> None:
         batch.create_unique_constraint(PREVIOUS_SECRET, ["previous_sha256"])
     op.create_index("ix_api_keys_job_id", "api_keys", ["job_id"])
     op.add_column("accounts", sa.Column("suspended_at", TIME, nullable=True))
+    op.add_column("accounts", sa.Column("limits", sa.JSON(), nullable=True))
+    op.execute("UPDATE accounts SET limits = '{}'")
+    with op.batch_alter_table("accounts") as batch:
+        batch.alter_column("limits", existing_type=sa.JSON(), nullable=False)
+    op.create_table(
+        "worker_time",
+        sa.Column("account_id", TEXT, sa.ForeignKey("accounts.id"), nullable=False),
+        sa.Column("month", TEXT, nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "month"),
+    )
 
 
 def downgrade() -> None:
     """Keys that are bound or limited are deleted: they would open the whole account."""
-    op.drop_column("accounts", "suspended_at")
+    op.drop_table("worker_time")
+    for name in ("limits", "suspended_at"):
+        op.drop_column("accounts", name)
     op.execute(f"DELETE FROM api_keys WHERE CAST(scopes AS TEXT) <> '{json.dumps(ALL_SCOPES)}'")
     op.execute("DELETE FROM api_keys WHERE job_id IS NOT NULL OR expires_at IS NOT NULL")
     op.drop_index("ix_api_keys_job_id", "api_keys")

@@ -4,9 +4,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service import quotas
 from service.accounts import keys
+from service.app_context import AppContext
+from service.contract.account_views import AccountView
 from service.contract.errors import NotFound
 from service.contract.records import Account, Sessions, now
+from service.contract.settings import Settings
 
 HINT = "`l2c admin accounts list` shows them."
 
@@ -29,6 +33,35 @@ def another_key(sessions: Sessions, account_name: str, key_name: str) -> str:
     """The secret of another key for an existing account. Raises NotFound."""
     with sessions.begin() as session:
         return keys.add(session, named(session, account_name).id, key_name).secret
+
+
+def read(context: AppContext, account_id: str) -> AccountView:
+    """The account with its limits and their use."""
+    with context.sessions() as session:
+        return view(session, context.settings, session.get_one(Account, account_id))
+
+
+def view(session: Session, settings: Settings, account: Account) -> AccountView:
+    return AccountView(
+        id=account.id,
+        name=account.name,
+        suspended_at=account.suspended_at,
+        limits=quotas.limits_of(settings, account.limits),
+        use=quotas.use_of(session, account.id),
+        created_at=account.created_at,
+    )
+
+
+def set_limits(sessions: Sessions, name: str, changes: dict[str, int | None]) -> Account:
+    """Limits of this account alone, by the names of ``Limits``; None: as in the settings.
+
+    Raises NotFound.
+    """
+    with sessions.begin() as session:
+        account = named(session, name)
+        limits = {**account.limits, **changes}
+        account.limits = {each: limit for each, limit in limits.items() if limit is not None}
+        return account
 
 
 def suspend(sessions: Sessions, name: str) -> Account:

@@ -49,7 +49,8 @@ def find_key(sessions: Sessions, secret: str) -> tuple[ApiKey, Account]:
         ).one_or_none()
     if found is None:
         raise Unauthorized("This API key is not known.")
-    return found.tuple()
+    key, account = found
+    return key, account
 
 
 def hashed(secret: str) -> str:

@@ -10,8 +10,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import paging
+from service import paging, quotas
 from service.accounts.authentication import hashed
+from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.account_views import SCOPES, SCOPES_OF_A_JOB, NewKey
 from service.contract.errors import Forbidden, Malformed, NotFound
@@ -30,11 +31,12 @@ class KeyWithSecret:
     secret: str
 
 
-def create(sessions: Sessions, caller: Caller, wanted: NewKey) -> KeyWithSecret:
+def create(context: AppContext, caller: Caller, wanted: NewKey) -> KeyWithSecret:
     """What ``wanted`` leaves out is as in the caller's own key.
 
     Raises Forbidden for more scopes or a later end than the caller's own, Malformed for an end in
-    the past or in more than ten years, NotFound for a job that is not the account's.
+    the past or in more than ten years, NotFound for a job that is not the account's, QuotaExceeded
+    if the account has as many keys as it may.
     """
     possible = SCOPES if wanted.job_id is None else SCOPES_OF_A_JOB
     scopes = wanted.scopes or [scope for scope in possible if scope in caller.scopes]
@@ -42,7 +44,8 @@ def create(sessions: Sessions, caller: Caller, wanted: NewKey) -> KeyWithSecret:
     _check_end(wanted.expires_at)
     check_rights(caller, scopes, expires_at)
     try:
-        with sessions.begin() as session:
+        with context.sessions.begin() as session:
+            quotas.take(session, context.settings, caller.account_id, keys=1)
             if wanted.job_id is not None:
                 owned(session, Job, caller.account_id, wanted.job_id)
             return add(session, caller.account_id, wanted.name, scopes, expires_at, wanted.job_id)

@@ -28,7 +28,7 @@ def open_operations(settings: Settings) -> Iterator["Operations"]:
     database_version.prepare(settings)
     engine = connect(settings.database)
     try:
-        yield Operations(sessions(engine))
+        yield Operations(settings, sessions(engine))
     finally:
         engine.dispose()
 
@@ -36,27 +36,38 @@ def open_operations(settings: Settings) -> Iterator["Operations"]:
 class Operations:
     """Methods raise NotFound for an account or a key that does not exist."""
 
-    def __init__(self, sessions: Sessions):
-        self._sessions = sessions
+    def __init__(self, settings: Settings, sessions: Sessions):
+        self._settings, self._sessions = settings, sessions
 
     def list_accounts(self) -> list[AccountView]:
         """Oldest first."""
         with self._sessions() as session:
             rows = session.scalars(select(Account).order_by(Account.created_at, Account.id))
-            return [AccountView.model_validate(row) for row in rows]
+            return [accounts.view(session, self._settings, row) for row in rows]
 
     def create_account(self, name: str) -> CreatedAccount:
         """Raises Conflict if there is one of this name."""
         secret = accounts.open_account(self._sessions, name)
         if secret is None:
             raise Conflict(f"There is an account {name!r} already.", accounts.HINT)
-        return CreatedAccount(**self._account(name).model_dump(), secret=secret)
+        return CreatedAccount(**self.read_account(name).model_dump(), secret=secret)
 
     def suspend_account(self, name: str) -> AccountView:
-        return AccountView.model_validate(accounts.suspend(self._sessions, name))
+        accounts.suspend(self._sessions, name)
+        return self.read_account(name)
 
     def resume_account(self, name: str) -> AccountView:
-        return AccountView.model_validate(accounts.resume(self._sessions, name))
+        accounts.resume(self._sessions, name)
+        return self.read_account(name)
+
+    def set_limits(self, name: str, changes: dict[str, int | None]) -> AccountView:
+        """0: no limit; None: as in the settings."""
+        accounts.set_limits(self._sessions, name, changes)
+        return self.read_account(name)
+
+    def read_account(self, name: str) -> AccountView:
+        with self._sessions() as session:
+            return accounts.view(session, self._settings, accounts.named(session, name))
 
     def list_keys(self, account: str) -> list[KeyView]:
         """Newest first."""
@@ -78,7 +89,3 @@ class Operations:
             gone = delete(ApiKey).where(ApiKey.id == key_id).returning(ApiKey.id)
             if session.scalar(gone) is None:
                 raise NotFound(f"There is no key {key_id}.", "`l2c admin keys list` shows them.")
-
-    def _account(self, name: str) -> AccountView:
-        with self._sessions() as session:
-            return AccountView.model_validate(accounts.named(session, name))

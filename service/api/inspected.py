@@ -12,6 +12,7 @@ from service.contract.errors import (
     HashMismatch,
     Malformed,
     NotFound,
+    QuotaExceeded,
     StorageFull,
     TooLarge,
     UploadIncomplete,
@@ -52,7 +53,7 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         status_code=201,
         summary=f"Make a {noun} of a completed upload",
         response_model=view,
-        responses=responses(NotFound, UploadIncomplete, Conflict),
+        responses=responses(NotFound, UploadIncomplete, Conflict, QuotaExceeded),
     )
     def create(
         context: AppContext, caller: MayUpload, wanted: NewRecord, response: Response
@@ -68,7 +69,9 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         description="The raw body is the file: "
         f"`curl -T FILE -X POST .../v1/{noun}s/upload?filename=FILE`.",
         response_model=view,
-        responses=responses(HashMismatch, Malformed, BodyIncomplete, TooLarge, StorageFull),
+        responses=responses(
+            HashMismatch, Malformed, BodyIncomplete, TooLarge, StorageFull, QuotaExceeded
+        ),
         openapi_extra=RAW,
     )
     async def upload(

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from service.api.problems import responses
-from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
+from service.contract.errors import IllegalMove, NotFound, NotReady, QuotaExceeded, Rejected
 from service.contract.job import JobState
 from service.contract.records import Job
 from service.contract.report import Report
@@ -49,7 +49,7 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     "",
     status_code=201,
     summary="Compress a model",
-    responses=responses(NotFound, NotReady, Rejected),
+    responses=responses(NotFound, NotReady, Rejected, QuotaExceeded),
 )
 def create(
     context: AppContext, caller: MayCreateJobs, wanted: NewJob, response: Response

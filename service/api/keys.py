@@ -6,7 +6,7 @@ from service.accounts import keys
 from service.accounts.keys import KeyWithSecret
 from service.api.problems import responses
 from service.contract.account_views import CreatedKey, KeyView, NewKey, Rotation
-from service.contract.errors import NotFound
+from service.contract.errors import NotFound, QuotaExceeded
 from service.contract.records import ApiKey
 from service.contract.views import Page
 from service.dependencies import AppContext, MayManageKeys, NameFilter, RowId, WantedPage
@@ -16,9 +16,11 @@ router = APIRouter(prefix="/keys", tags=["keys"])
 AT_ONCE = Rotation()
 
 
-@router.post("", status_code=201, summary="Create another key", responses=responses(NotFound))
+@router.post(
+    "", status_code=201, summary="Create another key", responses=responses(NotFound, QuotaExceeded)
+)
 def create(context: AppContext, caller: MayManageKeys, wanted: NewKey) -> CreatedKey:
-    return view(keys.create(context.sessions, caller, wanted))
+    return view(keys.create(context, caller, wanted))
 
 
 @router.get("", summary="List your keys, newest first", response_model=Page[KeyView])

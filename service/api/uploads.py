@@ -12,6 +12,7 @@ from service.contract.errors import (
     Malformed,
     NotFound,
     PartTooLong,
+    QuotaExceeded,
     StorageFull,
     TooLarge,
     UploadIncomplete,
@@ -51,7 +52,9 @@ NOTHING_ANNOUNCED = Completion()
 PartNumber = Annotated[int, Path(ge=1, le=999_999, description="Counts from 1.")]
 
 
-@router.post("", status_code=201, summary="Announce a file", responses=responses(TooLarge))
+@router.post(
+    "", status_code=201, summary="Announce a file", responses=responses(TooLarge, QuotaExceeded)
+)
 def create(
     context: AppContext, caller: MayUpload, wanted: NewUpload, response: Response
 ) -> UploadView:

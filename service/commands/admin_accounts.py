@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from learn2compress.cli.account import show_limits
 from learn2compress.cli.console import Json, emit, moment, show_table
 from service.commands.database import on_the_database
+from service.commands.limit_words import limit_of, limit_option
 from service.contract.account_views import AccountView
 
 app = typer.Typer(no_args_is_help=True)
@@ -48,6 +50,33 @@ def resume(name: AccountName, json: Json = False) -> None:
     with on_the_database() as operations:
         account = operations.resume_account(name)
     _tell(account, "resumed", json)
+
+
+@app.command()
+def limits(
+    name: AccountName,
+    stored_bytes: Annotated[str | None, limit_option("stored_bytes")] = None,
+    open_uploads: Annotated[str | None, limit_option("open_uploads")] = None,
+    unfinished_jobs: Annotated[str | None, limit_option("unfinished_jobs")] = None,
+    worker_minutes: Annotated[str | None, limit_option("worker_minutes")] = None,
+    keys: Annotated[str | None, limit_option("keys")] = None,
+    json: Json = False,
+) -> None:
+    """Show its limits and their use; set those that options name.
+
+    0 is no limit; `default` is as in the server's settings. What is over a lower limit stays.
+    """
+    given = {
+        "stored_bytes": stored_bytes,
+        "open_uploads": open_uploads,
+        "unfinished_jobs": unfinished_jobs,
+        "worker_minutes": worker_minutes,
+        "keys": keys,
+    }
+    changes = {each: limit_of(word) for each, word in given.items() if word is not None}
+    with on_the_database() as operations:
+        account = operations.set_limits(name, changes)
+    emit(account) if json else show_limits(account)
 
 
 def _tell(account: AccountView, done: str, json: bool) -> None:

@@ -23,11 +23,35 @@ def _in_order(scopes: list[Scope]) -> list[Scope]:
 Scopes = Annotated[list[Scope], AfterValidator(_in_order)]
 
 
+class Limits(BaseModel):
+    """Null: no limit."""
+
+    model_config = answer(examples.LIMITS)
+    stored_bytes: int | None = Field(description="Of uploads, completed or not.")
+    open_uploads: int | None = Field(description="Uploads that are not completed.")
+    unfinished_jobs: int | None = Field(description="Queued and running jobs.")
+    worker_minutes: int | None = Field(description="In a calendar month (UTC).")
+    keys: int | None = Field(description="Keys that have not expired.")
+
+
+class Use(BaseModel):
+    """How much of each limit is taken."""
+
+    model_config = answer(examples.USE)
+    stored_bytes: int
+    open_uploads: int
+    unfinished_jobs: int
+    worker_minutes: float = Field(description="From the start to the end of each job, so far.")
+    keys: int
+
+
 class AccountView(BaseModel):
     model_config = answer(examples.ACCOUNT)
     id: str
     name: str
     suspended_at: datetime | None = Field(description="Its keys open nothing from then on.")
+    limits: Limits
+    use: Use
     created_at: datetime
 
 

@@ -3,7 +3,8 @@
 Learn2CompressError       500 internal
 ├── Unauthorized          401 unauthorized
 ├── Forbidden             403 forbidden
-│   └── AccountSuspended  403 account_suspended
+│   ├── AccountSuspended  403 account_suspended
+│   └── QuotaExceeded     403 quota_exceeded
 ├── NotFound              404 not_found
 ├── MethodNotAllowed      405 method_not_allowed
 ├── RangeNotSatisfiable   416 range_not_satisfiable
@@ -58,6 +59,11 @@ class Forbidden(Learn2CompressError):
 class AccountSuspended(Forbidden):
     code = "account_suspended"
     hint = "Ask the server's operator to resume the account. Nothing of it was deleted."
+
+
+class QuotaExceeded(Forbidden):
+    code = "quota_exceeded"
+    hint = "Delete what you do not need, or wait; GET /v1/account shows limits and use."
 
 
 class NotFound(Learn2CompressError):

@@ -129,10 +129,26 @@ JOB: dict[str, Any] = {
     "started_at": MOMENT,
     "finished_at": None,
 }
+LIMITS: dict[str, Any] = {
+    "stored_bytes": 20_000_000_000,
+    "open_uploads": 10,
+    "unfinished_jobs": 5,
+    "worker_minutes": 600,
+    "keys": None,
+}
+USE: dict[str, Any] = {
+    "stored_bytes": 104_857_600,
+    "open_uploads": 0,
+    "unfinished_jobs": 1,
+    "worker_minutes": 12.5,
+    "keys": 2,
+}
 ACCOUNT: dict[str, Any] = {
     "id": "acc_6f",
     "name": "ann",
     "suspended_at": None,
+    "limits": LIMITS,
+    "use": USE,
     "created_at": MOMENT,
 }
 KEY: dict[str, Any] = {

@@ -1,24 +1,18 @@
 """The tables, the engine and the session factory. A job's row is the truth about the job."""
 
-import uuid
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
-    DateTime,
     Engine,
     ForeignKey,
     Index,
     Integer,
-    String,
-    TypeDecorator,
     create_engine,
     event,
 )
 from sqlalchemy.orm import (
-    DeclarativeBase,
     Mapped,
     Session,
     declared_attr,
@@ -27,7 +21,30 @@ from sqlalchemy.orm import (
     sessionmaker,
 )
 
+from service.contract.account_records import Account, ApiKey, WorkerTime
 from service.contract.job import InspectionState, JobKind, JobState
+from service.contract.record_base import Base, UtcDateTime, new_id, now
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Base",
+    "DatasetRecord",
+    "Deletion",
+    "Job",
+    "JobEvent",
+    "ModelRecord",
+    "Sessions",
+    "Upload",
+    "UploadPart",
+    "UtcDateTime",
+    "Variant",
+    "WorkerTime",
+    "connect",
+    "new_id",
+    "now",
+    "sessions",
+]
 
 Sessions = sessionmaker[Session]
 # A connection that hangs is noticed within half a minute, long before TCP gives it up.
@@ -37,73 +54,6 @@ PATIENCE = {
     "keepalives_interval": 5,
     "tcp_user_timeout": 30_000,
 }
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def new_id(prefix: str) -> str:
-    """A random id that names its table: ``job_3f2a...`` (112 random bits)."""
-    return f"{prefix}_{uuid.uuid4().hex[:28]}"
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in, aware datetimes out; SQLite forgets the zone, so it is put back here."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return value and value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        if value is None or value.tzinfo:
-            return value
-        return value.replace(tzinfo=UTC)
-
-
-class Base(DeclarativeBase):
-    type_annotation_map: ClassVar = {
-        dict[str, Any]: JSON,
-        dict[str, str]: JSON,
-        list[str]: JSON,
-        datetime: UtcDateTime,
-        str: String(255),
-    }
-
-
-class Account(Base):
-    """While ``suspended_at`` is set, its keys open nothing and its queued jobs must wait."""
-
-    __tablename__ = "accounts"
-    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("acc"))
-    name: Mapped[str] = mapped_column(unique=True)
-    suspended_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class ApiKey(Base):
-    """Only a key's SHA-256 is stored: keys are 256 random bits, so a slow hash adds nothing.
-
-    ``scopes`` are words of ``account_views.SCOPES``: what the key may do. With a ``job_id`` it
-    sees that job alone. The secret from before a rotation opens until ``previous_ends_at``.
-    """
-
-    __tablename__ = "api_keys"
-    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("key"))
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
-    name: Mapped[str]
-    sha256: Mapped[str] = mapped_column(unique=True)
-    scopes: Mapped[list[str]]
-    job_id: Mapped[str | None] = mapped_column(
-        ForeignKey("jobs.id", ondelete="CASCADE"), index=True
-    )
-    expires_at: Mapped[datetime | None]
-    previous_sha256: Mapped[str | None] = mapped_column(unique=True)
-    previous_ends_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Upload(Base):

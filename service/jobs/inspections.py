@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
-from service import paging
+from service import paging, quotas, worker_time
 from service.app_context import AppContext
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, NotFound, UploadIncomplete
@@ -42,8 +42,12 @@ RELEASED = (JobState.CANCELLED, JobState.FAILED)
 
 
 def create(context: AppContext, kind: Kind[Record], account_id: str, wanted: NewRecord) -> Record:
-    """Create a record in state validating and, in the same transaction, the job to inspect it."""
+    """Create a record in state validating and, in the same transaction, the job to inspect it.
+
+    Raises NotFound, UploadIncomplete, Conflict, or QuotaExceeded for no worker minutes left.
+    """
     with context.sessions.begin() as session:
+        quotas.take(session, context.settings, account_id, worker_minutes=0)
         upload = _claim(session, account_id, wanted.upload_id)
         record = kind.table(
             account_id=account_id,
@@ -96,7 +100,9 @@ def remove(context: AppContext, kind: Kind[Record], account_id: str, record_id: 
     """
     try:
         with context.sessions.begin() as session:
+            quotas.lock_account(session, account_id)
             record = owned(session, kind.table, account_id, record_id)
+            worker_time.keep(session, account_id, kind.jobs(record_id), Job.kind == kind.inspection)
             _end_inspection(session, kind, record_id)
             released = (kind.jobs(record_id), Job.state.in_(RELEASED))
             session.execute(update(Job).where(*released).values({kind.job_column: None}))

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
-from service import paging
+from service import paging, quotas, worker_time
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.deletions import schedule_deletion
@@ -40,10 +40,13 @@ class Inputs:
 def create(context: AppContext, caller: Caller, wanted: NewJob) -> JobWithVariants:
     """Queue a compression.
 
-    Raises NotFound, NotReady or Rejected if model or dataset is missing, not ready or rejected.
+    Raises NotFound, NotReady or Rejected if model or dataset is missing, not ready or rejected,
+    QuotaExceeded if the account has too many unfinished jobs or no worker minutes left.
     """
     try:
         with context.sessions.begin() as session:
+            taken = {"unfinished_jobs": 1, "worker_minutes": 0}
+            quotas.take(session, context.settings, caller.account_id, **taken)
             job = _queue(session, caller.account_id, wanted)
     except IntegrityError as error:
         raise NotFound("The model or the dataset was deleted meanwhile.") from error
@@ -90,10 +93,12 @@ def cancel(context: AppContext, caller: Caller, job_id: str) -> JobWithVariants:
 def remove(context: AppContext, caller: Caller, job_id: str) -> None:
     """Delete an ended job with its variants, events, report and files."""
     with context.sessions.begin() as session:
+        quotas.lock_account(session, caller.account_id)
         # Locked: a worker may be ending it at this moment, and add its variants.
         if visible(session, Job, caller, job_id, lock=True).state not in FINISHED:
             hint = "Cancel it, wait until it has ended, then delete it."
             raise IllegalMove(f"Job {job_id} has not ended.", hint)
+        worker_time.keep(session, caller.account_id, Job.id == job_id)
         session.execute(delete(Variant).where(Variant.job_id == job_id))
         session.execute(delete(Job).where(Job.id == job_id))
         schedule_deletion(session, job_prefix(job_id))

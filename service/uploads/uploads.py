@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import paging
+from service import paging, quotas
 from service.app_context import AppContext
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, HashMismatch, NotFound, TooLarge, UploadIncomplete
@@ -28,6 +28,7 @@ class UploadWithParts:
 
 
 def create(context: AppContext, account_id: str, wanted: NewUpload) -> UploadWithParts:
+    """Raises TooLarge or QuotaExceeded."""
     check_size(context, wanted.bytes)
     upload = Upload(
         account_id=account_id,
@@ -37,6 +38,8 @@ def create(context: AppContext, account_id: str, wanted: NewUpload) -> UploadWit
         sha256=wanted.sha256,
     )
     with context.sessions.begin() as session:
+        taken = {"open_uploads": 1, "stored_bytes": wanted.bytes}
+        quotas.take(session, context.settings, account_id, **taken)
         session.add(upload)
     return UploadWithParts(upload)
 

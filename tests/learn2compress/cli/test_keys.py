@@ -41,3 +41,10 @@ def test_a_key_is_bound_ends_and_is_rotated(l2c: Any, live: Any) -> None:
     for nonsense in ("soon", "12", "1y"):
         refused(l2c("keys", "create", "x", "--expires-in", nonsense), 2, "not a duration")
     refused(l2c("keys", "create", "x", "--job", job_id, "--scope", "keys"), 2, "read and jobs")
+
+
+def test_an_account_shows_its_limits_and_their_use(l2c: Any) -> None:
+    account = ok(l2c("account", "--json"))
+    assert (account["name"], account["use"]["keys"]) == ("first", 1)
+    rows = [line.split() for line in l2c("account").stdout.splitlines()]
+    assert ["keys", "1", "none"] in rows

@@ -66,10 +66,25 @@ def test_keys_of_any_account_are_created_listed_and_revoked(api: Client, admin: 
     assert opens(api, made["secret"]) == 401 and opens(api, secret) == 200
 
 
+def test_limits_of_an_account_are_shown_and_set(api: Client, admin: Admin) -> None:
+    shown = ok(admin("accounts", "limits", "first", "--json"))
+    assert set(shown["limits"].values()) == {None}
+    options = ["--stored-bytes", "10GB", "--keys", "2", "--worker-minutes", "0"]
+    limits = ok(admin("accounts", "limits", "first", *options, "--json"))["limits"]
+    assert limits == api.get("/v1/account").json()["limits"]
+    assert (limits["stored_bytes"], limits["keys"], limits["worker_minutes"]) == (10**10, 2, None)
+    table = admin("accounts", "limits", "first", "--keys", "default").stdout
+    assert "10,000,000,000" in table
+    assert ok(admin("accounts", "limits", "first", "--json"))["limits"]["keys"] is None
+    for nonsense in ("many", "-1", "1.5", "10XB", "9" * 15 + "TB"):
+        refused(admin("accounts", "limits", "first", f"--keys={nonsense}"), 2, "is not a limit")
+
+
 def test_what_does_not_exist_is_refused_as_everywhere(api: Client, admin: Admin) -> None:
     for command in (
         ["accounts", "suspend", "nobody"],
         ["accounts", "resume", "nobody"],
+        ["accounts", "limits", "nobody"],
         ["keys", "list"],
         ["keys", "create", "k", "--account", "nobody"],
         ["keys", "revoke", "key_0"],
