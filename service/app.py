@@ -12,6 +12,7 @@ from service import database_version
 from service.accounts.authentication import Authentication
 from service.api import account, inspected, jobs, keys, problems, uploads, variants
 from service.api import health as health_route
+from service.api.rate_limit_headers import RateLimitHeaders
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
 from service.cleanup import Cleanup
@@ -19,6 +20,7 @@ from service.contract.errors import (
     AccountSuspended,
     Forbidden,
     Malformed,
+    RateLimited,
     Unauthorized,
     Unavailable,
 )
@@ -40,7 +42,7 @@ from service.version import installed_version
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,
 each with measured figures. Every error is `application/problem+json` with a stable `code` and a
 `hint`."""
-ANYWHERE = (Unauthorized, Forbidden, AccountSuspended, Malformed, Unavailable)
+ANYWHERE = (Unauthorized, Forbidden, AccountSuspended, RateLimited, Malformed, Unavailable)
 """What every route of /v1 may answer."""
 
 
@@ -69,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health_route.router)
     problems.install(app)
     app.add_middleware(SmallBodies)
+    app.add_middleware(RateLimitHeaders)
     _describe_further_schemas(app)
     return app
 
@@ -89,7 +92,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     cleanup = Cleanup(settings, factory, store)
     app.state.context = AppContext(settings, factory, store, notifier, cleanup.wake)
     app.state.cleanup, app.state.tailer = cleanup, Tailer(factory)
-    app.state.authentication = Authentication(factory)
+    app.state.authentication = Authentication(settings, factory)
     app.state.authentication.start()
     app.state.tailer.start()
     cleanup.start()

@@ -19,6 +19,7 @@ class Caller:
     scopes: frozenset[str]
     expires_at: datetime | None = None
     job_id: str | None = None
+    address: str | None = None
 
     def require(self, scope: Scope) -> None:
         """Raises Forbidden if the key lacks the scope."""

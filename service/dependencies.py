@@ -37,7 +37,10 @@ def _caller(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
 ) -> Caller:
     authentication: Authentication = request.app.state.authentication
-    return authentication.caller_of(credentials.credentials if credentials else None)
+    secret = credentials.credentials if credentials else None
+    admission = authentication.admit(secret, request.client.host if request.client else None)
+    request.state.rate_limit = admission.rate_limit
+    return admission.caller
 
 
 async def _allowed_on_a_job(

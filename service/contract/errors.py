@@ -5,6 +5,7 @@ Learn2CompressError       500 internal
 ├── Forbidden             403 forbidden
 │   ├── AccountSuspended  403 account_suspended
 │   └── QuotaExceeded     403 quota_exceeded
+├── RateLimited           429 rate_limited
 ├── NotFound              404 not_found
 ├── MethodNotAllowed      405 method_not_allowed
 ├── RangeNotSatisfiable   416 range_not_satisfiable
@@ -64,6 +65,17 @@ class AccountSuspended(Forbidden):
 class QuotaExceeded(Forbidden):
     code = "quota_exceeded"
     hint = "Delete what you do not need, or wait; GET /v1/account shows limits and use."
+
+
+class RateLimited(Learn2CompressError):
+    """``headers`` say how long to wait, and what the limit is."""
+
+    status, code = 429, "rate_limited"
+    hint = "Wait for the seconds of the header Retry-After, then send the request again."
+
+    def __init__(self, message: str, headers: dict[str, str]):
+        super().__init__(message)
+        self.headers = headers
 
 
 class NotFound(Learn2CompressError):

@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     quota_worker_minutes: NonNegativeInt = 0
     quota_keys: NonNegativeInt = 0
 
+    # 0: no limit. Of each API process.
+    requests_per_minute: NonNegativeInt = 3000
+    request_burst: PositiveInt = 600
+    failed_keys_per_minute: NonNegativeInt = 30
+
     # A third of a lease passes between heartbeats, so two may be lost.
     lease_seconds: PositiveFloat = 30.0
     poll_seconds: PositiveFloat = 0.2
