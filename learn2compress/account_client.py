@@ -5,13 +5,26 @@ from datetime import datetime
 
 from learn2compress.resources import Resources
 from learn2compress.transport import api_path, validate_view
-from service.contract.account_views import AccountView, CreatedKey, KeyView, NewKey, Scope
+from service.contract.account_views import (
+    AccountView,
+    AuditView,
+    CreatedKey,
+    KeyView,
+    NewKey,
+    Scope,
+)
 
 
 class AccountClient(Resources):
     def get_account(self) -> AccountView:
         """With limits and use."""
         return self._get(AccountView, api_path("account"))
+
+    def list_audit(
+        self, *, action: str | None = None, object_id: str | None = None
+    ) -> Iterator[AuditView]:
+        """What was done in the account, and refused: newest first."""
+        return self._list(AuditView, api_path("audit"), action=action, object_id=object_id)
 
     def create_key(
         self,

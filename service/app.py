@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from service import database_version
 from service.accounts.authentication import Authentication
-from service.api import account, inspected, jobs, keys, problems, uploads, variants
+from service.api import account, audit, inspected, jobs, keys, problems, uploads, variants
 from service.api import health as health_route
 from service.api.rate_limit_headers import RateLimitHeaders
 from service.api.small_bodies import SmallBodies
@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     v1 = APIRouter(prefix="/v1", responses=problems.responses(*ANYWHERE))
     models = inspected.routes(MODELS, ModelView)
     datasets = inspected.routes(DATASETS, DatasetView)
-    others = (jobs.router, variants.router, keys.router, account.router)
+    others = (jobs.router, variants.router, keys.router, account.router, audit.router)
     for router in (uploads.router, models, datasets, *others):
         v1.include_router(router)
     app.include_router(v1)

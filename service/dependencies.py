@@ -39,7 +39,7 @@ def _caller(
     authentication: Authentication = request.app.state.authentication
     secret = credentials.credentials if credentials else None
     admission = authentication.admit(secret, request.client.host if request.client else None)
-    request.state.rate_limit = admission.rate_limit
+    request.state.rate_limit, request.state.caller = admission.rate_limit, admission.caller
     return admission.caller
 
 

@@ -39,10 +39,23 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "month"),
     )
+    op.create_table(
+        "audit_entries",
+        sa.Column("id", TEXT, primary_key=True),
+        sa.Column("account_id", TEXT, sa.ForeignKey("accounts.id"), nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("action", TEXT, nullable=False),
+        sa.Column("object_id", TEXT, nullable=True),
+        sa.Column("address", TEXT, nullable=True),
+        sa.Column("outcome", TEXT, nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+    )
+    op.create_index("ix_audit_entries_account_time", "audit_entries", ["account_id", "created_at"])
 
 
 def downgrade() -> None:
     """Keys that are bound or limited are deleted: they would open the whole account."""
+    op.drop_table("audit_entries")
     op.drop_table("worker_time")
     for name in ("limits", "suspended_at"):
         op.drop_column("accounts", name)

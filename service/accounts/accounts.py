@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import quotas
+from service import audit, quotas
 from service.accounts import keys
 from service.app_context import AppContext
 from service.contract.account_views import AccountView
@@ -60,6 +60,7 @@ def set_limits(sessions: Sessions, name: str, changes: dict[str, int | None]) ->
     with sessions.begin() as session:
         account = named(session, name)
         limits = {**account.limits, **changes}
+        _record(session, account, "account.limits")
         account.limits = {each: limit for each, limit in limits.items() if limit is not None}
         return account
 
@@ -69,6 +70,7 @@ def suspend(sessions: Sessions, name: str) -> Account:
     with sessions.begin() as session:
         account = named(session, name)
         account.suspended_at = account.suspended_at or now()
+        _record(session, account, "account.suspend")
         return account
 
 
@@ -77,6 +79,7 @@ def resume(sessions: Sessions, name: str) -> Account:
     with sessions.begin() as session:
         account = named(session, name)
         account.suspended_at = None
+        _record(session, account, "account.resume")
         return account
 
 
@@ -86,3 +89,7 @@ def named(session: Session, name: str) -> Account:
     if account is None:
         raise NotFound(f"There is no account {name!r}.", HINT)
     return account
+
+
+def _record(session: Session, account: Account, action: str) -> None:
+    audit.record_actor(session, account.id, audit.OPERATOR, action, account.id)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import paging, quotas
+from service import audit, paging, quotas
 from service.accounts.authentication import hashed
 from service.app_context import AppContext
 from service.caller import Caller
@@ -48,7 +48,9 @@ def create(context: AppContext, caller: Caller, wanted: NewKey) -> KeyWithSecret
             quotas.take(session, context.settings, caller.account_id, keys=1)
             if wanted.job_id is not None:
                 owned(session, Job, caller.account_id, wanted.job_id)
-            return add(session, caller.account_id, wanted.name, scopes, expires_at, wanted.job_id)
+            made = add(session, caller.account_id, wanted.name, scopes, expires_at, wanted.job_id)
+            audit.record(session, caller, "key.create", made.key.id)
+            return made
     except IntegrityError as error:
         raise NotFound(f"There is no job {wanted.job_id}.") from error
 
@@ -66,6 +68,7 @@ def revoke(sessions: Sessions, caller: Caller, key_id: str) -> None:
     with sessions.begin() as session:
         owned(session, ApiKey, caller.account_id, key_id)
         session.execute(delete(ApiKey).where(ApiKey.id == key_id))
+        audit.record(session, caller, "key.revoke", key_id)
 
 
 def rotate(sessions: Sessions, caller: Caller, key_id: str, grace_seconds: int) -> KeyWithSecret:
@@ -88,6 +91,7 @@ def rotate(sessions: Sessions, caller: Caller, key_id: str, grace_seconds: int) 
         key = owned(session, ApiKey, caller.account_id, key_id)
         check_rights(caller, key.scopes, key.expires_at)
         session.execute(update(ApiKey).where(ApiKey.id == key_id).values(change))
+        audit.record(session, caller, "key.rotate", key_id)
         return KeyWithSecret(key, secret)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
-from service import database_version
+from service import audit, database_version
 from service.accounts import accounts, keys
 from service.contract import data_folder
 from service.contract.account_views import (
@@ -62,7 +63,8 @@ class Operations:
 
     def set_limits(self, name: str, changes: dict[str, int | None]) -> AccountView:
         """0: no limit; None: as in the settings."""
-        accounts.set_limits(self._sessions, name, changes)
+        if changes:
+            accounts.set_limits(self._sessions, name, changes)
         return self.read_account(name)
 
     def read_account(self, name: str) -> AccountView:
@@ -82,10 +84,17 @@ class Operations:
             account_id = accounts.named(session, account).id
             scopes = wanted.scopes or SCOPES
             made = keys.add(session, account_id, wanted.name, scopes, wanted.expires_at)
+            _record(session, account_id, "key.create", made.key.id)
         return CreatedKey(**KeyView.model_validate(made.key).model_dump(), secret=made.secret)
 
     def revoke_key(self, key_id: str) -> None:
         with self._sessions.begin() as session:
-            gone = delete(ApiKey).where(ApiKey.id == key_id).returning(ApiKey.id)
-            if session.scalar(gone) is None:
+            gone = delete(ApiKey).where(ApiKey.id == key_id).returning(ApiKey.account_id)
+            account_id = session.scalar(gone)
+            if account_id is None:
                 raise NotFound(f"There is no key {key_id}.", "`l2c admin keys list` shows them.")
+            _record(session, account_id, "key.revoke", key_id)
+
+
+def _record(session: Session, account_id: str, action: str, object_id: str) -> None:
+    audit.record_actor(session, account_id, audit.OPERATOR, action, object_id)

@@ -28,7 +28,7 @@ class RateLimit:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Of draft-ietf-httpapi-ratelimit-headers-10: quota, window; rest, time until it is full."""
+        """As in draft-ietf-httpapi-ratelimit-headers-10."""
         window = math.ceil(self.burst / self.per_second)
         full_in = math.ceil((self.burst - self.left) / self.per_second)
         return {

@@ -58,7 +58,7 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
     def create(
         context: AppContext, caller: MayUpload, wanted: NewRecord, response: Response
     ) -> Any:
-        record = inspections.create(context, kind, caller.account_id, wanted)
+        record = inspections.create(context, kind, caller, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
         return record
 
@@ -85,11 +85,9 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         response: Response,
         name: RecordName = None,
     ) -> Any:
-        upload_id = await whole_file.receive(
-            context, caller.account_id, filename, body, length, sha256
-        )
+        upload_id = await whole_file.receive(context, caller, filename, body, length, sha256)
         wanted = NewRecord(upload_id=upload_id, name=name, labels=labels)
-        record = await inspections.create_on_event_loop(context, kind, caller.account_id, wanted)
+        record = await inspections.create_on_event_loop(context, kind, caller, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
         return record
 
@@ -122,6 +120,6 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         responses=responses(NotFound, Conflict),
     )
     def delete(context: AppContext, caller: MayUpload, record_id: RowId) -> None:
-        inspections.remove(context, kind, caller.account_id, record_id)
+        inspections.remove(context, kind, caller, record_id)
 
     return router

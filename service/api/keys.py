@@ -31,7 +31,7 @@ def browse(
 
 
 @router.delete("/{key_id}", status_code=204, summary="Revoke a key", responses=responses(NotFound))
-def delete(context: AppContext, caller: MayManageKeys, key_id: RowId) -> None:
+def revoke(context: AppContext, caller: MayManageKeys, key_id: RowId) -> None:
     keys.revoke(context.sessions, caller, key_id)
 
 

@@ -58,7 +58,7 @@ PartNumber = Annotated[int, Path(ge=1, le=999_999, description="Counts from 1.")
 def create(
     context: AppContext, caller: MayUpload, wanted: NewUpload, response: Response
 ) -> UploadView:
-    found = uploads.create(context, caller.account_id, wanted)
+    found = uploads.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/uploads/{found.upload.id}"
     return view(found)
 
@@ -122,7 +122,7 @@ def complete(
     responses=responses(NotFound, Conflict),
 )
 def delete(context: AppContext, caller: MayUpload, upload_id: RowId) -> None:
-    uploads.remove(context, caller.account_id, upload_id)
+    uploads.remove(context, caller, upload_id)
 
 
 def view(found: UploadWithParts) -> UploadView:

@@ -1,9 +1,9 @@
-"""Tables of accounts and their keys; ``records`` has them, too."""
+"""Tables of accounts, their keys and what was done with them; ``records`` has them, too."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.contract.record_base import Base, new_id, now
@@ -52,4 +52,23 @@ class ApiKey(Base):
     previous_sha256: Mapped[str | None] = mapped_column(unique=True)
     previous_ends_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class AuditEntry(Base):
+    """Who did what, and how it ended. Rows are only added; they go with their account.
+
+    ``actor`` is the id of a key, or ``operator``; keys and objects may be gone, so nothing links
+    to them. ``outcome`` is ``done``, or the code of the error.
+    """
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (Index("ix_audit_entries_account_time", "account_id", "created_at"),)
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("aud"))
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    actor: Mapped[str]
+    action: Mapped[str]
+    object_id: Mapped[str | None]
+    address: Mapped[str | None]
+    outcome: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -60,6 +60,19 @@ class CreatedAccount(AccountView):
     secret: str = Field(description="Its first key; it cannot be read again.")
 
 
+class AuditView(BaseModel):
+    """Something that was done, or refused."""
+
+    model_config = answer(examples.AUDIT)
+    id: str
+    actor: str = Field(description="The id of a key, ``operator`` or ``retention``.")
+    action: str = Field(description="E.g. ``job.create``.")
+    object_id: str | None = Field(description="What was created, changed or deleted.")
+    address: str | None = Field(description="Of the client; null for an operator.")
+    outcome: str = Field(description="``done``, or the code of the error.")
+    created_at: datetime
+
+
 class NewKey(BaseModel):
     model_config = request({"name": "laptop", "scopes": ["read", "upload", "jobs"]})
     name: Name

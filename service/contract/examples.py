@@ -160,3 +160,12 @@ KEY: dict[str, Any] = {
     "last_used_at": MOMENT,
     "created_at": MOMENT,
 }
+AUDIT: dict[str, Any] = {
+    "id": "aud_7a",
+    "actor": "key_5e",
+    "action": "job.create",
+    "object_id": "job_3c",
+    "address": "192.0.2.7",
+    "outcome": "done",
+    "created_at": MOMENT,
+}

@@ -21,13 +21,14 @@ from sqlalchemy.orm import (
     sessionmaker,
 )
 
-from service.contract.account_records import Account, ApiKey, WorkerTime
+from service.contract.account_records import Account, ApiKey, AuditEntry, WorkerTime
 from service.contract.job import InspectionState, JobKind, JobState
 from service.contract.record_base import Base, UtcDateTime, new_id, now
 
 __all__ = [
     "Account",
     "ApiKey",
+    "AuditEntry",
     "Base",
     "DatasetRecord",
     "Deletion",

@@ -8,8 +8,9 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
-from service import paging, quotas, worker_time
+from service import audit, paging, quotas, worker_time
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, NotFound, UploadIncomplete
 from service.contract.job import FINISHED, JobKind, JobState
@@ -41,12 +42,13 @@ RELEASED = (JobState.CANCELLED, JobState.FAILED)
 """A job in one of these states has no results, so what it used may be deleted."""
 
 
-def create(context: AppContext, kind: Kind[Record], account_id: str, wanted: NewRecord) -> Record:
+def create(context: AppContext, kind: Kind[Record], caller: Caller, wanted: NewRecord) -> Record:
     """Create a record in state validating and, in the same transaction, the job to inspect it.
 
     Raises NotFound, UploadIncomplete, Conflict, or QuotaExceeded for no worker minutes left.
     """
     with context.sessions.begin() as session:
+        account_id = caller.account_id
         quotas.take(session, context.settings, account_id, worker_minutes=0)
         upload = _claim(session, account_id, wanted.upload_id)
         record = kind.table(
@@ -59,15 +61,16 @@ def create(context: AppContext, kind: Kind[Record], account_id: str, wanted: New
         session.flush()
         job = Job(account_id=account_id, kind=kind.inspection, **{kind.job_column: record.id})
         session.add(job)
+        audit.record(session, caller, f"{kind.noun}.create", record.id)
     context.notifier.notify(job.id)
     return record
 
 
 async def create_on_event_loop(
-    context: AppContext, kind: Kind[Record], account_id: str, wanted: NewRecord
+    context: AppContext, kind: Kind[Record], caller: Caller, wanted: NewRecord
 ) -> Record:
     """``create``, in a thread."""
-    return await asyncio.to_thread(create, context, kind, account_id, wanted)
+    return await asyncio.to_thread(create, context, kind, caller, wanted)
 
 
 def read(context: AppContext, kind: Kind[Record], account_id: str, record_id: str) -> Record:
@@ -93,13 +96,14 @@ def browse(
         return paging.page(session, query, table, wanted)
 
 
-def remove(context: AppContext, kind: Kind[Record], account_id: str, record_id: str) -> None:
+def remove(context: AppContext, kind: Kind[Record], caller: Caller, record_id: str) -> None:
     """Delete a record, its inspection and its upload. Raises Conflict while a job uses it.
 
     Jobs without results, which were cancelled or failed, do not count: they forget the record.
     """
     try:
         with context.sessions.begin() as session:
+            account_id = caller.account_id
             quotas.lock_account(session, account_id)
             record = owned(session, kind.table, account_id, record_id)
             worker_time.keep(session, account_id, kind.jobs(record_id), Job.kind == kind.inspection)
@@ -109,6 +113,7 @@ def remove(context: AppContext, kind: Kind[Record], account_id: str, record_id: 
             session.execute(delete(kind.table).where(kind.table.id == record_id))
             session.execute(delete(Upload).where(Upload.id == record.upload_id))
             schedule_deletion(session, upload_prefix(record.upload_id))
+            audit.record(session, caller, f"{kind.noun}.delete", record_id)
     except IntegrityError as error:
         hint = f"Delete the jobs that use it first: GET /v1/jobs?{kind.job_column}={record_id}"
         raise Conflict(f"A job uses {kind.noun} {record_id}.", hint) from error

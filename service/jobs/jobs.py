@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
-from service import paging, quotas, worker_time
+from service import audit, paging, quotas, worker_time
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.deletions import schedule_deletion
@@ -48,6 +48,7 @@ def create(context: AppContext, caller: Caller, wanted: NewJob) -> JobWithVarian
             taken = {"unfinished_jobs": 1, "worker_minutes": 0}
             quotas.take(session, context.settings, caller.account_id, **taken)
             job = _queue(session, caller.account_id, wanted)
+            audit.record(session, caller, "job.create", job.id)
     except IntegrityError as error:
         raise NotFound("The model or the dataset was deleted meanwhile.") from error
     context.notifier.notify(job.id)
@@ -86,6 +87,7 @@ def cancel(context: AppContext, caller: Caller, job_id: str) -> JobWithVariants:
     with context.sessions.begin() as session:
         if visible(session, Job, caller, job_id).state != JobState.CANCELLED:
             _request_cancel(session, job_id)
+            audit.record(session, caller, "job.cancel", job_id)
     context.delete_soon()
     return read(context, caller, job_id)
 
@@ -102,6 +104,7 @@ def remove(context: AppContext, caller: Caller, job_id: str) -> None:
         session.execute(delete(Variant).where(Variant.job_id == job_id))
         session.execute(delete(Job).where(Job.id == job_id))
         schedule_deletion(session, job_prefix(job_id))
+        audit.record(session, caller, "job.delete", job_id)
     context.delete_soon()
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import update
 
-from service import quotas
+from service import audit, quotas
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.errors import HashMismatch, Malformed, TooLarge
 from service.contract.records import Upload, now
 from service.uploads import filenames, parts
@@ -17,7 +18,7 @@ from service.uploads.uploads import check_size, discard
 
 async def receive(
     context: AppContext,
-    account_id: str,
+    caller: Caller,
     filename: str,
     body: Body,
     announced_size: int | None,
@@ -33,14 +34,14 @@ async def receive(
     """
     check_size(context, announced_size or 0)
     upload_id = await asyncio.to_thread(
-        _announce, context, account_id, filenames.safe(filename), announced_size or 0
+        _announce, context, caller.account_id, filenames.safe(filename), announced_size or 0
     )
     try:
         whole = hashlib.sha256()
         size = await _cut(context, upload_id, body, whole)
         if sha256 not in (None, whole.hexdigest()):
             raise HashMismatch(f"The file that arrived has SHA-256 {whole.hexdigest()}.")
-        await asyncio.to_thread(_finish, context, account_id, upload_id, size, whole.hexdigest())
+        await asyncio.to_thread(_finish, context, caller, upload_id, size, whole.hexdigest())
     except BaseException:  # also when the client goes away, which cancels this coroutine
         await asyncio.to_thread(discard, context.sessions, upload_id)
         context.delete_soon()
@@ -100,8 +101,9 @@ def _announce(context: AppContext, account_id: str, filename: str, announced: in
     return upload.id
 
 
-def _finish(context: AppContext, account_id: str, upload_id: str, size: int, sha256: str) -> None:
+def _finish(context: AppContext, caller: Caller, upload_id: str, size: int, sha256: str) -> None:
     with context.sessions.begin() as session:
-        quotas.take(session, context.settings, account_id, stored_bytes=size)
+        quotas.take(session, context.settings, caller.account_id, stored_bytes=size)
         finished = update(Upload).where(Upload.id == upload_id)
         session.execute(finished.values(bytes=size, sha256=sha256, completed_at=now()))
+        audit.record(session, caller, "upload.create", upload_id)

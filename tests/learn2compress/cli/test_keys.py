@@ -48,3 +48,12 @@ def test_an_account_shows_its_limits_and_their_use(l2c: Any) -> None:
     assert (account["name"], account["use"]["keys"]) == ("first", 1)
     rows = [line.split() for line in l2c("account").stdout.splitlines()]
     assert ["keys", "1", "none"] in rows
+
+
+def test_the_audit_log_is_listed(l2c: Any) -> None:
+    key_id = ok(l2c("keys", "create", "ci", "--json"))["id"]
+    l2c("keys", "revoke", key_id)
+    listed = ok(l2c("audit", "--object", key_id, "--json"))
+    assert [entry["action"] for entry in listed] == ["key.revoke", "key.create"]
+    assert len(ok(l2c("audit", "--limit", "1", "--json"))) == 1
+    assert "key.revoke" in l2c("audit").stdout

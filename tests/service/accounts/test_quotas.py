@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from service.accounts import accounts
 from service.app import create_app
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.errors import QuotaExceeded
 from service.contract.job import JobState
 from service.contract.records import Account, Job, now
@@ -150,11 +151,11 @@ def test_a_running_job_counts_until_now_and_an_earlier_month_does_not(
 def test_requests_at_once_do_not_share_the_last_place(api: Client, context: AppContext) -> None:
     limit(context, open_uploads=3)
     with context.sessions() as session:
-        account_id = session.scalars(select(Account.id)).one()
+        caller = Caller(session.scalars(select(Account.id)).one(), "key_0", frozenset())
 
     def take(_: int) -> bool:
         try:
-            uploads.create(context, account_id, NewUpload(filename="a", bytes=1))
+            uploads.create(context, caller, NewUpload(filename="a", bytes=1))
         except QuotaExceeded:
             return False
         return True
