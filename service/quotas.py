@@ -30,6 +30,11 @@ def limits_of(settings: Settings, overrides: dict[str, Any]) -> Limits:
     return Limits.model_validate({name: limit or None for name, limit in found.items()})
 
 
+def retention_days_of(settings: Settings, overrides: dict[str, Any]) -> int | None:
+    """An account's own, else that of the settings; None: for ever."""
+    return overrides.get("retention_days", settings.retention_days) or None
+
+
 def use_of(session: Session, account_id: str) -> Use:
     return Use.model_validate({name: USED[name](session, account_id) for name in NAMES})
 

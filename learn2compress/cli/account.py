@@ -38,8 +38,9 @@ def audit(
 
 def show_limits(account: AccountView) -> None:
     limits, use = account.limits.model_dump(), account.use.model_dump()
-    rows = []
+    rows: list[list[object]] = []
     for name, limit in limits.items():
-        used = f"{use[name]:,}" if name in use else None
-        rows.append([name, used, "none" if limit is None else f"{limit:,}"])
+        rows.append([name, f"{use[name]:,}", "none" if limit is None else f"{limit:,}"])
+    kept = account.retention_days
+    rows.append(["retention_days", None, "none" if kept is None else kept])
     show_table([account.name, "in use", "limit"], rows)

@@ -39,6 +39,8 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "month"),
     )
+    for table in ("models", "datasets"):
+        op.add_column(table, sa.Column("last_used_at", TIME, nullable=True))
     op.create_table(
         "audit_entries",
         sa.Column("id", TEXT, primary_key=True),
@@ -56,6 +58,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Keys that are bound or limited are deleted: they would open the whole account."""
     op.drop_table("audit_entries")
+    for table in ("models", "datasets"):
+        op.drop_column(table, "last_used_at")
     op.drop_table("worker_time")
     for name in ("limits", "suspended_at"):
         op.drop_column("accounts", name)

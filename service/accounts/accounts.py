@@ -48,12 +48,13 @@ def view(session: Session, settings: Settings, account: Account) -> AccountView:
         suspended_at=account.suspended_at,
         limits=quotas.limits_of(settings, account.limits),
         use=quotas.use_of(session, account.id),
+        retention_days=quotas.retention_days_of(settings, account.limits),
         created_at=account.created_at,
     )
 
 
 def set_limits(sessions: Sessions, name: str, changes: dict[str, int | None]) -> Account:
-    """Limits of this account alone, by the names of ``Limits``; None: as in the settings.
+    """Limits and retention of this account alone, by their names; None: as in the settings.
 
     Raises NotFound.
     """

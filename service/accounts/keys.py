@@ -21,6 +21,7 @@ from service.ownership import owned
 
 PREFIX = "l2c_"
 LONGEST_LIFE = timedelta(days=3660)
+EXPIRED_KEYS_STAY = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,12 @@ def add(
     session.add(key)
     session.flush()
     return KeyWithSecret(key, secret)
+
+
+def delete_long_expired(sessions: Sessions) -> None:
+    """Expired keys stay in the list for a month."""
+    with sessions.begin() as session:
+        session.execute(delete(ApiKey).where(ApiKey.expires_at < now() - EXPIRED_KEYS_STAY))
 
 
 def check_rights(caller: Caller, scopes: Sequence[str], expires_at: datetime | None) -> None:

@@ -1,5 +1,6 @@
 """What an operator does with accounts and keys, straight in the database, across accounts."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service import audit, database_version
-from service.accounts import accounts, keys
+from service.accounts import accounts, keys, removal
 from service.contract import data_folder
 from service.contract.account_views import (
     SCOPES,
@@ -20,6 +21,8 @@ from service.contract.account_views import (
 from service.contract.errors import Conflict, NotFound
 from service.contract.records import Account, ApiKey, Sessions, connect, sessions
 from service.contract.settings import Settings
+
+SECONDS_BETWEEN_LOOKS = 0.2
 
 
 @contextmanager
@@ -70,6 +73,21 @@ class Operations:
     def read_account(self, name: str) -> AccountView:
         with self._sessions() as session:
             return accounts.view(session, self._settings, accounts.named(session, name))
+
+    def delete_account(self, name: str, wait_seconds: float) -> None:
+        """Delete it with everything. The service deletes the files, within seconds.
+
+        Raises Conflict if workers have not ended its jobs after ``wait_seconds``; then it stays
+        suspended.
+        """
+        removal.close(self._sessions, name)
+        deadline = time.monotonic() + wait_seconds
+        while running := removal.running_jobs(self._sessions, name):
+            if time.monotonic() >= deadline:
+                hint = "Try again once they have ended: they are being cancelled."
+                raise Conflict(f"{running} jobs of account {name!r} are still running.", hint)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        removal.delete_account(self._sessions, name)
 
     def list_keys(self, account: str) -> list[KeyView]:
         """Newest first."""

@@ -60,6 +60,7 @@ def limits(
     unfinished_jobs: Annotated[str | None, limit_option("unfinished_jobs")] = None,
     worker_minutes: Annotated[str | None, limit_option("worker_minutes")] = None,
     keys: Annotated[str | None, limit_option("keys")] = None,
+    retention_days: Annotated[str | None, limit_option("retention_days")] = None,
     json: Json = False,
 ) -> None:
     """Show its limits and their use; set those that options name.
@@ -72,11 +73,29 @@ def limits(
         "unfinished_jobs": unfinished_jobs,
         "worker_minutes": worker_minutes,
         "keys": keys,
+        "retention_days": retention_days,
     }
     changes = {each: limit_of(word) for each, word in given.items() if word is not None}
     with on_the_database() as operations:
         account = operations.set_limits(name, changes)
     emit(account) if json else show_limits(account)
+
+
+@app.command()
+def delete(
+    name: AccountName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds for workers to end its running jobs.")
+    ] = 60.0,
+    json: Json = False,
+) -> None:
+    """Delete it with everything: keys, uploads, models, datasets, jobs, results and audit log."""
+    if not yes:
+        typer.confirm(f"Delete the account {name} with everything it has?", abort=True, err=True)
+    with on_the_database() as operations:
+        operations.delete_account(name, wait)
+    emit({"deleted": name}) if json else typer.echo(f"deleted {name}")
 
 
 def _tell(account: AccountView, done: str, json: bool) -> None:

@@ -4,7 +4,7 @@ import re
 
 import typer
 
-from service.contract.account_views import Limits
+from service.contract.account_views import AccountView, Limits
 
 DEFAULT = "default"
 NUMBER = re.compile(r"(\d{1,15})([a-z]*)", re.ASCII)
@@ -16,7 +16,8 @@ LARGEST = 2**53
 def limit_option(name: str) -> typer.models.OptionInfo:
     """The option that sets the limit ``name``."""
     units = ", with a unit such as 10GB" if name.endswith("bytes") else ""
-    about = Limits.model_fields[name].description
+    fields = Limits.model_fields if name in Limits.model_fields else AccountView.model_fields
+    about = fields[name].description
     option: typer.models.OptionInfo = typer.Option(
         metavar="NUMBER", help=f"{about} A number{units}, 0 (no limit) or default."
     )

@@ -12,7 +12,8 @@ from service.contract.record_base import Base, new_id, now
 class Account(Base):
     """While ``suspended_at`` is set, its keys open nothing and its queued jobs must wait.
 
-    ``limits`` are those fields of ``account_views.Limits`` that differ from the settings; 0: none.
+    ``limits`` are those of its limits that differ from the settings, by name: the fields of
+    ``account_views.Limits``, and ``retention_days``. 0: none.
     """
 
     __tablename__ = "accounts"

@@ -52,6 +52,9 @@ class AccountView(BaseModel):
     suspended_at: datetime | None = Field(description="Its keys open nothing from then on.")
     limits: Limits
     use: Use
+    retention_days: int | None = Field(
+        description="After so many days, results and what is unused are deleted; null: never."
+    )
     created_at: datetime
 
 

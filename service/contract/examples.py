@@ -149,6 +149,7 @@ ACCOUNT: dict[str, Any] = {
     "suspended_at": None,
     "limits": LIMITS,
     "use": USE,
+    "retention_days": 90,
     "created_at": MOMENT,
 }
 KEY: dict[str, Any] = {

@@ -93,7 +93,10 @@ class UploadPart(Base):
 
 
 class UploadedRecord:
-    """Columns of models and datasets; ``description`` is what inspection found in the upload."""
+    """Columns of models and datasets; ``description`` is what inspection found in the upload.
+
+    ``last_used_at`` is when the last job with it was created.
+    """
 
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id"), unique=True)
@@ -102,6 +105,7 @@ class UploadedRecord:
     state: Mapped[str] = mapped_column(default=InspectionState.VALIDATING)
     error: Mapped[dict[str, Any] | None]
     description: Mapped[dict[str, Any] | None]
+    last_used_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @declared_attr

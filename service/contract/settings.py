@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     quota_worker_minutes: NonNegativeInt = 0
     quota_keys: NonNegativeInt = 0
 
+    # 0: for ever. As with quotas, an account may have another.
+    retention_days: NonNegativeInt = 0
+
     # 0: no limit. Of each API process.
     requests_per_minute: NonNegativeInt = 3000
     request_burst: PositiveInt = 600

@@ -103,21 +103,28 @@ def remove(context: AppContext, kind: Kind[Record], caller: Caller, record_id: s
     """
     try:
         with context.sessions.begin() as session:
-            account_id = caller.account_id
-            quotas.lock_account(session, account_id)
-            record = owned(session, kind.table, account_id, record_id)
-            worker_time.keep(session, account_id, kind.jobs(record_id), Job.kind == kind.inspection)
-            _end_inspection(session, kind, record_id)
-            released = (kind.jobs(record_id), Job.state.in_(RELEASED))
-            session.execute(update(Job).where(*released).values({kind.job_column: None}))
-            session.execute(delete(kind.table).where(kind.table.id == record_id))
-            session.execute(delete(Upload).where(Upload.id == record.upload_id))
-            schedule_deletion(session, upload_prefix(record.upload_id))
+            quotas.lock_account(session, caller.account_id)
+            delete_record(session, kind, caller.account_id, record_id)
             audit.record(session, caller, f"{kind.noun}.delete", record_id)
     except IntegrityError as error:
         hint = f"Delete the jobs that use it first: GET /v1/jobs?{kind.job_column}={record_id}"
         raise Conflict(f"A job uses {kind.noun} {record_id}.", hint) from error
     context.delete_soon()
+
+
+def delete_record(session: Session, kind: Kind[Record], account_id: str, record_id: str) -> None:
+    """``remove``, in this transaction, which has locked the account.
+
+    Raises NotFound or Conflict, IntegrityError while a job uses it.
+    """
+    record = owned(session, kind.table, account_id, record_id)
+    worker_time.keep(session, account_id, kind.jobs(record_id), Job.kind == kind.inspection)
+    _end_inspection(session, kind, record_id)
+    released = (kind.jobs(record_id), Job.state.in_(RELEASED))
+    session.execute(update(Job).where(*released).values({kind.job_column: None}))
+    session.execute(delete(kind.table).where(kind.table.id == record_id))
+    session.execute(delete(Upload).where(Upload.id == record.upload_id))
+    schedule_deletion(session, upload_prefix(record.upload_id))
 
 
 def _claim(session: Session, account_id: str, upload_id: str) -> Upload:

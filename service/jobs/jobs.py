@@ -14,7 +14,7 @@ from service.contract.deletions import schedule_deletion
 from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
 from service.contract.job import FINISHED, InspectionState, JobKind, JobState, states_before
 from service.contract.job_end import end_job, state_event
-from service.contract.records import DatasetRecord, Job, ModelRecord, Variant
+from service.contract.records import DatasetRecord, Job, ModelRecord, Variant, now
 from service.contract.report import PLOT_NAME
 from service.contract.storage import job_prefix
 from service.contract.views import NewJob
@@ -100,12 +100,17 @@ def remove(context: AppContext, caller: Caller, job_id: str) -> None:
         if visible(session, Job, caller, job_id, lock=True).state not in FINISHED:
             hint = "Cancel it, wait until it has ended, then delete it."
             raise IllegalMove(f"Job {job_id} has not ended.", hint)
-        worker_time.keep(session, caller.account_id, Job.id == job_id)
-        session.execute(delete(Variant).where(Variant.job_id == job_id))
-        session.execute(delete(Job).where(Job.id == job_id))
-        schedule_deletion(session, job_prefix(job_id))
+        delete_ended(session, caller.account_id, job_id)
         audit.record(session, caller, "job.delete", job_id)
     context.delete_soon()
+
+
+def delete_ended(session: Session, account_id: str, job_id: str) -> None:
+    """Delete a job that has ended, in this transaction, which has locked its account."""
+    worker_time.keep(session, account_id, Job.id == job_id)
+    session.execute(delete(Variant).where(Variant.job_id == job_id))
+    session.execute(delete(Job).where(Job.id == job_id))
+    schedule_deletion(session, job_prefix(job_id))
 
 
 def plot(context: AppContext, caller: Caller, job_id: str, suffix: str) -> Iterator[bytes]:
@@ -144,6 +149,7 @@ def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
         spec=wanted.spec.model_dump(mode="json"),
     )
     session.add(job)
+    model.last_used_at = dataset.last_used_at = now()
     session.flush()
     session.add(state_event(job.id, 0, JobState.QUEUED))
     return job

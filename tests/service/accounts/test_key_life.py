@@ -7,6 +7,7 @@ import pytest
 from httpx import Client
 from sqlalchemy import update
 
+from service.accounts import keys
 from service.app_context import AppContext
 from service.contract.records import ApiKey, now
 from tests.service.accounts import key_of
@@ -109,3 +110,12 @@ def test_the_last_use_is_told_and_written_once_a_minute(api: Client, context: Ap
     change(context, key["id"], last_used_at=now() - timedelta(seconds=61))
     assert opens(api, key)
     eventually(lambda: shown(api, key["id"])["last_used_at"] > first)
+
+
+def test_an_expired_key_is_listed_for_a_month(api: Client, context: AppContext) -> None:
+    old, fresh = (key_of.create(api)["id"] for _ in range(2))
+    for key_id, days in ((old, 31), (fresh, 29)):
+        change(context, key_id, expires_at=now() - timedelta(days=days))
+    keys.delete_long_expired(context.sessions)
+    listed = [key["id"] for key in api.get("/v1/keys").json()["items"]]
+    assert fresh in listed and old not in listed

@@ -49,6 +49,7 @@ def test_an_account_shows_its_limits_and_their_use(api: Client, context: AppCont
     account = api.get("/v1/account").json()
     assert account["name"] == "first" and account["suspended_at"] is None
     none = {"open_uploads": None, "unfinished_jobs": None, "worker_minutes": None}
+    assert account["retention_days"] is None
     assert account["limits"] == {"stored_bytes": 1000, "keys": 5, **none}
     stored = 100 + 2 * len(b"bytes of a model")
     assert account["use"] == {

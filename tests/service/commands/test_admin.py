@@ -70,7 +70,9 @@ def test_limits_of_an_account_are_shown_and_set(api: Client, admin: Admin) -> No
     shown = ok(admin("accounts", "limits", "first", "--json"))
     assert set(shown["limits"].values()) == {None}
     options = ["--stored-bytes", "10GB", "--keys", "2", "--worker-minutes", "0"]
-    limits = ok(admin("accounts", "limits", "first", *options, "--json"))["limits"]
+    account = ok(admin("accounts", "limits", "first", *options, "--retention-days", "7", "--json"))
+    limits = account["limits"]
+    assert account["retention_days"] == 7
     assert limits == api.get("/v1/account").json()["limits"]
     assert (limits["stored_bytes"], limits["keys"], limits["worker_minutes"]) == (10**10, 2, None)
     table = admin("accounts", "limits", "first", "--keys", "default").stdout
@@ -80,11 +82,21 @@ def test_limits_of_an_account_are_shown_and_set(api: Client, admin: Admin) -> No
         refused(admin("accounts", "limits", "first", f"--keys={nonsense}"), 2, "is not a limit")
 
 
+def test_an_account_is_deleted_after_a_question(api: Client, admin: Admin) -> None:
+    secret = admin("accounts", "create", "ann").stdout.strip()
+    assert admin("accounts", "delete", "ann").exit_code == 130
+    assert opens(api, secret) == 200
+    assert ok(admin("accounts", "delete", "ann", "--yes", "--json")) == {"deleted": "ann"}
+    assert opens(api, secret) == 401
+    assert [each["name"] for each in ok(admin("accounts", "list", "--json"))] == ["first"]
+
+
 def test_what_does_not_exist_is_refused_as_everywhere(api: Client, admin: Admin) -> None:
     for command in (
         ["accounts", "suspend", "nobody"],
         ["accounts", "resume", "nobody"],
         ["accounts", "limits", "nobody"],
+        ["accounts", "delete", "nobody", "--yes"],
         ["keys", "list"],
         ["keys", "create", "k", "--account", "nobody"],
         ["keys", "revoke", "key_0"],
