@@ -3,12 +3,15 @@
 What was done is written in the transaction that does it, what was refused in one of its own.
 """
 
-from sqlalchemy import select
+from datetime import timedelta
+
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service import paging
 from service.caller import Caller
-from service.contract.records import AuditEntry, Sessions
+from service.contract.records import AuditEntry, Sessions, now
+from service.contract.settings import Settings
 
 OPERATOR, RETENTION = "operator", "retention"
 DONE = "done"
@@ -52,6 +55,14 @@ def browse(
         query = query.where(AuditEntry.object_id == object_id)
     with sessions() as session:
         return paging.page(session, query, AuditEntry, wanted)
+
+
+def delete_old(settings: Settings, sessions: Sessions) -> None:
+    """Entries older than the settings keep them."""
+    if settings.audit_days:
+        before = now() - timedelta(days=settings.audit_days)
+        with sessions.begin() as session:
+            session.execute(delete(AuditEntry).where(AuditEntry.created_at < before))
 
 
 def _entry(caller: Caller, action: str, object_id: str | None, outcome: str) -> AuditEntry:

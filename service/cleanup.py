@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from service import audit
 from service.accounts import keys
 from service.contract.deletions import run_scheduled_deletions
 from service.contract.records import DatasetRecord, ModelRecord, Sessions, Upload, now
@@ -54,6 +55,7 @@ class Cleanup:
                     sweep(self._settings, self._sessions)
                     retention.delete_expired(self._settings, self._sessions)
                     keys.delete_long_expired(self._sessions)
+                    audit.delete_old(self._settings, self._sessions)
                 run_scheduled_deletions(self._sessions, self._store)
             except Exception:
                 log.exception("the cleanup failed and is tried again")

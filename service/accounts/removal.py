@@ -3,11 +3,13 @@
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import quotas
 from service.accounts.accounts import named
 from service.contract.deletions import schedule_deletion
+from service.contract.errors import Conflict
 from service.contract.job import JobState, states_before
 from service.contract.job_end import end_job
 from service.contract.records import (
@@ -39,8 +41,9 @@ def close(sessions: Sessions, name: str) -> None:
         mine = Job.account_id == account.id
         alive = Job.state.in_(states_before(JobState.CANCELLED))
         session.execute(update(Job).where(mine, alive).values(cancel_requested=True))
-        for job_id in session.scalars(select(Job.id).where(mine, Job.state == JobState.QUEUED)):
-            end_job(session, (Job.id == job_id, Job.state == JobState.QUEUED), JobState.CANCELLED)
+        queued = Job.state == JobState.QUEUED
+        for job_id in session.scalars(select(Job.id).where(mine, queued)).all():
+            end_job(session, (Job.id == job_id, queued), JobState.CANCELLED)
 
 
 def running_jobs(sessions: Sessions, name: str) -> int:
@@ -52,14 +55,23 @@ def running_jobs(sessions: Sessions, name: str) -> int:
 
 
 def delete_account(sessions: Sessions, name: str) -> None:
-    """Delete its rows and schedule the deletion of its files. Raises NotFound."""
-    with sessions.begin() as session:
-        account_id = named(session, name).id
-        quotas.lock_account(session, account_id)
-        _schedule_files(session, Job.account_id == account_id, Upload.account_id == account_id)
-        for table in TABLES:
-            session.execute(delete(table).where(table.account_id == account_id))
-        session.execute(delete(Account).where(Account.id == account_id))
+    """Delete its rows and schedule the deletion of its files.
+
+    Raises NotFound, or Conflict if a request that began before its suspension added something.
+    """
+    try:
+        with sessions.begin() as session:
+            _delete_rows(session, named(session, name).id)
+    except IntegrityError as error:
+        raise Conflict(f"A request of account {name!r} was under way.", "Try again.") from error
+
+
+def _delete_rows(session: Session, account_id: str) -> None:
+    quotas.lock_account(session, account_id)
+    _schedule_files(session, Job.account_id == account_id, Upload.account_id == account_id)
+    for table in TABLES:
+        session.execute(delete(table).where(table.account_id == account_id))
+    session.execute(delete(Account).where(Account.id == account_id))
 
 
 def _schedule_files(

@@ -57,7 +57,7 @@ class ApiKey(Base):
 
 
 class AuditEntry(Base):
-    """Who did what, and how it ended. Rows are only added; they go with their account.
+    """Who did what, and how it ended. Rows are only added; they go with age or their account.
 
     ``actor`` is the id of a key, or ``operator``; keys and objects may be gone, so nothing links
     to them. ``outcome`` is ``done``, or the code of the error.

@@ -51,7 +51,7 @@ class Unauthorized(Learn2CompressError):
 
 
 class Forbidden(Learn2CompressError):
-    """Raised before anything is looked up, so that it does not tell what exists."""
+    """For a lacking scope, raised before anything is looked up: it does not tell what exists."""
 
     status, code = 403, "forbidden"
     hint = "Use a key that may do this: `l2c keys list` shows what each key may do."

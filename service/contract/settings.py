@@ -44,6 +44,7 @@ class Settings(BaseSettings):
 
     # 0: for ever. As with quotas, an account may have another.
     retention_days: NonNegativeInt = 0
+    audit_days: NonNegativeInt = 0
 
     # 0: no limit. Of each API process.
     requests_per_minute: NonNegativeInt = 3000

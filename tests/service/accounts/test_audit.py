@@ -1,17 +1,18 @@
 """The audit log has each change, in the transaction that makes it, and each refusal."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from httpx import Client
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from service import audit
 from service.accounts import accounts
 from service.app_context import AppContext
 from service.caller import Caller
-from service.contract.records import Account, ApiKey
+from service.contract.records import Account, ApiKey, AuditEntry, now
 from tests.service import stand_in
 from tests.service.accounts import key_of
 from tests.service.accounts.limits import limit
@@ -111,3 +112,14 @@ def test_a_change_that_is_rolled_back_has_no_entry(api: Client, context: AppCont
         audit.record(session, caller, "job.create", "job_0")
         raise RuntimeError
     assert entries(api) == []
+
+
+def test_old_entries_go_if_the_settings_say_so(api: Client, context: AppContext) -> None:
+    old, fresh = (key_of.create(api)["id"] for _ in range(2))
+    with context.sessions.begin() as session:
+        made = update(AuditEntry).where(AuditEntry.object_id == old)
+        session.execute(made.values(created_at=now() - timedelta(days=8)))
+    audit.delete_old(context.settings, context.sessions)
+    assert len(entries(api)) == 2
+    audit.delete_old(context.settings.model_copy(update={"audit_days": 7}), context.sessions)
+    assert [entry["object_id"] for entry in entries(api)] == [fresh]

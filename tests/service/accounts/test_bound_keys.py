@@ -52,7 +52,10 @@ def test_everything_else_is_forbidden_whether_or_not_it_exists(
     attempts: list[tuple[str, str, Any]] = [("POST", "jobs", inputs)]
     for model in (mine["model_id"], "mod_0"):
         attempts += [("GET", f"models/{model}", None), ("DELETE", f"models/{model}", None)]
-    attempts += [("GET", path, None) for path in ("models", "datasets", "uploads", "keys")]
+    attempts += [
+        ("GET", path, None)
+        for path in ("models", "datasets", "uploads", "keys", "account", "audit")
+    ]
     attempts += [("POST", "keys", {"name": "next"})]
     for method, path, json in attempts:
         answer = api.request(method, f"/v1/{path}", json=json, headers=headers)
