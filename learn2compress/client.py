@@ -10,21 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel
-
 from learn2compress import transfers
+from learn2compress.account_client import AccountClient
+from learn2compress.resources import label_items
 from learn2compress.transport import Transport, api_path, validate_view
 from service.contract.job import FINISHED, InspectionState, JobSpec
 from service.contract.report import Report
 from service.contract.views import (
-    CreatedKey,
     DatasetView,
     Health,
     JobSummary,
     JobView,
-    KeyView,
     ModelView,
-    Page,
     ProgressEventView,
     RecordSummary,
     StateEventView,
@@ -33,13 +30,11 @@ from service.contract.views import (
     VariantView,
 )
 
-View = TypeVar("View", bound=BaseModel)
 Record = TypeVar("Record", ModelView, DatasetView)
 SECONDS_BETWEEN_LOOKS = 0.3
-PAGE = 100
 
 
-class Client:
+class Client(AccountClient):
     """One service and one key. Safe to share between threads.
 
     Methods raise a ClientError: Refused (the service answered with an error: code, message and
@@ -51,7 +46,7 @@ class Client:
     """
 
     def __init__(self, url: str, key: str, *, timeout: float = 60.0, attempts: int = 6):
-        self.transport = Transport(url, key, timeout, attempts)
+        super().__init__(Transport(url, key, timeout, attempts))
 
     def __enter__(self) -> Self:
         return self
@@ -214,24 +209,8 @@ class Client:
         """
         return transfers.download(self.transport, variant, target)
 
-    def create_key(self, name: str) -> CreatedKey:
-        answer = self.transport.json("POST", "/v1/keys", json={"name": name})
-        return validate_view(CreatedKey, answer)
-
-    def list_keys(self, name: str | None = None) -> Iterator[KeyView]:
-        return self._list(KeyView, api_path("keys"), name=name)
-
-    def delete_key(self, key_id: str) -> None:
-        self._delete("keys", key_id)
-
     def get_health(self) -> Health:
         return self._get(Health, "/readyz")
-
-    def _get(self, view: type[View], path: str, *, patient: bool = False) -> View:
-        return validate_view(view, self.transport.json("GET", path, patient=patient))
-
-    def _delete(self, kind: str, row_id: str) -> None:
-        self.transport.request("DELETE", api_path(kind, row_id))
 
     def _inspect(self, kind: str, record_id: str) -> Any:
         return self.transport.json("POST", api_path(kind, record_id, "inspect"), repeatable=True)
@@ -260,31 +239,10 @@ class Client:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         raise TimeoutError(f"{record_id} is not inspected yet: is a worker running?")
 
-    def _list(
-        self,
-        view: type[View],
-        path: str,
-        labels: Mapping[str, str] | None = None,
-        **filters: Any,
-    ) -> Iterator[View]:
-        params = {name: value for name, value in filters.items() if value is not None}
-        params |= {"limit": PAGE, "label": [f"{key}:{value}" for key, value in _items(labels)]}
-        while True:
-            page = validate_view(Page[Any], self.transport.json("GET", path, params=params))
-            for item in page.items:
-                yield validate_view(view, item)
-            if page.next_cursor is None:
-                return
-            params["cursor"] = page.next_cursor
-
-
-def _items(labels: Mapping[str, str] | None) -> list[tuple[str, str]]:
-    return list((labels or {}).items())
-
 
 def _named(name: str | None, labels: Mapping[str, str] | None) -> dict[str, Any]:
     """Name and labels of a request body; the server names what is not named."""
-    given: dict[str, Any] = {"labels": dict(_items(labels))}
+    given: dict[str, Any] = {"labels": dict(label_items(labels))}
     if name is not None:
         given["name"] = name
     return given

@@ -19,8 +19,10 @@ LONGEST_PAUSE_SECONDS = 5.0
 LONGEST_SILENCE_SECONDS = 60.0
 # Longer than a restart of the service takes, also with a migration.
 LONGEST_OUTAGE_SECONDS = 300.0
+LONGEST_WAIT_SECONDS = 60
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 TEMPORARY = frozenset({502, 503, 504})
+TOO_MANY_REQUESTS = 429
 
 
 class ClientError(Exception):
@@ -84,10 +86,11 @@ class Transport:
         """The answer if it is no error, else raises Refused or ConnectionFailed.
 
         A request that may have changed something is sent again only if it is ``repeatable`` or
-        never reached the service. A ``patient`` one is tried again throughout an outage.
+        never reached the service. A ``patient`` one is tried again throughout an outage. One that
+        came too early is sent again when the service says so, for at most five minutes.
         """
         repeatable = repeatable or method in REPEATABLE
-        attempt = 1
+        attempt, end_of_waiting = 1, time.monotonic() + LONGEST_OUTAGE_SECONDS
         while True:
             is_last_attempt = self._give_up(attempt, patient)
             try:
@@ -97,6 +100,9 @@ class Transport:
                 if is_last_attempt or not (unsent or repeatable):
                     raise self._failed(f"does not answer: {error}") from error
             else:
+                if answer.status_code == TOO_MANY_REQUESTS and time.monotonic() < end_of_waiting:
+                    wait_as_told(answer)
+                    continue
                 if attempt > 1 and method == "DELETE" and answer.status_code == 404:
                     return answer  # deleted by an earlier try, whose answer was lost
                 if is_last_attempt or not repeatable or answer.status_code not in TEMPORARY:
@@ -112,7 +118,9 @@ class Transport:
             with self._http.stream(
                 "GET", path, headers=headers, timeout=LONGEST_SILENCE_SECONDS
             ) as answer:
-                if answer.status_code in TEMPORARY:
+                if answer.status_code == TOO_MANY_REQUESTS:
+                    wait_as_told(answer)
+                if answer.status_code in TEMPORARY | {TOO_MANY_REQUESTS}:
                     raise self._failed(f"is unavailable: {answer.status_code}")
                 if answer.is_error:
                     answer.read()
@@ -164,6 +172,13 @@ def pause(attempt: int) -> None:
     """
     seconds = min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt)
     time.sleep(seconds * random.uniform(0.5, 1.0))
+
+
+def wait_as_told(answer: httpx.Response) -> None:
+    """Wait for Retry-After, at most a minute, and up to a quarter more, as others wait, too."""
+    told = answer.headers.get("Retry-After", "")
+    seconds = int(told) if told.isdecimal() else 1
+    time.sleep(min(seconds, LONGEST_WAIT_SECONDS) * random.uniform(1.0, 1.25))
 
 
 def raise_for_error(answer: httpx.Response) -> httpx.Response:

@@ -9,12 +9,22 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from service import database_version
+from service.accounts.authentication import Authentication
+from service.api import account, audit, inspected, jobs, keys, problems, uploads, variants
 from service.api import health as health_route
-from service.api import inspected, jobs, keys, problems, uploads, variants
+from service.api.rate_limit_headers import RateLimitHeaders
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
 from service.cleanup import Cleanup
-from service.contract.errors import Malformed, StoreUnavailable, Unauthorized, Unavailable
+from service.contract.errors import (
+    AccountSuspended,
+    Forbidden,
+    Malformed,
+    RateLimited,
+    StoreUnavailable,
+    Unauthorized,
+    Unavailable,
+)
 from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from service.contract.storage import open_store
@@ -35,6 +45,16 @@ from service.version import installed_version
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,
 each with measured figures. Every error is `application/problem+json` with a stable `code` and a
 `hint`."""
+ANYWHERE = (
+    Unauthorized,
+    Forbidden,
+    AccountSuspended,
+    RateLimited,
+    Malformed,
+    Unavailable,
+    StoreUnavailable,
+)
+"""What every route of /v1 may answer."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -52,17 +72,17 @@ def create_app(settings: Settings) -> FastAPI:
         static_url="/docs/files",
         generate_unique_id_function=_operation_id,
     )
-    anywhere = problems.responses(Unauthorized, Malformed, Unavailable, StoreUnavailable)
-    v1 = APIRouter(prefix="/v1", responses=anywhere)
+    v1 = APIRouter(prefix="/v1", responses=problems.responses(*ANYWHERE))
     models = inspected.routes(MODELS, ModelView)
     datasets = inspected.routes(DATASETS, DatasetView)
-    others = (jobs.router, variants.router, keys.router)
+    others = (jobs.router, variants.router, keys.router, account.router, audit.router)
     for router in (uploads.router, models, datasets, *others):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(health_route.router)
     problems.install(app)
     app.add_middleware(SmallBodies)
+    app.add_middleware(RateLimitHeaders)
     _describe_further_schemas(app)
     return app
 
@@ -86,6 +106,8 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         settings, factory, store, notifier, readiness, store_threads, cleanup.wake
     )
     app.state.cleanup, app.state.tailer = cleanup, Tailer(factory)
+    app.state.authentication = Authentication(settings, factory)
+    app.state.authentication.start()
     app.state.tailer.start()
     readiness.start()
     cleanup.start()
@@ -94,6 +116,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     finally:
         readiness.stop()
         app.state.tailer.stop()
+        app.state.authentication.stop()
         cleanup.stop()
         store_threads.stop()
         engine.dispose()

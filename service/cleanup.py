@@ -1,4 +1,4 @@
-"""A thread per API process for scheduled deletions and abandoned uploads."""
+"""A thread per API process for scheduled deletions, and for what has been kept long enough."""
 
 import logging
 import threading
@@ -9,10 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from service import audit
+from service.accounts import keys
 from service.contract.deletions import run_scheduled_deletions
 from service.contract.records import DatasetRecord, ModelRecord, Sessions, Upload, now
 from service.contract.settings import Settings
 from service.contract.storage import Store
+from service.jobs import retention
 from service.uploads.receiving import SPOOL_PREFIX
 from service.uploads.uploads import discard
 
@@ -50,6 +53,9 @@ class Cleanup:
                 if time.monotonic() >= next_sweep:
                     next_sweep += SECONDS_BETWEEN_SWEEPS
                     sweep(self._settings, self._sessions)
+                    retention.delete_expired(self._settings, self._sessions)
+                    keys.delete_long_expired(self._sessions)
+                    audit.delete_old(self._settings, self._sessions)
                 run_scheduled_deletions(self._sessions, self._store)
             except Exception:
                 log.exception("the cleanup failed and is tried again")

@@ -1,14 +1,16 @@
 """What routes take as annotated parameters; the only place where Depends appears."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from service import app_context
-from service.accounts import accounts
-from service.contract.errors import BodyIncomplete, Malformed, Unauthorized
+from service.accounts.authentication import Authentication
+from service.caller import Caller
+from service.contract.account_views import Scope
+from service.contract.errors import BodyIncomplete, Malformed
 from service.contract.job import Quantization
 from service.contract.views import Id, LabelText, Name, labels_of
 from service.jobs import events
@@ -30,16 +32,38 @@ async def _app_context(request: Request) -> app_context.AppContext:
 AppContext = Annotated[app_context.AppContext, Depends(_app_context)]
 
 
-def _account_id(
-    context: AppContext,
+def _caller(
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
-) -> str:
-    if credentials is None:
-        raise Unauthorized("This needs an API key.")
-    return accounts.account_of(context.sessions, credentials.credentials)
+) -> Caller:
+    authentication: Authentication = request.app.state.authentication
+    secret = credentials.credentials if credentials else None
+    admission = authentication.admit(secret, request.client.host if request.client else None)
+    request.state.rate_limit, request.state.caller = admission.rate_limit, admission.caller
+    return admission.caller
 
 
-AccountId = Annotated[str, Depends(_account_id)]
+async def _allowed_on_a_job(
+    security: SecurityScopes, caller: Annotated[Caller, Depends(_caller)]
+) -> Caller:
+    for scope in security.scopes:
+        caller.require(cast(Scope, scope))
+    return caller
+
+
+async def _allowed(caller: Annotated[Caller, Depends(_allowed_on_a_job)]) -> Caller:
+    caller.require_unbound()
+    return caller
+
+
+# A route names the scope that it needs by taking one of these; OpenAPI shows it under `security`.
+# Those of a job accept keys that are bound to one: the use case shows them no other.
+MayRead = Annotated[Caller, Security(_allowed, scopes=["read"])]
+MayReadJob = Annotated[Caller, Security(_allowed_on_a_job, scopes=["read"])]
+MayUpload = Annotated[Caller, Security(_allowed, scopes=["upload"])]
+MayCreateJobs = Annotated[Caller, Security(_allowed, scopes=["jobs"])]
+MayChangeJob = Annotated[Caller, Security(_allowed_on_a_job, scopes=["jobs"])]
+MayManageKeys = Annotated[Caller, Security(_allowed, scopes=["keys"])]
 RowId = Annotated[Id, Path(description="The id that the service gave.")]
 
 
@@ -51,8 +75,8 @@ async def _tailer(request: Request) -> events.Tailer:
 Tailer = Annotated[events.Tailer, Depends(_tailer)]
 
 
-def _watched_job(context: AppContext, account_id: AccountId, job_id: RowId) -> str:
-    return events.watched_job(context.sessions, account_id, job_id)
+def _watched_job(context: AppContext, caller: MayReadJob, job_id: RowId) -> str:
+    return events.watched_job(context.sessions, caller, job_id)
 
 
 WatchedJob = Annotated[str, Depends(_watched_job)]
@@ -120,7 +144,7 @@ async def _variant_filters(
 WantedVariants = Annotated[VariantFilters, Depends(_variant_filters)]
 
 
-async def _body(request: Request, account_id: AccountId) -> AsyncIterator[Body]:
+async def _body(request: Request, caller: MayUpload) -> AsyncIterator[Body]:
     chunks = request.stream()
     try:
         yield Body(until_cut_off(chunks))

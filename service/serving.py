@@ -13,7 +13,7 @@ from collections.abc import Callable
 import uvicorn
 
 from service import database_version
-from service.accounts.keys import first_key
+from service.accounts.first_key import first_key
 from service.app import create_app
 from service.contract import data_folder
 from service.contract.settings import Settings

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from learn2compress.cli import compress, jobs, keys, records, variants
+from learn2compress.cli.account import account, audit
 from learn2compress.cli.console import command_line
 from learn2compress.cli.kinds import DATASETS, MODELS
 
@@ -24,6 +25,8 @@ app.add_typer(jobs.app, name="jobs", help="Submit, list, show, watch, cancel, do
 app.add_typer(
     variants.app, name="variants", help="What jobs made: figures and files, found by their figures."
 )
+app.command()(account)
+app.command()(audit)
 app.add_typer(keys.app, name="keys", help="The keys that open your account.")
 for entry in entry_points(group=SERVER_COMMANDS):
     command = entry.load()

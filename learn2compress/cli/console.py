@@ -173,8 +173,8 @@ def _message(error: Exception) -> str:
 
 
 def _bad_value(error: ValidationError) -> ClientError:
-    places = (
-        f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}"
-        for each in error.errors()
-    )
+    places = []
+    for each in error.errors():
+        place, problem = ".".join(map(str, each["loc"])), each["msg"]
+        places.append(": ".join(filter(None, (place, problem.removeprefix("Value error, ")))))
     return ClientError("malformed", "; ".join(places), "--help lists what is allowed.")

@@ -1,48 +1,18 @@
-"""Accounts and API keys. A key opens one account; only its SHA-256 is stored."""
+"""Accounts, each opened by its own keys. Nobody but an operator sees more than one."""
 
-import hashlib
-import secrets
-
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import paging
-from service.contract.errors import Unauthorized
-from service.contract.records import Account, ApiKey, Sessions
-from service.ownership import owned
+from service import audit, quotas
+from service.accounts import keys
+from service.app_context import AppContext
+from service.contract.account_views import AccountView
+from service.contract.errors import NotFound
+from service.contract.records import Account, Sessions, now
+from service.contract.settings import Settings
 
-KEY_PREFIX = "l2c_"
-
-
-def account_of(sessions: Sessions, key: str) -> str:
-    """The id of the account that the key opens; raises Unauthorized."""
-    with sessions() as session:
-        account_id = session.scalar(select(ApiKey.account_id).where(ApiKey.sha256 == _hashed(key)))
-    if account_id is None:
-        raise Unauthorized("This API key is not known.")
-    return account_id
-
-
-def create_key(sessions: Sessions, account_id: str, name: str) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is not stored and cannot be shown again."""
-    with sessions.begin() as session:
-        return _add_key(session, account_id, name)
-
-
-def keys_of(
-    sessions: Sessions, account_id: str, wanted: paging.PageRequest, name: str | None
-) -> paging.Page[ApiKey]:
-    filters = paging.Filters(name=name)
-    query = select(ApiKey).where(ApiKey.account_id == account_id, *filters.conditions(ApiKey))
-    with sessions() as session:
-        return paging.page(session, query, ApiKey, wanted)
-
-
-def delete_key(sessions: Sessions, account_id: str, key_id: str) -> None:
-    with sessions.begin() as session:
-        owned(session, ApiKey, account_id, key_id)
-        session.execute(delete(ApiKey).where(ApiKey.id == key_id))
+HINT = "`l2c admin accounts list` shows them."
 
 
 def open_account(sessions: Sessions, name: str, key_name: str = "first key") -> str | None:
@@ -54,25 +24,73 @@ def open_account(sessions: Sessions, name: str, key_name: str = "first key") -> 
             account = Account(name=name)
             session.add(account)
             session.flush()
-            return _add_key(session, account.id, key_name)[1]
+            return keys.add(session, account.id, key_name).secret
     except IntegrityError:  # another process has just created it
         return None
 
 
 def another_key(sessions: Sessions, account_name: str, key_name: str) -> str:
-    """The secret of another key for an existing account."""
+    """The secret of another key for an existing account. Raises NotFound."""
     with sessions.begin() as session:
-        account_id = session.scalars(select(Account.id).where(Account.name == account_name)).one()
-        return _add_key(session, account_id, key_name)[1]
+        return keys.add(session, named(session, account_name).id, key_name).secret
 
 
-def _add_key(session: Session, account_id: str, name: str) -> tuple[ApiKey, str]:
-    secret = KEY_PREFIX + secrets.token_urlsafe(32)
-    key = ApiKey(account_id=account_id, name=name, sha256=_hashed(secret))
-    session.add(key)
-    session.flush()
-    return key, secret
+def read(context: AppContext, account_id: str) -> AccountView:
+    """The account with its limits and their use."""
+    with context.sessions() as session:
+        return view(session, context.settings, session.get_one(Account, account_id))
 
 
-def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+def view(session: Session, settings: Settings, account: Account) -> AccountView:
+    return AccountView(
+        id=account.id,
+        name=account.name,
+        suspended_at=account.suspended_at,
+        limits=quotas.limits_of(settings, account.limits),
+        use=quotas.use_of(session, account.id),
+        retention_days=quotas.retention_days_of(settings, account.limits),
+        created_at=account.created_at,
+    )
+
+
+def set_limits(sessions: Sessions, name: str, changes: dict[str, int | None]) -> Account:
+    """Limits and retention of this account alone, by their names; None: as in the settings.
+
+    Raises NotFound.
+    """
+    with sessions.begin() as session:
+        account = named(session, name)
+        limits = {**account.limits, **changes}
+        _record(session, account, "account.limits")
+        account.limits = {each: limit for each, limit in limits.items() if limit is not None}
+        return account
+
+
+def suspend(sessions: Sessions, name: str) -> Account:
+    """Close the account until ``resume``; suspending it again changes nothing. Raises NotFound."""
+    with sessions.begin() as session:
+        account = named(session, name)
+        account.suspended_at = account.suspended_at or now()
+        _record(session, account, "account.suspend")
+        return account
+
+
+def resume(sessions: Sessions, name: str) -> Account:
+    """Raises NotFound."""
+    with sessions.begin() as session:
+        account = named(session, name)
+        account.suspended_at = None
+        _record(session, account, "account.resume")
+        return account
+
+
+def named(session: Session, name: str) -> Account:
+    """Raises NotFound."""
+    account = session.scalar(select(Account).where(Account.name == name))
+    if account is None:
+        raise NotFound(f"There is no account {name!r}.", HINT)
+    return account
+
+
+def _record(session: Session, account: Account, action: str) -> None:
+    audit.record_actor(session, account.id, audit.OPERATOR, action, account.id)

@@ -12,6 +12,7 @@ from service.contract.errors import (
     HashMismatch,
     Malformed,
     NotFound,
+    QuotaExceeded,
     StorageFull,
     TooLarge,
     UploadIncomplete,
@@ -19,11 +20,12 @@ from service.contract.errors import (
 from service.contract.job import InspectionState
 from service.contract.views import Name, NewRecord, Page, RecordSummary, Sha256
 from service.dependencies import (
-    AccountId,
     AppContext,
     ContentLength,
     ContentSha256,
     LabelWords,
+    MayRead,
+    MayUpload,
     NameFilter,
     RawBody,
     RowId,
@@ -51,12 +53,12 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         status_code=201,
         summary=f"Make a {noun} of a completed upload",
         response_model=view,
-        responses=responses(NotFound, UploadIncomplete, Conflict),
+        responses=responses(NotFound, UploadIncomplete, Conflict, QuotaExceeded),
     )
     def create(
-        context: AppContext, account_id: AccountId, wanted: NewRecord, response: Response
+        context: AppContext, caller: MayUpload, wanted: NewRecord, response: Response
     ) -> Any:
-        record = inspections.create(context, kind, account_id, wanted)
+        record = inspections.create(context, kind, caller, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
         return record
 
@@ -67,12 +69,14 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         description="The raw body is the file: "
         f"`curl -T FILE -X POST .../v1/{noun}s/upload?filename=FILE`.",
         response_model=view,
-        responses=responses(HashMismatch, Malformed, BodyIncomplete, TooLarge, StorageFull),
+        responses=responses(
+            HashMismatch, Malformed, BodyIncomplete, TooLarge, StorageFull, QuotaExceeded
+        ),
         openapi_extra=RAW,
     )
     async def upload(
         context: AppContext,
-        account_id: AccountId,
+        caller: MayUpload,
         filename: Filename,
         length: ContentLength,
         sha256: ContentSha256,
@@ -81,16 +85,16 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         response: Response,
         name: RecordName = None,
     ) -> Any:
-        upload_id = await whole_file.receive(context, account_id, filename, body, length, sha256)
+        upload_id = await whole_file.receive(context, caller, filename, body, length, sha256)
         wanted = NewRecord(upload_id=upload_id, name=name, labels=labels)
-        record = await inspections.create_on_event_loop(context, kind, account_id, wanted)
+        record = await inspections.create_on_event_loop(context, kind, caller, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
         return record
 
     @router.get("", summary=f"List your {noun}s, newest first", response_model=Page[RecordSummary])
     def browse(
         context: AppContext,
-        account_id: AccountId,
+        caller: MayRead,
         page: WantedPage,
         labels: LabelWords,
         state: InspectionState | None = None,
@@ -98,7 +102,7 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         sha256: UploadSha256 = None,
     ) -> Any:
         filters = Filters(state, name, labels)
-        return inspections.browse(context, kind, account_id, page, filters, sha256)
+        return inspections.browse(context, kind, caller.account_id, page, filters, sha256)
 
     @router.get(
         "/{record_id}",
@@ -106,18 +110,18 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         response_model=view,
         responses=responses(NotFound),
     )
-    def read(context: AppContext, account_id: AccountId, record_id: RowId) -> Any:
-        return inspections.read(context, kind, account_id, record_id)
+    def read(context: AppContext, caller: MayRead, record_id: RowId) -> Any:
+        return inspections.read(context, kind, caller.account_id, record_id)
 
     @router.post(
         "/{record_id}/inspect",
         status_code=202,
         summary=f"Inspect a rejected {noun} again, whose file is still there",
         response_model=view,
-        responses=responses(NotFound, Conflict),
+        responses=responses(NotFound, Conflict, QuotaExceeded),
     )
-    def inspect(context: AppContext, account_id: AccountId, record_id: RowId) -> Any:
-        return inspections.inspect_again(context, kind, account_id, record_id)
+    def inspect(context: AppContext, caller: MayUpload, record_id: RowId) -> Any:
+        return inspections.inspect_again(context, kind, caller, record_id)
 
     @router.delete(
         "/{record_id}",
@@ -125,7 +129,7 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         summary=f"Delete a {noun} that no job uses, with its upload; ends its inspection",
         responses=responses(NotFound, Conflict),
     )
-    def delete(context: AppContext, account_id: AccountId, record_id: RowId) -> None:
-        inspections.remove(context, kind, account_id, record_id)
+    def delete(context: AppContext, caller: MayUpload, record_id: RowId) -> None:
+        inspections.remove(context, kind, caller, record_id)
 
     return router

@@ -8,15 +8,17 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from service.api.problems import responses
-from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
+from service.contract.errors import IllegalMove, NotFound, NotReady, QuotaExceeded, Rejected
 from service.contract.job import JobState
 from service.contract.records import Job
 from service.contract.report import Report
 from service.contract.views import EVENT, Id, JobSummary, JobView, NewJob, Page, VariantView
 from service.dependencies import (
-    AccountId,
     AppContext,
     LabelWords,
+    MayChangeJob,
+    MayCreateJobs,
+    MayReadJob,
     NameFilter,
     RowId,
     Tailer,
@@ -47,12 +49,12 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     "",
     status_code=201,
     summary="Compress a model",
-    responses=responses(NotFound, NotReady, Rejected),
+    responses=responses(NotFound, NotReady, Rejected, QuotaExceeded),
 )
 def create(
-    context: AppContext, account_id: AccountId, wanted: NewJob, response: Response
+    context: AppContext, caller: MayCreateJobs, wanted: NewJob, response: Response
 ) -> JobView:
-    found = jobs.create(context, account_id, wanted)
+    found = jobs.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/jobs/{found.job.id}"
     return view(found)
 
@@ -60,7 +62,7 @@ def create(
 @router.get("", summary="List your jobs, newest first", response_model=Page[JobSummary])
 def browse(
     context: AppContext,
-    account_id: AccountId,
+    caller: MayReadJob,
     page: WantedPage,
     labels: LabelWords,
     state: JobState | None = None,
@@ -69,12 +71,12 @@ def browse(
     dataset_id: Id | None = None,
 ) -> PageOf[Job]:
     filters, inputs = Filters(state, name, labels), Inputs(model_id, dataset_id)
-    return jobs.browse(context, account_id, page, filters, inputs)
+    return jobs.browse(context, caller, page, filters, inputs)
 
 
 @router.get("/{job_id}", summary="Get a job with its results", responses=responses(NotFound))
-def read(context: AppContext, account_id: AccountId, job_id: RowId) -> JobView:
-    return view(jobs.read(context, account_id, job_id))
+def read(context: AppContext, caller: MayReadJob, job_id: RowId) -> JobView:
+    return view(jobs.read(context, caller, job_id))
 
 
 @router.delete(
@@ -83,15 +85,15 @@ def read(context: AppContext, account_id: AccountId, job_id: RowId) -> JobView:
     summary="Delete an ended job with its variants, events, report and files",
     responses=responses(NotFound, IllegalMove),
 )
-def delete(context: AppContext, account_id: AccountId, job_id: RowId) -> None:
-    jobs.remove(context, account_id, job_id)
+def delete(context: AppContext, caller: MayChangeJob, job_id: RowId) -> None:
+    jobs.remove(context, caller, job_id)
 
 
 @router.post(
     "/{job_id}/cancel", summary="End a job early", responses=responses(NotFound, IllegalMove)
 )
-def cancel(context: AppContext, account_id: AccountId, job_id: RowId) -> JobView:
-    return view(jobs.cancel(context, account_id, job_id))
+def cancel(context: AppContext, caller: MayChangeJob, job_id: RowId) -> JobView:
+    return view(jobs.cancel(context, caller, job_id))
 
 
 @router.get(
@@ -114,8 +116,8 @@ async def events(
 
 
 @router.get("/{job_id}/report", summary="Get report.json", responses=responses(NotFound, NotReady))
-def report(context: AppContext, account_id: AccountId, job_id: RowId) -> Report:
-    return Report.model_validate(jobs.succeeded(context, account_id, job_id).report)
+def report(context: AppContext, caller: MayReadJob, job_id: RowId) -> Report:
+    return Report.model_validate(jobs.succeeded(context, caller, job_id).report)
 
 
 @router.get(
@@ -129,12 +131,12 @@ def report(context: AppContext, account_id: AccountId, job_id: RowId) -> Report:
 )
 async def plot(
     context: AppContext,
-    account_id: AccountId,
+    caller: MayReadJob,
     job_id: RowId,
     format: Annotated[Literal["png", "svg"], Query()] = "png",
 ) -> StreamingResponse:
     threads = context.store_threads
-    content = await threads.run(jobs.plot, context, account_id, job_id, format)
+    content = await threads.run(jobs.plot, context, caller, job_id, format)
     return StreamingResponse(threads.stream(content), media_type=MEDIA_TYPES[format], headers=INERT)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from service.api import refusals
 from service.contract.errors import (
     BodyTooLarge,
     Learn2CompressError,
@@ -49,6 +50,7 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
     known = translate(error)
     if known.status == 500:
         log.error("unexpected error", exc_info=error)
+    await refusals.record(request, known)
     problem = Problem(
         type=f"urn:l2c:problem:{known.code}",
         title=title(known.code),

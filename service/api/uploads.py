@@ -12,6 +12,7 @@ from service.contract.errors import (
     Malformed,
     NotFound,
     PartTooLong,
+    QuotaExceeded,
     StorageFull,
     TooLarge,
     UploadIncomplete,
@@ -28,9 +29,10 @@ from service.contract.views import (
     UploadView,
 )
 from service.dependencies import (
-    AccountId,
     AppContext,
     ContentSha256,
+    MayRead,
+    MayUpload,
     RawBody,
     RowId,
     WantedPage,
@@ -50,11 +52,13 @@ NOTHING_ANNOUNCED = Completion()
 PartNumber = Annotated[int, Path(ge=1, le=999_999, description="Counts from 1.")]
 
 
-@router.post("", status_code=201, summary="Announce a file", responses=responses(TooLarge))
+@router.post(
+    "", status_code=201, summary="Announce a file", responses=responses(TooLarge, QuotaExceeded)
+)
 def create(
-    context: AppContext, account_id: AccountId, wanted: NewUpload, response: Response
+    context: AppContext, caller: MayUpload, wanted: NewUpload, response: Response
 ) -> UploadView:
-    found = uploads.create(context, account_id, wanted)
+    found = uploads.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/uploads/{found.upload.id}"
     return view(found)
 
@@ -62,17 +66,17 @@ def create(
 @router.get("", summary="List your uploads, newest first", response_model=Page[UploadSummary])
 def browse(
     context: AppContext,
-    account_id: AccountId,
+    caller: MayRead,
     page: WantedPage,
     state: UploadState | None = None,
     name: Annotated[Name | None, Query(description="Exactly this file name.")] = None,
 ) -> PageOf[Upload]:
-    return uploads.browse(context, account_id, page, state, name)
+    return uploads.browse(context, caller.account_id, page, state, name)
 
 
 @router.get("/{upload_id}", summary="List the received parts", responses=responses(NotFound))
-def read(context: AppContext, account_id: AccountId, upload_id: RowId) -> UploadView:
-    return view(uploads.read(context, account_id, upload_id))
+def read(context: AppContext, caller: MayRead, upload_id: RowId) -> UploadView:
+    return view(uploads.read(context, caller.account_id, upload_id))
 
 
 @router.put(
@@ -88,13 +92,13 @@ def read(context: AppContext, account_id: AccountId, upload_id: RowId) -> Upload
 )
 async def put_part(
     context: AppContext,
-    account_id: AccountId,
+    caller: MayUpload,
     upload_id: RowId,
     number: PartNumber,
     sha256: ContentSha256,
     body: RawBody,
 ) -> UploadPart:
-    return await parts.put(context, account_id, upload_id, number, body, sha256)
+    return await parts.put(context, caller.account_id, upload_id, number, body, sha256)
 
 
 @router.post(
@@ -104,12 +108,12 @@ async def put_part(
 )
 async def complete(
     context: AppContext,
-    account_id: AccountId,
+    caller: MayUpload,
     upload_id: RowId,
     completion: Completion = NOTHING_ANNOUNCED,
 ) -> UploadView:
     completed = await context.store_threads.run(
-        uploads.complete, context, account_id, upload_id, completion.sha256
+        uploads.complete, context, caller.account_id, upload_id, completion.sha256
     )
     return view(completed)
 
@@ -120,8 +124,8 @@ async def complete(
     summary="Abort the upload and delete its parts",
     responses=responses(NotFound, Conflict),
 )
-def delete(context: AppContext, account_id: AccountId, upload_id: RowId) -> None:
-    uploads.remove(context, account_id, upload_id)
+def delete(context: AppContext, caller: MayUpload, upload_id: RowId) -> None:
+    uploads.remove(context, caller, upload_id)
 
 
 def view(found: UploadWithParts) -> UploadView:

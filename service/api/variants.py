@@ -10,7 +10,7 @@ from service.contract.attachment import attachment
 from service.contract.errors import NotFound, RangeNotSatisfiable
 from service.contract.records import Variant
 from service.contract.views import Page, VariantView
-from service.dependencies import AccountId, AppContext, RowId, WantedPage, WantedVariants
+from service.dependencies import AppContext, MayReadJob, RowId, WantedPage, WantedVariants
 from service.jobs import variants
 from service.paging import NEWEST_FIRST
 from service.paging import Page as PageOf
@@ -37,12 +37,12 @@ Sort = Annotated[variants.Sort, Query(description="A minus before it: descending
 )
 def browse(
     context: AppContext,
-    account_id: AccountId,
+    caller: MayReadJob,
     page: WantedPage,
     filters: WantedVariants,
     sort: Sort = NEWEST_FIRST,
 ) -> PageOf[Variant]:
-    return variants.browse(context, account_id, page, filters, sort)
+    return variants.browse(context, caller, page, filters, sort)
 
 
 @router.get(
@@ -51,8 +51,8 @@ def browse(
     response_model=VariantView,
     responses=responses(NotFound),
 )
-def read(context: AppContext, account_id: AccountId, variant_id: RowId) -> Variant:
-    return variants.read(context, account_id, variant_id)
+def read(context: AppContext, caller: MayReadJob, variant_id: RowId) -> Variant:
+    return variants.read(context, caller, variant_id)
 
 
 @router.head(
@@ -61,8 +61,8 @@ def read(context: AppContext, account_id: AccountId, variant_id: RowId) -> Varia
     response_class=Response,
     responses=responses(NotFound),
 )
-def file_headers(context: AppContext, account_id: AccountId, variant_id: RowId) -> Response:
-    variant = variants.read(context, account_id, variant_id)
+def file_headers(context: AppContext, caller: MayReadJob, variant_id: RowId) -> Response:
+    variant = variants.read(context, caller, variant_id)
     size = {"Content-Length": str(variant.bytes)}
     return Response(headers=_file_headers(variant) | size, media_type=TFLITE)
 
@@ -77,7 +77,7 @@ def file_headers(context: AppContext, account_id: AccountId, variant_id: RowId) 
 )
 async def file(
     context: AppContext,
-    account_id: AccountId,
+    caller: MayReadJob,
     variant_id: RowId,
     redirect: Annotated[
         bool, Query(description="Answer with a link of the object store, if it has any.")
@@ -87,7 +87,7 @@ async def file(
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
     threads = context.store_threads
-    variant = await threads.run(variants.read, context, account_id, variant_id)
+    variant = await threads.run(variants.read, context, caller, variant_id)
     tag = f'"{variant.sha256}"'
     if redirect and (url := context.store.url(variant.key, variant.filename)):
         return RedirectResponse(url, 307)

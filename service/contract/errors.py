@@ -2,6 +2,10 @@
 
 Learn2CompressError       500 internal
 ├── Unauthorized          401 unauthorized
+├── Forbidden             403 forbidden
+│   ├── AccountSuspended  403 account_suspended
+│   └── QuotaExceeded     403 quota_exceeded
+├── RateLimited           429 rate_limited
 ├── NotFound              404 not_found
 ├── MethodNotAllowed      405 method_not_allowed
 ├── RangeNotSatisfiable   416 range_not_satisfiable
@@ -45,6 +49,34 @@ class Unauthorized(Learn2CompressError):
         "Send 'Authorization: Bearer KEY'; `l2c serve` prints the first key, `l2c keys create` "
         "makes another."
     )
+
+
+class Forbidden(Learn2CompressError):
+    """For a lacking scope, raised before anything is looked up: it does not tell what exists."""
+
+    status, code = 403, "forbidden"
+    hint = "Use a key that may do this: `l2c keys list` shows what each key may do."
+
+
+class AccountSuspended(Forbidden):
+    code = "account_suspended"
+    hint = "Ask the server's operator to resume the account. Nothing of it was deleted."
+
+
+class QuotaExceeded(Forbidden):
+    code = "quota_exceeded"
+    hint = "Delete what you do not need, or wait; GET /v1/account shows limits and use."
+
+
+class RateLimited(Learn2CompressError):
+    """``headers`` say how long to wait, and what the limit is."""
+
+    status, code = 429, "rate_limited"
+    hint = "Wait for the seconds of the header Retry-After, then send the request again."
+
+    def __init__(self, message: str, headers: dict[str, str]):
+        super().__init__(message)
+        self.headers = headers
 
 
 class NotFound(Learn2CompressError):

@@ -129,4 +129,44 @@ JOB: dict[str, Any] = {
     "started_at": MOMENT,
     "finished_at": None,
 }
-KEY = {"id": "key_5e", "name": "laptop", "created_at": MOMENT}
+LIMITS: dict[str, Any] = {
+    "stored_bytes": 20_000_000_000,
+    "open_uploads": 10,
+    "unfinished_jobs": 5,
+    "worker_minutes": 600,
+    "keys": None,
+}
+USE: dict[str, Any] = {
+    "stored_bytes": 104_857_600,
+    "open_uploads": 0,
+    "unfinished_jobs": 1,
+    "worker_minutes": 12.5,
+    "keys": 2,
+}
+ACCOUNT: dict[str, Any] = {
+    "id": "acc_6f",
+    "name": "ann",
+    "suspended_at": None,
+    "limits": LIMITS,
+    "use": USE,
+    "retention_days": 90,
+    "created_at": MOMENT,
+}
+KEY: dict[str, Any] = {
+    "id": "key_5e",
+    "name": "laptop",
+    "scopes": ["read", "upload", "jobs"],
+    "job_id": None,
+    "expires_at": "2027-02-20T10:00:00Z",
+    "last_used_at": MOMENT,
+    "created_at": MOMENT,
+}
+AUDIT: dict[str, Any] = {
+    "id": "aud_7a",
+    "actor": "key_5e",
+    "action": "job.create",
+    "object_id": "job_3c",
+    "address": "192.0.2.7",
+    "outcome": "done",
+    "created_at": MOMENT,
+}

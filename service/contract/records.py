@@ -1,24 +1,18 @@
 """The tables, the engine and the session factory. A job's row is the truth about the job."""
 
-import uuid
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
-    DateTime,
     Engine,
     ForeignKey,
     Index,
     Integer,
-    String,
-    TypeDecorator,
     create_engine,
     event,
 )
 from sqlalchemy.orm import (
-    DeclarativeBase,
     Mapped,
     Session,
     declared_attr,
@@ -27,7 +21,31 @@ from sqlalchemy.orm import (
     sessionmaker,
 )
 
+from service.contract.account_records import Account, ApiKey, AuditEntry, WorkerTime
 from service.contract.job import InspectionState, JobKind, JobState
+from service.contract.record_base import Base, UtcDateTime, new_id, now
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "AuditEntry",
+    "Base",
+    "DatasetRecord",
+    "Deletion",
+    "Job",
+    "JobEvent",
+    "ModelRecord",
+    "Sessions",
+    "Upload",
+    "UploadPart",
+    "UtcDateTime",
+    "Variant",
+    "WorkerTime",
+    "connect",
+    "new_id",
+    "now",
+    "sessions",
+]
 
 Sessions = sessionmaker[Session]
 # A connection that hangs is noticed within half a minute, long before TCP gives it up.
@@ -37,57 +55,6 @@ PATIENCE = {
     "keepalives_interval": 5,
     "tcp_user_timeout": 30_000,
 }
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def new_id(prefix: str) -> str:
-    """A random id that names its table: ``job_3f2a...`` (112 random bits)."""
-    return f"{prefix}_{uuid.uuid4().hex[:28]}"
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in, aware datetimes out; SQLite forgets the zone, so it is put back here."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return value and value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        if value is None or value.tzinfo:
-            return value
-        return value.replace(tzinfo=UTC)
-
-
-class Base(DeclarativeBase):
-    type_annotation_map: ClassVar = {
-        dict[str, Any]: JSON,
-        dict[str, str]: JSON,
-        datetime: UtcDateTime,
-        str: String(255),
-    }
-
-
-class Account(Base):
-    __tablename__ = "accounts"
-    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("acc"))
-    name: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class ApiKey(Base):
-    """Only a key's SHA-256 is stored: keys are 256 random bits, so a slow hash adds nothing."""
-
-    __tablename__ = "api_keys"
-    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("key"))
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
-    name: Mapped[str]
-    sha256: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Upload(Base):
@@ -126,7 +93,10 @@ class UploadPart(Base):
 
 
 class UploadedRecord:
-    """Columns of models and datasets; ``description`` is what inspection found in the upload."""
+    """Columns of models and datasets; ``description`` is what inspection found in the upload.
+
+    ``last_used_at`` is when the last job with it was created.
+    """
 
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     upload_id: Mapped[str] = mapped_column(ForeignKey("uploads.id"), unique=True)
@@ -135,6 +105,7 @@ class UploadedRecord:
     state: Mapped[str] = mapped_column(default=InspectionState.VALIDATING)
     error: Mapped[dict[str, Any] | None]
     description: Mapped[dict[str, Any] | None]
+    last_used_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @declared_attr

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -34,6 +34,22 @@ class Settings(BaseSettings):
 
     max_upload_bytes: PositiveInt = 16 * 1024 * MIB
     part_bytes: int = Field(16 * MIB, ge=64 * 1024, le=512 * MIB)
+
+    # Of each account; 0: no limit. `l2c admin accounts limits` sets others for one account.
+    quota_stored_bytes: NonNegativeInt = 0
+    quota_open_uploads: NonNegativeInt = 0
+    quota_unfinished_jobs: NonNegativeInt = 0
+    quota_worker_minutes: NonNegativeInt = 0
+    quota_keys: NonNegativeInt = 0
+
+    # 0: for ever. As with quotas, an account may have another.
+    retention_days: NonNegativeInt = 0
+    audit_days: NonNegativeInt = 0
+
+    # 0: no limit. Of each API process.
+    requests_per_minute: NonNegativeInt = 3000
+    request_burst: PositiveInt = 600
+    failed_keys_per_minute: NonNegativeInt = 30
 
     # A third of a lease passes between heartbeats, so two may be lost.
     lease_seconds: PositiveFloat = 30.0

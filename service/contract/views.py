@@ -247,23 +247,6 @@ EventView = Annotated[ProgressEventView | StateEventView, Field(discriminator="t
 EVENT: TypeAdapter[ProgressEventView | StateEventView] = TypeAdapter(EventView)
 
 
-class NewKey(BaseModel):
-    model_config = request({"name": "laptop"})
-    name: Name
-
-
-class KeyView(BaseModel):
-    model_config = answer(examples.KEY)
-    id: str
-    name: str
-    created_at: datetime
-
-
-class CreatedKey(KeyView):
-    model_config = answer({**examples.KEY, "secret": "l2c_..."})
-    secret: str = Field(description="The key itself; it cannot be read again.")
-
-
 class Health(BaseModel):
     model_config = answer({"status": "ok", "version": "0.1.0"})
     status: str

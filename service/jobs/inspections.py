@@ -8,8 +8,9 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
-from service import paging
+from service import audit, paging, quotas, worker_time
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, NotFound, UploadIncomplete
 from service.contract.job import InspectionState, JobKind, JobState
@@ -41,9 +42,14 @@ RELEASED = (JobState.CANCELLED, JobState.FAILED)
 """A job in one of these states has no results, so what it used may be deleted."""
 
 
-def create(context: AppContext, kind: Kind[Record], account_id: str, wanted: NewRecord) -> Record:
-    """Create a record in state validating and, in the same transaction, the job to inspect it."""
+def create(context: AppContext, kind: Kind[Record], caller: Caller, wanted: NewRecord) -> Record:
+    """Create a record in state validating and, in the same transaction, the job to inspect it.
+
+    Raises NotFound, UploadIncomplete, Conflict, or QuotaExceeded for no worker minutes left.
+    """
     with context.sessions.begin() as session:
+        account_id = caller.account_id
+        quotas.take(session, context.settings, account_id, worker_minutes=0)
         upload = _claim(session, account_id, wanted.upload_id)
         record = kind.table(
             account_id=account_id,
@@ -54,19 +60,21 @@ def create(context: AppContext, kind: Kind[Record], account_id: str, wanted: New
         session.add(record)
         session.flush()
         job = _queue(session, kind, record)
+        audit.record(session, caller, f"{kind.noun}.create", record.id)
     context.notifier.notify(job.id)
     return record
 
 
 def inspect_again(
-    context: AppContext, kind: Kind[Record], account_id: str, record_id: str
+    context: AppContext, kind: Kind[Record], caller: Caller, record_id: str
 ) -> Record:
     """Queue another inspection of a rejected record; one that is being inspected stays as it is.
 
     Raises Conflict for a record that is ready, or whose upload was deleted.
     """
     with context.sessions.begin() as session:
-        record = owned(session, kind.table, account_id, record_id, lock=True)
+        quotas.take(session, context.settings, caller.account_id, worker_minutes=0)
+        record = owned(session, kind.table, caller.account_id, record_id, lock=True)
         if record.state == InspectionState.VALIDATING:
             return record
         if record.state == InspectionState.READY:
@@ -76,6 +84,7 @@ def inspect_again(
             raise Conflict(f"The {kind.noun}'s file was refused and deleted.", hint)
         record.state, record.error = InspectionState.VALIDATING, None
         job = _queue(session, kind, record)
+        audit.record(session, caller, f"{kind.noun}.inspect", record_id)
     context.notifier.notify(job.id)
     return record
 
@@ -88,10 +97,10 @@ def _queue(session: Session, kind: Kind[Record], record: Record) -> Job:
 
 
 async def create_on_event_loop(
-    context: AppContext, kind: Kind[Record], account_id: str, wanted: NewRecord
+    context: AppContext, kind: Kind[Record], caller: Caller, wanted: NewRecord
 ) -> Record:
     """``create``, in a thread."""
-    return await asyncio.to_thread(create, context, kind, account_id, wanted)
+    return await asyncio.to_thread(create, context, kind, caller, wanted)
 
 
 def read(context: AppContext, kind: Kind[Record], account_id: str, record_id: str) -> Record:
@@ -117,24 +126,35 @@ def browse(
         return paging.page(session, query, table, wanted)
 
 
-def remove(context: AppContext, kind: Kind[Record], account_id: str, record_id: str) -> None:
+def remove(context: AppContext, kind: Kind[Record], caller: Caller, record_id: str) -> None:
     """Delete a record, its inspection and its upload. Raises Conflict while a job uses it.
 
     Jobs without results, which were cancelled or failed, do not count: they forget the record.
     """
     try:
         with context.sessions.begin() as session:
-            record = owned(session, kind.table, account_id, record_id)
-            _delete_inspections(session, kind, record_id)
-            released = (kind.jobs(record_id), Job.state.in_(RELEASED))
-            session.execute(update(Job).where(*released).values({kind.job_column: None}))
-            session.execute(delete(kind.table).where(kind.table.id == record_id))
-            session.execute(delete(Upload).where(Upload.id == record.upload_id))
-            schedule_deletion(session, upload_prefix(record.upload_id))
+            quotas.lock_account(session, caller.account_id)
+            delete_record(session, kind, caller.account_id, record_id)
+            audit.record(session, caller, f"{kind.noun}.delete", record_id)
     except IntegrityError as error:
         hint = f"Delete the jobs that use it first: GET /v1/jobs?{kind.job_column}={record_id}"
         raise Conflict(f"A job uses {kind.noun} {record_id}.", hint) from error
     context.delete_soon()
+
+
+def delete_record(session: Session, kind: Kind[Record], account_id: str, record_id: str) -> None:
+    """``remove``, in this transaction, which has locked the account.
+
+    Raises NotFound or Conflict, IntegrityError while a job uses it.
+    """
+    record = owned(session, kind.table, account_id, record_id)
+    worker_time.keep(session, account_id, kind.jobs(record_id), Job.kind == kind.inspection)
+    _delete_inspections(session, kind, record_id)
+    released = (kind.jobs(record_id), Job.state.in_(RELEASED))
+    session.execute(update(Job).where(*released).values({kind.job_column: None}))
+    session.execute(delete(kind.table).where(kind.table.id == record_id))
+    session.execute(delete(Upload).where(Upload.id == record.upload_id))
+    schedule_deletion(session, upload_prefix(record.upload_id))
 
 
 def _claim(session: Session, account_id: str, upload_id: str) -> Upload:

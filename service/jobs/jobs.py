@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
-from service import paging
+from service import audit, paging, quotas, worker_time
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
 from service.contract.job import FINISHED, InspectionState, JobKind, JobState, states_before
 from service.contract.job_end import end_job, state_event
 from service.contract.object_keys import job_prefix
-from service.contract.records import DatasetRecord, Job, ModelRecord, Variant
+from service.contract.records import DatasetRecord, Job, ModelRecord, Variant, now
 from service.contract.report import PLOT_NAME
 from service.contract.views import NewJob
-from service.ownership import owned
+from service.ownership import owned, visible
 
 
 @dataclass(frozen=True)
@@ -36,36 +36,40 @@ class Inputs:
     dataset_id: str | None = None
 
 
-def create(context: AppContext, account_id: str, wanted: NewJob) -> JobWithVariants:
+def create(context: AppContext, caller: Caller, wanted: NewJob) -> JobWithVariants:
     """Queue a compression.
 
-    Raises NotFound, NotReady or Rejected if model or dataset is missing, not ready or rejected.
+    Raises NotFound, NotReady or Rejected if model or dataset is missing, not ready or rejected,
+    QuotaExceeded if the account has too many unfinished jobs or no worker minutes left.
     """
-    try:
-        with context.sessions.begin() as session:
-            job = _queue(session, account_id, wanted)
-    except IntegrityError as error:
-        raise NotFound("The model or the dataset was deleted meanwhile.") from error
+    with context.sessions.begin() as session:
+        # This locks the account, and so model and dataset cannot be deleted meanwhile.
+        taken = {"unfinished_jobs": 1, "worker_minutes": 0}
+        quotas.take(session, context.settings, caller.account_id, **taken)
+        job = _queue(session, caller.account_id, wanted)
+        audit.record(session, caller, "job.create", job.id)
     context.notifier.notify(job.id)
     return JobWithVariants(job, [])
 
 
-def read(context: AppContext, account_id: str, job_id: str) -> JobWithVariants:
+def read(context: AppContext, caller: Caller, job_id: str) -> JobWithVariants:
     with context.sessions() as session:
-        job = owned(session, Job, account_id, job_id)
+        job = visible(session, Job, caller, job_id)
         variants = session.scalars(select(Variant).where(Variant.job_id == job_id))
         return JobWithVariants(job, list(variants))
 
 
 def browse(
     context: AppContext,
-    account_id: str,
+    caller: Caller,
     wanted: paging.PageRequest,
     filters: paging.Filters,
     inputs: Inputs,
 ) -> paging.Page[Job]:
-    mine = (Job.account_id == account_id, Job.kind == JobKind.COMPRESSION)
+    mine = (Job.account_id == caller.account_id, Job.kind == JobKind.COMPRESSION)
     query = select(Job).where(*mine, *filters.conditions(Job))
+    if caller.job_id is not None:
+        query = query.where(Job.id == caller.job_id)
     if inputs.model_id is not None:
         query = query.where(Job.model_id == inputs.model_id)
     if inputs.dataset_id is not None:
@@ -75,41 +79,50 @@ def browse(
         return paging.page(session, query.options(*large), Job, wanted)
 
 
-def cancel(context: AppContext, account_id: str, job_id: str) -> JobWithVariants:
+def cancel(context: AppContext, caller: Caller, job_id: str) -> JobWithVariants:
     """End a queued job at once. A running one is ended by its worker, within half a second."""
     with context.sessions.begin() as session:
-        if owned(session, Job, account_id, job_id).state != JobState.CANCELLED:
+        if visible(session, Job, caller, job_id).state != JobState.CANCELLED:
             _request_cancel(session, job_id)
+            audit.record(session, caller, "job.cancel", job_id)
     context.delete_soon()
-    return read(context, account_id, job_id)
+    return read(context, caller, job_id)
 
 
-def remove(context: AppContext, account_id: str, job_id: str) -> None:
+def remove(context: AppContext, caller: Caller, job_id: str) -> None:
     """Delete an ended job with its variants, events, report and files."""
     with context.sessions.begin() as session:
+        quotas.lock_account(session, caller.account_id)
         # Locked: a worker may be ending it at this moment, and add its variants.
-        if owned(session, Job, account_id, job_id, lock=True).state not in FINISHED:
+        if visible(session, Job, caller, job_id, lock=True).state not in FINISHED:
             hint = "Cancel it, wait until it has ended, then delete it."
             raise IllegalMove(f"Job {job_id} has not ended.", hint)
-        session.execute(delete(Variant).where(Variant.job_id == job_id))
-        session.execute(delete(Job).where(Job.id == job_id))
-        schedule_deletion(session, job_prefix(job_id))
+        delete_ended(session, caller.account_id, job_id)
+        audit.record(session, caller, "job.delete", job_id)
     context.delete_soon()
 
 
-def plot(context: AppContext, account_id: str, job_id: str, suffix: str) -> Iterator[bytes]:
+def delete_ended(session: Session, account_id: str, job_id: str) -> None:
+    """Delete a job that has ended, in this transaction, which has locked its account."""
+    worker_time.keep(session, account_id, Job.id == job_id)
+    session.execute(delete(Variant).where(Variant.job_id == job_id))
+    session.execute(delete(Job).where(Job.id == job_id))
+    schedule_deletion(session, job_prefix(job_id))
+
+
+def plot(context: AppContext, caller: Caller, job_id: str, suffix: str) -> Iterator[bytes]:
     """The plot of accuracy over bytes as ``png`` or ``svg``."""
-    job = succeeded(context, account_id, job_id)
+    job = succeeded(context, caller, job_id)
     try:
         return context.store.read(f"{job.artifacts_prefix}{PLOT_NAME}.{suffix}")
     except FileNotFoundError as error:
         raise NotFound(f"Job {job_id} has no plot as {suffix}.") from error
 
 
-def succeeded(context: AppContext, account_id: str, job_id: str) -> Job:
+def succeeded(context: AppContext, caller: Caller, job_id: str) -> Job:
     """The job if it has succeeded; raises NotReady in every other state."""
     with context.sessions() as session:
-        job = owned(session, Job, account_id, job_id)
+        job = visible(session, Job, caller, job_id)
     if job.state == JobState.SUCCEEDED:
         return job
     if job.state in FINISHED:
@@ -133,6 +146,7 @@ def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
         spec=wanted.spec.model_dump(mode="json"),
     )
     session.add(job)
+    model.last_used_at = dataset.last_used_at = now()
     session.flush()
     session.add(state_event(job.id, 0, JobState.QUEUED))
     return job

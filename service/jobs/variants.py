@@ -9,10 +9,11 @@ from sqlalchemy import select
 
 from service import paging
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.errors import NotFound, RangeNotSatisfiable
 from service.contract.job import Quantization
 from service.contract.records import Job, Variant
-from service.ownership import owned
+from service.ownership import visible
 
 SINGLE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 Sort = Literal[
@@ -89,19 +90,21 @@ class OutsideTheFile(RangeNotSatisfiable):
 
 def browse(
     context: AppContext,
-    account_id: str,
+    caller: Caller,
     wanted: paging.PageRequest,
     filters: VariantFilters,
     sort: str,
 ) -> paging.Page[Variant]:
-    query = select(Variant).where(Variant.account_id == account_id, *filters.conditions())
+    query = select(Variant).where(Variant.account_id == caller.account_id, *filters.conditions())
+    if caller.job_id is not None:
+        query = query.where(Variant.job_id == caller.job_id)
     with context.sessions() as session:
         return paging.page(session, query, Variant, wanted, sort)
 
 
-def read(context: AppContext, account_id: str, variant_id: str) -> Variant:
+def read(context: AppContext, caller: Caller, variant_id: str) -> Variant:
     with context.sessions() as session:
-        return owned(session, Variant, account_id, variant_id)
+        return visible(session, Variant, caller, variant_id)
 
 
 def content(context: AppContext, variant: Variant, wanted: Slice) -> Iterator[bytes]:

@@ -8,8 +8,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import paging
+from service import audit, paging, quotas
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict, HashMismatch, NotFound, TooLarge, UploadIncomplete
 from service.contract.object_keys import part_key, upload_prefix
@@ -27,17 +28,22 @@ class UploadWithParts:
     parts: list[UploadPart] = field(default_factory=list)
 
 
-def create(context: AppContext, account_id: str, wanted: NewUpload) -> UploadWithParts:
+def create(context: AppContext, caller: Caller, wanted: NewUpload) -> UploadWithParts:
+    """Raises TooLarge or QuotaExceeded."""
     check_size(context, wanted.bytes)
     upload = Upload(
-        account_id=account_id,
+        account_id=caller.account_id,
         filename=filenames.safe(wanted.filename),
         bytes=wanted.bytes,
         part_bytes=context.settings.part_bytes,
         sha256=wanted.sha256,
     )
     with context.sessions.begin() as session:
+        taken = {"open_uploads": 1, "stored_bytes": wanted.bytes}
+        quotas.take(session, context.settings, caller.account_id, **taken)
         session.add(upload)
+        session.flush()
+        audit.record(session, caller, "upload.create", upload.id)
     return UploadWithParts(upload)
 
 
@@ -101,17 +107,17 @@ def complete(
         return _finish(session, found, actual)
 
 
-def remove(context: AppContext, account_id: str, upload_id: str) -> None:
+def remove(context: AppContext, caller: Caller, upload_id: str) -> None:
     with context.sessions() as session:
-        owned(session, Upload, account_id, upload_id)
-    if not discard(context.sessions, upload_id):
+        owned(session, Upload, caller.account_id, upload_id)
+    if not discard(context.sessions, upload_id, caller):
         hint = "Delete the model or dataset that was made of it."
         raise Conflict(f"Upload {upload_id} is in use.", hint)
     context.delete_soon()
 
 
-def discard(sessions: Sessions, upload_id: str) -> bool:
-    """Delete the upload and schedule the deletion of its parts.
+def discard(sessions: Sessions, upload_id: str, caller: Caller | None = None) -> bool:
+    """Delete the upload and schedule the deletion of its parts, for a caller or by itself.
 
     False when a model or dataset was made of it, and then nothing is deleted.
     """
@@ -119,6 +125,8 @@ def discard(sessions: Sessions, upload_id: str) -> bool:
         with sessions.begin() as session:
             session.execute(delete(Upload).where(Upload.id == upload_id))
             schedule_deletion(session, upload_prefix(upload_id))
+            if caller is not None:
+                audit.record(session, caller, "upload.delete", upload_id)
     except IntegrityError:
         return False
     return True

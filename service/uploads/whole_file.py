@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy import update
 
+from service import audit, quotas
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.errors import HashMismatch, Malformed, TooLarge
 from service.contract.records import Upload, now
 from service.uploads import filenames, parts
@@ -16,7 +18,7 @@ from service.uploads.uploads import check_size, discard
 
 async def receive(
     context: AppContext,
-    account_id: str,
+    caller: Caller,
     filename: str,
     body: Body,
     announced_size: int | None,
@@ -27,16 +29,19 @@ async def receive(
     A failure leaves no upload.
 
     Raises TooLarge as soon as the limit is passed, Malformed for an empty body, HashMismatch for
-    other bytes than those of ``sha256``, BodyIncomplete for a body that is cut off.
+    other bytes than those of ``sha256``, BodyIncomplete for a body that is cut off, QuotaExceeded
+    for more than is left: at first by the announced size, at last by the one that arrived.
     """
     check_size(context, announced_size or 0)
-    upload_id = await asyncio.to_thread(_announce, context, account_id, filenames.safe(filename))
+    upload_id = await asyncio.to_thread(
+        _announce, context, caller.account_id, filenames.safe(filename), announced_size or 0
+    )
     try:
         whole = hashlib.sha256()
         size = await _cut(context, upload_id, body, whole)
         if sha256 not in (None, whole.hexdigest()):
             raise HashMismatch(f"The file that arrived has SHA-256 {whole.hexdigest()}.")
-        await asyncio.to_thread(_finish, context, upload_id, size, whole.hexdigest())
+        await asyncio.to_thread(_finish, context, caller, upload_id, size, whole.hexdigest())
     except BaseException:  # also when the client goes away, which cancels this coroutine
         await asyncio.to_thread(discard, context.sessions, upload_id)
         context.delete_soon()
@@ -85,16 +90,20 @@ async def _store(context: AppContext, upload_id: str, number: int, part: Spooled
         part.path.unlink(missing_ok=True)
 
 
-def _announce(context: AppContext, account_id: str, filename: str) -> str:
+def _announce(context: AppContext, account_id: str, filename: str, announced: int) -> str:
     upload = Upload(
         account_id=account_id, filename=filename, bytes=0, part_bytes=context.settings.part_bytes
     )
     with context.sessions.begin() as session:
+        taken = {"open_uploads": 1, "stored_bytes": announced}
+        quotas.take(session, context.settings, account_id, **taken)
         session.add(upload)
     return upload.id
 
 
-def _finish(context: AppContext, upload_id: str, size: int, sha256: str) -> None:
+def _finish(context: AppContext, caller: Caller, upload_id: str, size: int, sha256: str) -> None:
     with context.sessions.begin() as session:
+        quotas.take(session, context.settings, caller.account_id, stored_bytes=size)
         finished = update(Upload).where(Upload.id == upload_id)
         session.execute(finished.values(bytes=size, sha256=sha256, completed_at=now()))
+        audit.record(session, caller, "upload.create", upload_id)

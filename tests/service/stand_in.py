@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from service.app_context import AppContext
 from service.contract.job import InspectionState, JobState
 from service.contract.object_keys import attempt_prefix, upload_prefix
-from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, now
+from service.contract.records import DatasetRecord, Job, JobEvent, ModelRecord, UploadPart, now
 from service.contract.report import ReportedVariant
 from service.contract.s3_store import S3Store
 from tests.report_example import BASELINE, DATASET, MODEL, SUMMARY, TOP1, WARNINGS, row
@@ -40,6 +40,9 @@ def inspected(context: AppContext, record_id: str, error: dict[str, str] | None 
         change = update(table).where(table.id == record_id)
         session.execute(change.values(state=state, error=error, description=description))
         session.execute(update(Job).where(job_column == record_id).values(state=JobState.SUCCEEDED))
+        if error and error["code"] != "engine_crashed":
+            upload = select(table.upload_id).where(table.id == record_id)
+            session.execute(delete(UploadPart).where(UploadPart.upload_id.in_(upload)))
 
 
 def stored(context: AppContext, upload_id: str) -> int:

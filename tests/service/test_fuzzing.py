@@ -37,8 +37,9 @@ CHECKS = [not_a_server_error, status_code_conformance, response_schema_conforman
 
 @pytest.fixture
 def known(embedded_api: Client) -> Iterator[dict[str, str]]:
-    """Ids that exist, in the context that APP is lent for the test."""
-    APP.state.context = embedded_api.app.state.context  # type: ignore[attr-defined]
+    """Ids that exist, in what APP is lent of another for the test."""
+    started: Any = embedded_api.app.state  # type: ignore[attr-defined]
+    APP.state.context, APP.state.authentication = started.context, started.authentication
     job = stand_in.submit(embedded_api, APP.state.context)
     upload = embedded_api.post("/v1/uploads", json={"filename": "a", "bytes": 70_000}).json()
     key = embedded_api.post("/v1/keys", json={"name": "other"}).json()
@@ -48,7 +49,7 @@ def known(embedded_api: Client) -> Iterator[dict[str, str]]:
         "upload_id": upload["id"],
         "key_id": key["id"],
     }
-    del APP.state.context
+    del APP.state.context, APP.state.authentication
 
 
 @DESCRIBED.parametrize()

@@ -156,13 +156,6 @@ def test_a_job_is_deleted_and_a_dataset_with_its_jobs(l2c: Any, live: Any, tmp_p
     assert l2c("jobs", "delete", third["id"]).stdout == f"deleted {third['id']}\n"
 
 
-def test_keys_are_made_listed_and_revoked(l2c: Any) -> None:
-    created = ok(l2c("keys", "create", "laptop", "--json"))
-    assert ok(l2c("keys", "list", "--json", "--key", created["secret"]))[0]["name"] == "laptop"
-    assert l2c("keys", "delete", created["id"]).exit_code == 0
-    refused(l2c("keys", "list", "--key", created["secret"]), 4, "unauthorized", "l2c keys create")
-
-
 def test_where_nobody_answers(l2c: Any) -> None:
     refused(l2c("jobs", "list", "--url", "http://127.0.0.1:1"), 3, "cannot_connect", "l2c serve")
     refused(l2c("jobs", "list", "--url", "nonsense"), 3, "nonsense")

@@ -9,13 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
-from learn2compress.cli import app
 from learn2compress.client import Client
 from tests.waiting import eventually
 
@@ -92,25 +89,6 @@ def test_a_second_start_keeps_the_key_and_a_lost_or_revoked_key_is_replaced(tmp_
             client.delete_key(each.id)
     with served(tmp_path / "data") as (_, url, fourth), Client(url, fourth) as client:
         assert len(list(client.list_keys())) == 1
-
-
-def test_an_operator_makes_keys_and_accounts_without_a_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("L2C_DATA_DIR", str(tmp_path / "data"))
-
-    def create(*arguments: str) -> Any:
-        return CliRunner().invoke(app, ["admin", "create-key", *arguments])
-
-    secrets = [
-        create("laptop", "--account", account).stdout.strip() for account in ("ann", "ann", "bob")
-    ]
-    with served(tmp_path / "data") as (_, url, key):
-        names = []
-        for secret in (*secrets, key):
-            with Client(url, secret) as client:
-                names.append([each.name for each in client.list_keys()])
-    assert names == [["laptop", "laptop"]] * 2 + [["laptop"], ["first key"]]
 
 
 def test_a_worker_loop_that_dies_is_started_again_and_none_survives_a_kill(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from httpx import Client
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from service.app_context import AppContext
 from service.contract.job import JobState
-from service.contract.records import Job, Upload, UploadPart
+from service.contract.records import Job, Upload
 from tests.service import stand_in
 from tests.waiting import eventually
 
@@ -122,9 +122,8 @@ def test_a_rejected_record_is_inspected_again_while_its_file_is_there(
 
 def test_a_file_that_was_refused_is_not_inspected_again(api: Client, context: AppContext) -> None:
     record = stand_in.upload(api, "models")
-    stand_in.inspected(context, record["id"], ENGINE_CRASHED)
-    with context.sessions.begin() as session:
-        session.execute(delete(UploadPart))
+    refused = {"code": "truncated_model", "message": "It ends early.", "hint": "Upload it again."}
+    stand_in.inspected(context, record["id"], refused)
     answer = api.post(f"/v1/models/{record['id']}/inspect")
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert api.get(f"/v1/models/{record['id']}").json()["state"] == "rejected"

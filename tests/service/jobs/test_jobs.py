@@ -1,5 +1,6 @@
 """Jobs over HTTP; the worker's part is done by writing its rows."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import event, inspect, select
 
 from service import paging
 from service.app_context import AppContext
+from service.caller import Caller
 from service.contract.job import JobState
 from service.contract.object_keys import checkpoint_key
 from service.contract.records import Job, now
@@ -105,19 +107,25 @@ def test_a_job_needs_a_model_and_a_dataset_that_are_ready(api: Client, context: 
         assert list(session.scalars(select(Job).where(Job.kind == "compression"))) == []
 
 
-def test_a_job_whose_model_is_deleted_while_it_is_submitted_is_refused(
+def test_a_model_that_is_deleted_while_a_job_with_it_is_submitted_stays(
     api: Client, context: AppContext
 ) -> None:
     ids = {f"{kind}_id": stand_in.upload(api, f"{kind}s")["id"] for kind in ("model", "dataset")}
     for record_id in ids.values():
         stand_in.inspected(context, record_id)
 
-    def delete_first(*_: object) -> None:
-        assert api.delete(f"/v1/models/{ids['model_id']}").status_code == 204
+    with ThreadPoolExecutor(1) as other:
+        deletions: list[Future[Any]] = []
 
-    event.listen(context.sessions, "before_flush", delete_first, once=True)
-    answer = api.post("/v1/jobs", json={**ids, "spec": {}})
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        def begin_deletion(*_: object) -> None:
+            deletions.append(other.submit(api.delete, f"/v1/models/{ids['model_id']}"))
+            with pytest.raises(TimeoutError):
+                deletions[0].result(0.5)
+
+        event.listen(context.sessions, "before_flush", begin_deletion, once=True)
+        assert api.post("/v1/jobs", json={**ids, "spec": {}}).status_code == 201
+        answer = deletions[0].result(20)
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
 
 
 @pytest.mark.parametrize(
@@ -200,9 +208,8 @@ def test_the_list_does_not_load_reports(api: Client, context: AppContext, tmp_pa
     job = stand_in.submit(api, context)
     stand_in.succeed(context, job["id"], tmp_path)
     with context.sessions() as session:
-        account_id = session.get_one(Job, job["id"]).account_id
-    (row,) = jobs.browse(
-        context, account_id, paging.PageRequest(), paging.Filters(), jobs.Inputs()
-    ).items
+        caller = Caller(session.get_one(Job, job["id"]).account_id, "key_0", frozenset())
+    everything = (paging.PageRequest(), paging.Filters(), jobs.Inputs())
+    (row,) = jobs.browse(context, caller, *everything).items
     assert inspect(row).unloaded == {"report", "spec"}
     assert [item["state"] for item in api.get("/v1/jobs").json()["items"]] == ["succeeded"]
