@@ -23,9 +23,9 @@ each_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
 def test_it_is_a_valid_compose_file() -> None:
-    command = [Path(sys.executable).with_name("check-jsonschema"), "docker-compose.yml"]
-    options = ["--builtin-schema", "vendor.compose-spec"]
-    checked = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
+    program = str(Path(sys.executable).with_name("check-jsonschema"))
+    command = [program, "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
 
 
