@@ -8,9 +8,10 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-from service import database_version
+from service import database_version, metrics
 from service.api import health as health_route
 from service.api import inspected, jobs, keys, problems, uploads, variants
+from service.api.observing import Observing
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
 from service.cleanup import Cleanup
@@ -25,6 +26,7 @@ from service.contract.views import (
     ProgressEventView,
     StateEventView,
 )
+from service.job_metrics import JobCollector
 from service.jobs.events import Tailer
 from service.jobs.inspections import DATASETS, MODELS
 from service.notifier import open_notifier
@@ -59,7 +61,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(v1)
     app.include_router(health_route.router)
     problems.install(app)
+    app.state.metrics = metrics.Metrics()
     app.add_middleware(SmallBodies)
+    app.add_middleware(Observing, metrics=app.state.metrics)
     _describe_further_schemas(app)
     return app
 
@@ -83,7 +87,8 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     app.state.tailer.start()
     cleanup.start()
     try:
-        yield
+        with metrics.serving(settings, app.state.metrics, JobCollector(factory)):
+            yield
     finally:
         app.state.tailer.stop()
         cleanup.stop()

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import (
@@ -37,6 +38,12 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+
+    # 0: no metrics.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65535)
+    worker_metrics_port: int = Field(0, ge=0, le=65535)
+    log_format: Literal["text", "json"] = "text"
 
     max_upload_bytes: PositiveInt = 16 * 1024 * MIB
     part_bytes: int = Field(16 * MIB, ge=64 * 1024, le=512 * MIB)
