@@ -118,6 +118,12 @@ def test_nothing_is_allowed_that_no_policy_names() -> None:
     policies = {each["metadata"]["name"]: each["spec"] for each in objects("NetworkPolicy")}
     closed = policies.pop("nothing")
     assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    reached = {str(each["podSelector"]) for each in policies.values() if "ingress" in each}
-    assert reached == {str({"matchLabels": {"app": "l2c-api"}})}
+    requests, metrics = policies["requests"], policies["metrics"]
+    assert requests["podSelector"] == {"matchLabels": {"app": "l2c-api"}}
+    assert _ports(requests) == {8000} and _ports(metrics) == {9100, 9101}
+    assert {name for name in policies if "ingress" in policies[name]} == {"requests", "metrics"}
     assert all(rule["to"] for each in policies.values() for rule in each.get("egress", ()))
+
+
+def _ports(policy: dict[str, Any]) -> set[int]:
+    return {each["port"] for rule in policy["ingress"] for each in rule["ports"]}
