@@ -113,6 +113,8 @@ def _log_in_our_format(loglevel: int | str = logging.INFO, **_: Any) -> None:
 
 @worker_init.connect
 def _refuse_to_start(**_: Any) -> None:
+    # Celery sets up logging later only, and what this machine lacks or has would not be told.
+    logs.configure(settings.log_format, "worker")
     # Checked before the pool starts: an exit of a pool process would look like a crash, and the
     # message would be lost.
     if not settings.redis_url:

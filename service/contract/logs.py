@@ -17,10 +17,10 @@ job_id: ContextVar[str] = ContextVar("job_id", default="")
 
 
 def configure(log_format: str, process: str, level: int | str = logging.INFO) -> None:
-    """Log to standard error; ``process`` says who speaks, e.g. ``api``."""
+    """Log to standard error from now on; ``process`` says who speaks, e.g. ``api``."""
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(log_format, process))
-    logging.basicConfig(level=level, handlers=[handler])
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 def formatter(log_format: str, process: str) -> logging.Formatter:
