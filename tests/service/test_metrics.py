@@ -91,10 +91,12 @@ def test_metrics_have_a_port_of_their_own(measured: tuple[httpx.Client, str]) ->
     client, address = measured
     stand_in.submit(client, client.context)  # type: ignore[attr-defined]
     assert client.get("/metrics").status_code == 404
-    families = {each.name: each for each in text_string_to_metric_families(httpx.get(address).text)}
+    told = httpx.get(address).text
+    families = {each.name: each for each in text_string_to_metric_families(told)}
     assert {"l2c_http_requests", "l2c_jobs_waiting", "process_open_fds"} <= families.keys()
     routes = {sample.labels["route"] for sample in families["l2c_http_requests"].samples}
     assert "/v1/jobs" in routes and "/v1/models/upload" in routes
+    assert "_created" not in told
 
 
 def test_nobody_answers_there_when_the_api_has_ended(embedded: Settings) -> None:
