@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-interruptions bench-attacks bench-outages bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-interruptions bench-attacks bench-outages bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families secrets check-deployment check-images audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,18 @@ lint: $(READY) ## check style, types and import rules
 
 serve: $(READY) ## start the embedded service; prints its address and a key
 	$(BIN)/l2c serve
+
+secrets: ## write random secrets for docker-compose.yml into secrets/, once
+	sh deploy/make_secrets.sh
+
+check-deployment: $(READY) ## check docker-compose.yml and everything in deploy/
+	$(BIN)/python -m pytest tests/deploy $(ARGS)
+
+check-images: $(READY) ## build and start each target of the Dockerfile in a bare virtual environment, without Docker (2 minutes)
+	$(BIN)/python -m tests.deploy.replay_image $(ARGS)
+
+audit: $(READY) ## report known vulnerabilities of the packages in requirements.lock; needs a network (ARGS="--service osv")
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict $(ARGS)
 
 lock: $(READY) ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra service --extra worker --extra dev --universal --python-version 3.11 \

@@ -25,7 +25,7 @@ from service import database_version
 from service.accounts import accounts
 from service.contract.records import connect, sessions
 from service.contract.settings import MIB, Settings
-from tests.server_processes import free_ports
+from tests.server_processes import free_port
 from tests.servers import s3_server
 from tests.waiting import eventually
 
@@ -112,7 +112,7 @@ def serving(settings: Settings) -> Iterator[tuple[int, Client]]:
     settings.data_dir.mkdir()
     database_version.prepare(settings)
     key = accounts.open_account(sessions(connect(settings.database)), "benchmark") or ""
-    port = free_ports(1)[0]
+    port = free_port()
     command = [sys.executable, "-c", SERVE, str(port)]
     with subprocess.Popen(command, env=settings.environment()) as process:
         try:

@@ -8,10 +8,11 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-from service import database_version
+from service import database_version, metrics
 from service.accounts.authentication import Authentication
 from service.api import account, audit, inspected, jobs, keys, problems, uploads, variants
 from service.api import health as health_route
+from service.api.observing import Observing
 from service.api.rate_limit_headers import RateLimitHeaders
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
@@ -35,6 +36,7 @@ from service.contract.views import (
     ProgressEventView,
     StateEventView,
 )
+from service.job_metrics import JobCollector
 from service.jobs.events import Tailer
 from service.jobs.inspections import DATASETS, MODELS
 from service.notifier import open_notifier
@@ -81,8 +83,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(v1)
     app.include_router(health_route.router)
     problems.install(app)
+    app.state.metrics = metrics.Metrics()
     app.add_middleware(SmallBodies)
     app.add_middleware(RateLimitHeaders)
+    app.add_middleware(Observing, metrics=app.state.metrics)
     _describe_further_schemas(app)
     return app
 
@@ -112,7 +116,8 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     readiness.start()
     cleanup.start()
     try:
-        yield
+        with metrics.serving(settings, app.state.metrics, JobCollector(factory)):
+            yield
     finally:
         readiness.stop()
         app.state.tailer.stop()

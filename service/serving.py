@@ -15,7 +15,7 @@ import uvicorn
 from service import database_version
 from service.accounts.first_key import first_key
 from service.app import create_app
-from service.contract import data_folder
+from service.contract import data_folder, logs
 from service.contract.settings import Settings
 
 # A loop gives a running job back within two seconds.
@@ -35,7 +35,7 @@ def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
 
     ``announce`` is called once the socket listens, with the URL and with the key if it is new.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s api %(levelname)s %(message)s")
+    logs.configure(settings.log_format, "api")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     data_folder.prepare(settings)

@@ -20,6 +20,11 @@ def program(name: str) -> Path:
     return Path(sysconfig.get_path("scripts")) / name
 
 
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    return free_ports(1)[0]
+
+
 def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]

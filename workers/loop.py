@@ -11,13 +11,14 @@ import signal
 import sys
 import threading
 
+from service.contract import logs
 from service.contract.settings import Settings
 from workers import obstacles
 from workers.attempt_folders import sweep_attempt_folders
 from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import next_claimable
 from workers.machine import prepare_machine
-from workers.supervisor import supervise
+from workers.observing import supervise
 from workers.worker_context import ENGINE, WorkerContext, open_worker_context
 
 LOG = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ def work(context: WorkerContext) -> None:
 
 def main(command: tuple[str, ...] = ENGINE) -> None:
     """Work until SIGTERM, or until the parent process ends; then requeue a running job."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
+    settings = Settings()
+    logs.configure(settings.log_format, "worker")
     stop, parent = Stop(), os.getppid()
     if len(sys.argv) > 1:
         # Given rather than looked up: the process that started this one may have ended by now.
@@ -69,9 +71,9 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     signal_at_parents_death(signal.SIGTERM)
     if os.getppid() != parent:
         return
-    settings = Settings()
     prepare_machine(settings)
     context = open_worker_context(settings, stopping=stop, command=command)
+    context.metrics.serve(settings)
     sweep_attempt_folders(context)
     work(context)
 

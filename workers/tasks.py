@@ -13,10 +13,17 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
 from kombu.exceptions import ChannelError
 from kombu.exceptions import OperationalError as BrokerError
 
+from service.contract import logs
 from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
 from workers import obstacles, reaper
@@ -24,13 +31,15 @@ from workers.attempt_folders import sweep_attempt_folders
 from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import claimable_inspections
 from workers.machine import prepare_machine
-from workers.supervisor import supervise
+from workers.metrics import WorkerMetrics
+from workers.observing import supervise
 from workers.worker_context import WorkerContext, open_worker_context
 
 LOG = logging.getLogger(__name__)
 HOUR = 3600
 
 settings = Settings()
+metrics = WorkerMetrics()
 # Shared with the pool process across the fork; without a lock, because a signal handler sets it.
 stop = multiprocessing.RawValue("b", 0)
 
@@ -56,7 +65,6 @@ app.conf.update(
     # A worker that is busy for hours must not hold a second message that an idle one could take.
     worker_prefetch_multiplier=1,
     worker_cancel_long_running_tasks_on_connection_loss=False,
-    worker_hijack_root_logger=False,
 )
 
 
@@ -78,7 +86,9 @@ def run_job(job_id: str) -> None:
 @functools.cache
 def worker_context() -> WorkerContext:
     """The context of this process; opened after the fork, which connections do not survive."""
-    return open_worker_context(settings, notify=notify_workers, stopping=lambda: bool(stop.value))
+    return open_worker_context(
+        settings, notify=notify_workers, stopping=lambda: bool(stop.value), metrics=metrics
+    )
 
 
 def send(job_id: str) -> None:
@@ -101,8 +111,15 @@ def waiting_messages() -> int:
             return 0  # Redis has no empty lists: the queue exists from its first message on
 
 
+@setup_logging.connect
+def _log_in_our_format(loglevel: int | str = logging.INFO, **_: Any) -> None:
+    logs.configure(settings.log_format, "worker", loglevel)
+
+
 @worker_init.connect
 def _refuse_to_start(**_: Any) -> None:
+    # Celery sets up logging later only, and what this machine lacks or has would not be told.
+    logs.configure(settings.log_format, "worker")
     # Checked before the pool starts: an exit of a pool process would look like a crash, and the
     # message would be lost.
     if not settings.redis_url:
@@ -113,6 +130,8 @@ def _refuse_to_start(**_: Any) -> None:
 @worker_process_init.connect
 def _die_with_the_main_process(**_: Any) -> None:
     signal_at_parents_death()
+    # Of this process, because it makes the attempts.
+    metrics.serve(settings)
 
 
 @worker_shutting_down.connect

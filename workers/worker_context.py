@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.contract.records import Sessions, connect, sessions
 from service.contract.settings import MIB, Settings
 from service.contract.storage import Store, open_store
 from workers import sandbox
+from workers.metrics import WorkerMetrics
 
 ENGINE = (sys.executable, "-m", "workers.compression")
 
@@ -37,6 +38,7 @@ class WorkerContext:
     notify: Callable[[str], None] = notify_nobody
     stopping: Callable[[], bool] = never
     command: tuple[str, ...] = ENGINE
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
     @property
     def limits(self) -> sandbox.Limits:
@@ -59,6 +61,7 @@ def open_worker_context(
     notify: Callable[[str], None] = notify_nobody,
     stopping: Callable[[], bool] = never,
     command: tuple[str, ...] = ENGINE,
+    metrics: WorkerMetrics | None = None,
 ) -> WorkerContext:
     """Connect to the database and the store."""
     return WorkerContext(
@@ -68,4 +71,5 @@ def open_worker_context(
         notify,
         stopping,
         command,
+        metrics or WorkerMetrics(),
     )

@@ -2,9 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 MIB = 1024 * 1024
 
@@ -31,6 +38,12 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+
+    # 0: no metrics.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65535)
+    worker_metrics_port: int = Field(0, ge=0, le=65535)
+    log_format: Literal["text", "json"] = "text"
 
     max_upload_bytes: PositiveInt = 16 * 1024 * MIB
     part_bytes: int = Field(16 * MIB, ge=64 * 1024, le=512 * MIB)
@@ -68,6 +81,24 @@ class Settings(BaseSettings):
     require_sandbox: bool = True
     child_uid: int = Field(60001, ge=0, lt=2**32 - 1)
     cuda_visible_devices: str = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then files of L2C_SECRETS_DIR, e.g. l2c_redis_url."""
+        folder = os.environ.get("L2C_SECRETS_DIR", "")
+        if not folder:
+            return init_settings, env_settings
+        if not Path(folder).is_dir():
+            # Without its secrets this would be the embedded mode, with an empty database.
+            raise SettingsError(f"L2C_SECRETS_DIR: there is no folder {folder}")
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, folder)
 
     @property
     def database(self) -> str:

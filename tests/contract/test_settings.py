@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from service.contract.settings import Settings
 
@@ -45,6 +46,28 @@ def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: 
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("L2C_S3_SECRET_ACCESS_KEY", "hush")
     assert "hush" not in repr(Settings())
+
+
+def test_secrets_come_from_files_unless_the_environment_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "l2c_redis_url").write_text("redis://:hush@redis/0\n")
+    (tmp_path / "L2C_S3_SECRET_ACCESS_KEY").write_text("hush")
+    (tmp_path / "l2c_s3_bucket").write_text("of the file")
+    monkeypatch.setenv("L2C_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("L2C_S3_BUCKET", "of the environment")
+    settings = Settings()
+    assert settings.redis_url == "redis://:hush@redis/0"
+    assert settings.s3_secret_access_key.get_secret_value() == "hush"
+    assert settings.s3_bucket == "of the environment"
+
+
+def test_a_missing_folder_of_secrets_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("L2C_SECRETS_DIR", str(tmp_path / "missing"))
+    with pytest.raises(SettingsError, match="missing"):
+        Settings()
 
 
 def test_another_process_reads_the_very_same_settings(tmp_path: Path) -> None:

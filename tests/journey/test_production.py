@@ -6,7 +6,7 @@ from typing import Any
 from migrations import upgrade
 from service.contract.settings import Settings
 from tests.journey.journey import SERVE, check, client, compress, process
-from tests.server_processes import free_ports
+from tests.server_processes import free_port
 
 WORKER = [
     "-m",
@@ -28,7 +28,7 @@ def test_a_job_goes_the_whole_way_through_celery_redis_postgresql_and_s3(
         data_dir=tmp_path,
         database_url=postgres_database,
         redis_url=redis_url,
-        port=free_ports(1)[0],
+        port=free_port(),
         reap_seconds=1,
         **s3,
     )

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import httpx
 import pytest
 import redis
 from celery import Celery
@@ -20,6 +21,7 @@ from migrations import upgrade
 from service.contract.job import QUEUE, RUN_JOB, JobKind
 from service.contract.records import Variant
 from service.contract.settings import Settings
+from tests import server_processes
 from tests.waiting import eventually
 from tests.workers.conftest import WorkerUnderTest, alive, open_worker, settings_of
 
@@ -139,6 +141,17 @@ def test_after_kill_9_of_the_whole_worker_another_goes_on(worker: WorkerUnderTes
     with celery_worker(worker.context.settings):
         eventually(lambda: state(worker, job_id) == "succeeded")
     assert worker.told(job_id)["run"] == [2]
+
+
+def test_the_process_that_does_the_jobs_tells_its_figures(worker: WorkerUnderTest) -> None:
+    given = worker.context.settings.model_dump(exclude_unset=True)
+    port = server_processes.free_port()
+    with celery_worker(Settings(**given, worker_metrics_port=port)):
+        job_id = worker.job()
+        eventually(lambda: state(worker, job_id) == "succeeded")
+        done = 'l2c_worker_attempts_total{code="",kind="compression",outcome="succeeded"} 1.0'
+        address = f"http://127.0.0.1:{port}/metrics"
+        eventually(lambda: done in httpx.get(address).text, ignoring=(httpx.TransportError,))
 
 
 def test_the_worker_never_imports_tensorflow() -> None:

@@ -1,5 +1,6 @@
 """``l2c serve`` as a process: first start, restart of its worker loop, and its end."""
 
+import json
 import os
 import re
 import signal
@@ -125,6 +126,26 @@ def test_an_address_in_use_is_an_error_without_a_trace(tmp_path: Path) -> None:
     assert again.returncode == 1
     assert "address_unusable" in again.stderr and "--port 0" in again.stderr
     assert "Address already in use" in again.stderr and "Traceback" not in again.stderr
+
+
+def test_every_line_of_the_log_is_json_if_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("L2C_LOG_FORMAT", "json")
+    command = [sys.executable, *SERVE, str(tmp_path / "data")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        answer = httpx.get(f"{url}/v1/jobs")
+        loop = eventually(lambda: loop_of(process))
+        eventually(lambda: handles_signals(loop))
+        process.terminate()
+        lines = [json.loads(line) for line in process.communicate()[1].splitlines()]
+    [access] = [line for line in lines if line["logger"] == "service.access"]
+    assert access["request_id"] == answer.headers["X-Request-ID"] and access["status"] == 401
+    assert {line["process"] for line in lines} == {"api", "worker"}
 
 
 def test_the_key_is_printed_only_when_it_is_made(tmp_path: Path) -> None:
