@@ -14,7 +14,7 @@ from learn2compress import transfers
 from learn2compress.account_client import AccountClient
 from learn2compress.resources import label_items
 from learn2compress.transport import Transport, api_path, validate_view
-from service.contract.job import FINISHED, InspectionState, JobSpec
+from service.contract.job import DEFAULT_PRIORITY, FINISHED, InspectionState, JobSpec
 from service.contract.report import Report
 from service.contract.views import (
     DatasetView,
@@ -141,11 +141,15 @@ class Client(AccountClient):
         spec: JobSpec | None = None,
         name: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: int = DEFAULT_PRIORITY,
     ) -> JobView:
-        """Queue a compression; model and dataset must be ready."""
+        """Queue a compression; model and dataset must be ready.
+
+        ``priority`` orders your own waiting jobs: 0 first, 9 last.
+        """
         spec = spec or JobSpec()
         wanted = {"model_id": model_id, "dataset_id": dataset_id, **_named(name, labels)}
-        body = {**wanted, "spec": spec.model_dump(mode="json")}
+        body = {**wanted, "priority": priority, "spec": spec.model_dump(mode="json")}
         return validate_view(JobView, self.transport.json("POST", "/v1/jobs", json=body))
 
     def get_job(self, job_id: str, *, patient: bool = False) -> JobView:

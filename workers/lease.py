@@ -1,18 +1,19 @@
 """The right to work on one job: claimed by compare-and-set, kept by a heartbeat."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, func, update
 from sqlalchemy.orm import Session
 
 from service.contract.database_clock import database_now
 from service.contract.job import JobKind, JobState
 from service.contract.job_end import state_event
-from service.contract.records import Job, JobEvent, Sessions
+from service.contract.records import Account, Job, JobEvent, Sessions
+from workers.claim_order import claimable
 from workers.outcomes import LeaseLost
 
 
@@ -75,28 +76,13 @@ def claim(sessions: Sessions, job_id: str, seconds: float) -> tuple[Lease, Job] 
             return None
         lease = Lease(sessions, job_id, token, job.attempts, seconds)
         session.add(state_event(job_id, job.attempts, JobState.RUNNING))
-        return lease, job
+    if job.kind == JobKind.COMPRESSION:
+        _note_served(sessions, job.account_id)
+    return lease, job
 
 
-def claimable() -> ColumnElement[bool]:
-    """Queued and not to wait any more, or running under a lease that ran out."""
-    orphaned = and_(Job.state == JobState.RUNNING, Job.lease_expires_at < database_now())
-    may_start = or_(Job.not_before.is_(None), Job.not_before <= database_now())
-    return or_(and_(Job.state == JobState.QUEUED, may_start), orphaned)
-
-
-def next_claimable(sessions: Sessions) -> str | None:
-    """The oldest inspection, else the oldest compression: inspections take only seconds."""
-    order = (Job.kind == JobKind.COMPRESSION, Job.created_at)
-    query = select(Job.id).where(claimable()).order_by(*order).limit(1)
-    with sessions() as session:
-        return session.scalars(query).first()
-
-
-def claimable_inspections(sessions: Sessions) -> Sequence[str]:
-    """Oldest first."""
-    wanted = (
-        select(Job.id).where(claimable(), Job.kind != JobKind.COMPRESSION).order_by(Job.created_at)
-    )
-    with sessions() as session:
-        return session.scalars(wanted).all()
+def _note_served(sessions: Sessions, account_id: str) -> None:
+    # In a transaction of its own: requests lock accounts before jobs, this would be the other way.
+    with sessions.begin() as session:
+        served = update(Account).where(Account.id == account_id)
+        session.execute(served.values(last_served_at=database_now()))

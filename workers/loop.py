@@ -1,11 +1,10 @@
-"""The embedded mode's worker: it claims jobs from the table, one at a time.
+"""The embedded mode's worker: it reads the table, and does one compression at a time.
 
     python -m workers.loop [PARENT]
 
 It ends with the process PARENT, by default the process that started it.
 """
 
-import logging
 import os
 import signal
 import sys
@@ -13,16 +12,12 @@ import threading
 
 from service.contract import logs
 from service.contract.settings import Settings
-from workers import obstacles
+from workers import lanes
 from workers.attempt_folders import sweep_attempt_folders
+from workers.claim_order import next_compression, next_inspection
 from workers.compression.parent_death import signal_at_parents_death
-from workers.lease import next_claimable
 from workers.machine import prepare_machine
-from workers.observing import supervise
 from workers.worker_context import ENGINE, WorkerContext, open_worker_context
-
-LOG = logging.getLogger(__name__)
-PAUSE_AFTER_ERROR_SECONDS = 5.0
 
 
 class Stop:
@@ -39,23 +34,12 @@ class Stop:
 
 
 def work(context: WorkerContext) -> None:
-    """Supervise the next claimable job, again and again, until the worker is told to stop."""
-    pause = threading.Event()
-    while not context.stopping():
-        try:
-            job_id = next_claimable(context.sessions)
-            if job_id and (obstacle := obstacles.find(context)):
-                LOG.warning("taking no job: %s", obstacle)
-                pause.wait(PAUSE_AFTER_ERROR_SECONDS)
-                continue
-            if job_id:
-                supervise(job_id, context)
-                continue
-        except Exception:
-            # The row keeps its lease: once that has run out, the job is tried again.
-            LOG.exception("the attempt broke off; the loop goes on")
-            pause.wait(PAUSE_AFTER_ERROR_SECONDS)
-        pause.wait(context.settings.poll_seconds)
+    """Do inspections beside the compressions, until the worker is told to stop."""
+    pause = context.settings.poll_seconds
+    inspections = threading.Thread(target=lanes.work, args=(context, next_inspection, pause))
+    inspections.start()
+    lanes.work(context, next_compression, pause)
+    inspections.join()
 
 
 def main(command: tuple[str, ...] = ENGINE) -> None:

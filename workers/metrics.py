@@ -39,7 +39,7 @@ class WorkerMetrics:
             registry=self.registry,
         )
         self.busy = Gauge(
-            "l2c_worker_busy", "1 while the worker has a job.", registry=self.registry
+            "l2c_worker_busy", "Jobs that the worker has at this moment.", registry=self.registry
         )
         ProcessCollector(registry=self.registry)
 

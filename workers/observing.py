@@ -35,12 +35,12 @@ def supervise(job_id: str, context: WorkerContext) -> None:
     """As ``workers.supervisor.supervise``."""
     with logs.about(logs.job_id, job_id):
         before, started, broke_off = _read(context.sessions, job_id), time.monotonic(), True
-        context.metrics.busy.set(1)
+        context.metrics.busy.inc()
         try:
             supervisor.supervise(job_id, context)
             broke_off = False
         finally:
-            context.metrics.busy.set(0)
+            context.metrics.busy.dec()
             after = _read(context.sessions, job_id)
             outcome = BROKE_OFF if broke_off else outcome_of(before, after)
             if before and outcome:

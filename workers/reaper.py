@@ -5,8 +5,9 @@ from collections.abc import Callable
 from sqlalchemy import func, or_, select, update
 
 from service.contract.database_clock import database_now
+from service.contract.job import JobKind
 from service.contract.records import Job, Sessions
-from workers.lease import claimable
+from workers.claim_order import claimable
 
 
 def send_and_record(sessions: Sessions, send: Callable[[str], None], job_id: str) -> None:
@@ -24,13 +25,15 @@ def jobs_to_notify(sessions: Sessions, waiting_messages: int, patience_seconds: 
     """
     patient = database_now(-patience_seconds)
     unnoticed = (
+        Job.kind == JobKind.COMPRESSION,
         claimable(),
         Job.created_at < patient,
         or_(Job.notified_at.is_(None), Job.notified_at < patient),
     )
     longest_ago = (Job.notified_at.is_not(None), Job.notified_at, Job.created_at)
+    compressions = Job.kind == JobKind.COMPRESSION
     with sessions() as session:
-        jobs = session.scalar(select(func.count()).where(claimable())) or 0
+        jobs = session.scalar(select(func.count()).where(compressions, claimable())) or 0
         missing = max(0, jobs - waiting_messages)
         query = select(Job.id).where(*unnoticed).order_by(*longest_ago).limit(missing)
         return list(session.scalars(query))

@@ -1,9 +1,10 @@
 """Production's worker: ``celery -A workers.tasks worker --pool prefork --concurrency 1``.
 
-A message only says that a job waits; the job's row is the truth. One job at a time, since a job
-uses the whole machine. Prefork rather than solo, so that the main process goes on answering Redis,
-health checks and SIGTERM while its one pool process supervises. Neither imports TensorFlow, only
-the child does: a fork of a process that has used it hangs.
+A message only says that a job waits; the job's row is the truth. One compression at a time, since
+it uses the whole machine; a thread of the main process does inspections beside it. Prefork rather
+than solo, so that the main process goes on answering Redis, health checks and SIGTERM while its one
+pool process supervises. Neither imports TensorFlow, only the child does: a fork of a process that
+has used it hangs.
 """
 
 import functools
@@ -18,6 +19,7 @@ from celery.signals import (
     worker_init,
     worker_process_init,
     worker_ready,
+    worker_shutdown,
     worker_shutting_down,
 )
 from kombu.exceptions import ChannelError
@@ -26,17 +28,19 @@ from kombu.exceptions import OperationalError as BrokerError
 from service.contract import logs
 from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
-from workers import obstacles, reaper
+from workers import lanes, reaper
 from workers.attempt_folders import sweep_attempt_folders
+from workers.claim_order import next_compression, next_inspection
 from workers.compression.parent_death import signal_at_parents_death
-from workers.lease import claimable_inspections
 from workers.machine import prepare_machine
 from workers.metrics import WorkerMetrics
-from workers.observing import supervise
 from workers.worker_context import WorkerContext, open_worker_context
 
 LOG = logging.getLogger(__name__)
 HOUR = 3600
+SECONDS_BETWEEN_LOOKS = 1.0
+# The child has a second to end after SIGTERM.
+SECONDS_TO_GIVE_BACK = 10.0
 
 settings = Settings()
 metrics = WorkerMetrics()
@@ -70,17 +74,11 @@ app.conf.update(
 
 @app.task(name=RUN_JOB)
 def run_job(job_id: str) -> None:
-    """Do the waiting inspections first, which take seconds, then the job.
+    """Do the job whose turn it is, which need not be the one that the message names.
 
-    The messages of those inspections arrive later and find nothing to do.
+    As many messages as jobs are sent, and the reaper sends those that were lost.
     """
-    context = worker_context()
-    for each in (*claimable_inspections(context.sessions), job_id):
-        if obstacle := obstacles.find(context):
-            # The reaper notifies again, this worker or another one.
-            LOG.warning("taking no job: %s", obstacle)
-            return
-        supervise(each, context)
+    lanes.supervise_next(worker_context(), next_compression)
 
 
 @functools.cache
@@ -140,8 +138,22 @@ def _ask_to_stop(**_: Any) -> None:
 
 
 @worker_ready.connect
-def _start_reaper(**_: Any) -> None:
+def _start_threads(**_: Any) -> None:
     threading.Thread(target=_reap, daemon=True, name="reaper").start()
+    inspections.start()
+
+
+@worker_shutdown.connect
+def _give_inspection_back(**_: Any) -> None:
+    if inspections.is_alive():
+        inspections.join(SECONDS_TO_GIVE_BACK)
+
+
+def _inspect() -> None:
+    """The lane of inspections, in the main process: the pool process may have a compression."""
+    # Not ``worker_context()``: a pool process that is forked later would get its connections.
+    own = open_worker_context(settings, stopping=lambda: bool(stop.value), metrics=metrics)
+    lanes.work(own, next_inspection, SECONDS_BETWEEN_LOOKS)
 
 
 def _reap() -> None:
@@ -159,3 +171,6 @@ def _reap() -> None:
         except Exception:
             LOG.exception("the reaper failed; it tries again")
         pause.wait(settings.reap_seconds)
+
+
+inspections = threading.Thread(target=_inspect, daemon=True, name="inspections")

@@ -12,6 +12,7 @@ from learn2compress.cli.console import (
     Key,
     LabelOption,
     NameOption,
+    PriorityOption,
     Url,
     connect,
     emit,
@@ -20,7 +21,7 @@ from learn2compress.cli.console import (
 from learn2compress.cli.kinds import DATASETS, MODELS, Kind
 from learn2compress.client import Client
 from learn2compress.job_options import with_spec_options
-from service.contract.job import JobSpec
+from service.contract.job import DEFAULT_PRIORITY, JobSpec
 
 File = typer.Argument(exists=True, dir_okay=False, readable=True)
 
@@ -38,6 +39,7 @@ def compress(
         str | None, typer.Option("--dataset", help="Id of uploaded data, in place of a file.")
     ] = None,
     name: NameOption = None,
+    priority: PriorityOption = DEFAULT_PRIORITY,
     label: LabelOption = None,
     url: Url = None,
     key: Key = None,
@@ -61,7 +63,7 @@ def compress(
             dataset_id = dataset_id or _sent(client, DATASETS, data, bars)
         uploading.wait_until_ready(client, MODELS, model_id, quiet=json)
         uploading.wait_until_ready(client, DATASETS, dataset_id, quiet=json)
-        created = client.create_job(model_id, dataset_id, spec, name, labels)
+        created = client.create_job(model_id, dataset_id, spec, name, labels, priority)
         job = watching.watch(client, created.id, quiet=json)
         results.exit_unless_succeeded(job)
         with uploading.transfer_bars(quiet=json) as bars:

@@ -33,6 +33,9 @@ Key = Annotated[
     ),
 ]
 NameOption = Annotated[str | None, typer.Option("--name", help="Name to find it by.")]
+PriorityOption = Annotated[
+    int, typer.Option(min=0, max=9, help="Among your own waiting jobs: 0 first, 9 last.")
+]
 LabelOption = Annotated[
     list[str] | None,
     typer.Option("--label", metavar="KEY:VALUE", help="Label to find it by; repeat for several."),

@@ -11,6 +11,7 @@ from learn2compress.cli.console import (
     Key,
     LabelOption,
     NameOption,
+    PriorityOption,
     Url,
     connect,
     emit,
@@ -20,7 +21,7 @@ from learn2compress.cli.console import (
     show_table,
 )
 from learn2compress.job_options import with_spec_options
-from service.contract.job import JobSpec, JobState
+from service.contract.job import DEFAULT_PRIORITY, JobSpec, JobState
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -65,6 +66,7 @@ def submit(
     model_id: str,
     dataset_id: str,
     name: NameOption = None,
+    priority: PriorityOption = DEFAULT_PRIORITY,
     label: LabelOption = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until it has ended, and show its table.")
@@ -83,7 +85,7 @@ def submit(
     if out:
         results.make_folder(out)
     with connect(url, key) as client:
-        job = client.create_job(model_id, dataset_id, spec, name, label_options(label))
+        job = client.create_job(model_id, dataset_id, spec, name, label_options(label), priority)
         if wait:
             typer.echo(job.id, err=True)
             job = watching.watch(client, job.id, quiet=json)

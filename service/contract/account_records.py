@@ -13,13 +13,15 @@ class Account(Base):
     """While ``suspended_at`` is set, its keys open nothing and its queued jobs must wait.
 
     ``limits`` are those of its limits that differ from the settings, by name: the fields of
-    ``account_views.Limits``, and ``retention_days``. 0: none.
+    ``account_views.Limits``, and ``retention_days``. 0: none. ``last_served_at`` is
+    when a worker last took a compression of it.
     """
 
     __tablename__ = "accounts"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("acc"))
     name: Mapped[str] = mapped_column(unique=True)
     suspended_at: Mapped[datetime | None]
+    last_served_at: Mapped[datetime | None]
     limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
 

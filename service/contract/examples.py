@@ -118,6 +118,7 @@ JOB: dict[str, Any] = {
     "labels": LABELS,
     "model_id": "mod_1a",
     "dataset_id": "dat_2b",
+    "priority": 5,
     "state": "running",
     "stage": "train",
     "progress": 0.41,

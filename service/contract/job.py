@@ -20,6 +20,7 @@ from pydantic import (
 
 QUEUE = "l2c.jobs"
 RUN_JOB = "l2c.run_job"
+DEFAULT_PRIORITY = 5
 
 Pixels = Annotated[int, Field(ge=1, le=4096)]
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -269,8 +270,7 @@ class JobSpec(BaseModel):
 
 def _first_repeated(names: Sequence[str]) -> str | None:
     """The first name, in order of the alphabet, that is listed more than once."""
-    ordered = sorted(names)
-    for name, following in pairwise(ordered):
+    for name, following in pairwise(sorted(names)):
         if name == following:
             return name
     return None

@@ -22,7 +22,7 @@ from sqlalchemy.orm import (
 )
 
 from service.contract.account_records import Account, ApiKey, AuditEntry, WorkerTime
-from service.contract.job import InspectionState, JobKind, JobState
+from service.contract.job import DEFAULT_PRIORITY, InspectionState, JobKind, JobState
 from service.contract.record_base import Base, UtcDateTime, new_id, now
 
 __all__ = [
@@ -146,15 +146,19 @@ class Job(Base):
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_state_lease", "state", "lease_expires_at"),)
+    __table_args__ = (
+        Index("ix_jobs_state_lease", "state", "lease_expires_at"),
+        Index("ix_jobs_claim_order", "account_id", "state", "kind", "priority", "created_at"),
+    )
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("job"))
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     kind: Mapped[str] = mapped_column(default=JobKind.COMPRESSION)
     name: Mapped[str] = mapped_column(default="")
     labels: Mapped[dict[str, str]] = mapped_column(default=dict)
     model_id: Mapped[str | None] = mapped_column(ForeignKey("models.id"), index=True)
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id"), index=True)
     spec: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    priority: Mapped[int] = mapped_column(default=DEFAULT_PRIORITY)
     state: Mapped[str] = mapped_column(default=JobState.QUEUED)
     stage: Mapped[str] = mapped_column(default="queued")
     progress: Mapped[float] = mapped_column(default=0.0)

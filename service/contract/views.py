@@ -17,7 +17,14 @@ from pydantic import (
 from service.contract import examples
 from service.contract.descriptions import DatasetDescription, ModelDescription
 from service.contract.figures import VariantMetrics
-from service.contract.job import InspectionState, JobError, JobSpec, JobState, ProgressEvent
+from service.contract.job import (
+    DEFAULT_PRIORITY,
+    InspectionState,
+    JobError,
+    JobSpec,
+    JobState,
+    ProgressEvent,
+)
 from service.contract.report import Baseline, ReportSummary
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -159,6 +166,11 @@ class DatasetView(RecordSummary):
     description: DatasetDescription | None = Field(description="Null until it is ready.")
 
 
+Priority = Annotated[
+    int, Field(ge=0, le=9, description="Among your own waiting jobs: 0 first, 9 last.")
+]
+
+
 class NewJob(BaseModel):
     model_config = request(examples.NEW_JOB)
     model_id: Id
@@ -166,6 +178,7 @@ class NewJob(BaseModel):
     spec: JobSpec = Field(default_factory=JobSpec)
     name: Name | None = Field(default=None, description="The model's name when left out.")
     labels: Labels = Field(default_factory=dict, description="Free words to find it by.")
+    priority: Priority = DEFAULT_PRIORITY
 
 
 class VariantView(BaseModel):
@@ -189,6 +202,7 @@ class JobSummary(BaseModel):
     labels: Labels
     model_id: str | None = Field(description="Null once the model was deleted.")
     dataset_id: str | None = Field(description="Null once the dataset was deleted.")
+    priority: int
     state: JobState
     stage: str
     progress: float = Field(description="0..1 of the whole job.")

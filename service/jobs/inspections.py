@@ -59,9 +59,8 @@ def create(context: AppContext, kind: Kind[Record], caller: Caller, wanted: NewR
         )
         session.add(record)
         session.flush()
-        job = _queue(session, kind, record)
+        _queue(session, kind, record)
         audit.record(session, caller, f"{kind.noun}.create", record.id)
-    context.notifier.notify(job.id)
     return record
 
 
@@ -83,17 +82,15 @@ def inspect_again(
             hint = "Upload a file that the service can use."
             raise Conflict(f"The {kind.noun}'s file was refused and deleted.", hint)
         record.state, record.error = InspectionState.VALIDATING, None
-        job = _queue(session, kind, record)
+        _queue(session, kind, record)
         audit.record(session, caller, f"{kind.noun}.inspect", record_id)
-    context.notifier.notify(job.id)
     return record
 
 
-def _queue(session: Session, kind: Kind[Record], record: Record) -> Job:
-    job = Job(account_id=record.account_id, kind=kind.inspection, **{kind.job_column: record.id})
-    session.add(job)
-    session.flush()
-    return job
+def _queue(session: Session, kind: Kind[Record], record: Record) -> None:
+    """Without a message: workers look for inspections every second."""
+    inspected = {kind.job_column: record.id}
+    session.add(Job(account_id=record.account_id, kind=kind.inspection, **inspected))
 
 
 async def create_on_event_loop(

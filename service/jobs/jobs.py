@@ -141,6 +141,7 @@ def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
         account_id=account_id,
         name=wanted.name or model.name,
         labels=wanted.labels,
+        priority=wanted.priority,
         model_id=wanted.model_id,
         dataset_id=wanted.dataset_id,
         spec=wanted.spec.model_dump(mode="json"),

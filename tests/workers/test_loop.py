@@ -50,12 +50,19 @@ def test_it_does_all_queued_jobs_oldest_first(worker: WorkerUnderTest) -> None:
     assert finished == sorted(finished, key=str)
 
 
-def test_inspections_go_before_compressions_that_came_earlier(worker: WorkerUnderTest) -> None:
-    compression, inspection = worker.job(), worker.job(JobKind.DATASET_INSPECTION)
-    with loop_process(worker):
-        eventually(lambda: state(worker, compression) == "succeeded")
-    first, second = worker.row(inspection).finished_at, worker.row(compression).started_at
-    assert first and second and first <= second
+def test_an_inspection_does_not_wait_for_the_compression_in_hand(worker: WorkerUnderTest) -> None:
+    compression = worker.job(hold_at=1)
+    with loop_process(worker) as process:
+        eventually(lambda: worker.pids(compression))
+        inspection = worker.job(JobKind.DATASET_INSPECTION)
+        eventually(lambda: state(worker, inspection) == "succeeded")
+        assert state(worker, compression) == "running"
+        held = worker.job(JobKind.MODEL_INSPECTION, hold_at=1)
+        eventually(lambda: worker.pids(held))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    for job_id in (compression, held):
+        assert (state(worker, job_id), worker.row(job_id).failures) == ("queued", 0)
 
 
 def test_sigterm_gives_the_running_job_back_and_the_next_worker_goes_on_at_once(

@@ -91,20 +91,20 @@ def test_a_job_whose_message_was_lost_is_found(worker: WorkerUnderTest) -> None:
         eventually(lambda: state(worker, job_id) == "succeeded")
 
 
-def test_inspections_go_before_compressions_whose_message_came_earlier(
-    worker: WorkerUnderTest,
-) -> None:
-    compressions = [worker.job(), worker.job()]
-    inspection = worker.job(JobKind.MODEL_INSPECTION)
-    for job_id in (*compressions, inspection):
-        notify(worker, job_id)
-    with celery_worker(worker.context.settings):
-        eventually(lambda: all(state(worker, job_id) == "succeeded" for job_id in compressions))
-    first, seconds = (
-        worker.row(inspection).finished_at,
-        [worker.row(job_id).started_at for job_id in compressions],
-    )
-    assert first and all(second and first <= second for second in seconds)
+def test_an_inspection_does_not_wait_for_the_compression_in_hand(worker: WorkerUnderTest) -> None:
+    compression = worker.job(hold_at=1)
+    with celery_worker(worker.context.settings) as process:
+        notify(worker, compression)
+        eventually(lambda: worker.pids(compression))
+        inspection = worker.job(JobKind.MODEL_INSPECTION)
+        eventually(lambda: state(worker, inspection) == "succeeded")
+        assert state(worker, compression) == "running"
+        held = worker.job(JobKind.MODEL_INSPECTION, hold_at=1)
+        eventually(lambda: worker.pids(held))
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    for job_id in (compression, held):
+        assert (state(worker, job_id), worker.row(job_id).failures) == ("queued", 0)
 
 
 def test_a_child_that_dies_is_tried_again(worker: WorkerUnderTest) -> None:

@@ -1,0 +1,77 @@
+"""Which job a worker takes next.
+
+Inspections take seconds and have users who wait for them: oldest first, beside the compression in
+hand. Of compressions, those whose worker was lost come first; then the account that has the fewest
+running, and among equals the one that was served longest ago. Within an account ``priority`` and
+age decide. So an account with a hundred jobs does not make another one's single job wait for all.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import aliased
+
+from service.contract.database_clock import database_now
+from service.contract.job import JobKind, JobState
+from service.contract.records import Account, Job, Sessions
+
+NextJob = Callable[[Sessions], str | None]
+ORPHANED = and_(Job.state == JobState.RUNNING, Job.lease_expires_at < database_now())
+"""Running under a lease that ran out."""
+WAITING = and_(
+    Job.state == JobState.QUEUED,
+    or_(Job.not_before.is_(None), Job.not_before <= database_now()),
+)
+"""Queued, and not to wait any more. Those of suspended accounts, too."""
+ACTIVE = Job.account_id.in_(select(Account.id).where(Account.suspended_at.is_(None)))
+
+
+def claimable() -> ColumnElement[bool]:
+    return and_(or_(WAITING, ORPHANED), ACTIVE)
+
+
+def next_inspection(sessions: Sessions) -> str | None:
+    inspections = Job.kind != JobKind.COMPRESSION
+    with sessions() as session:
+        query = select(Job.id).where(inspections, claimable()).order_by(Job.created_at)
+        return session.scalars(query.limit(1)).first()
+
+
+def next_compression(sessions: Sessions) -> str | None:
+    compressions = Job.kind == JobKind.COMPRESSION
+    with sessions() as session:
+        orphans = select(Job.id).where(compressions, ORPHANED, ACTIVE).order_by(Job.created_at)
+        return session.scalars(orphans.limit(1)).first() or session.scalars(_fair()).first()
+
+
+def _fair() -> Any:
+    """The best waiting job of each account, in the order in which accounts are served.
+
+    One look into an index for each account, however many jobs wait.
+    """
+    other = aliased(Job)
+    mine = (Job.account_id == Account.id, Job.kind == JobKind.COMPRESSION)
+    best = select(Job.id).where(*mine, WAITING).order_by(Job.priority, Job.created_at).limit(1)
+    running = select(func.count()).where(
+        other.account_id == Account.id,
+        other.state == JobState.RUNNING,
+        other.kind == JobKind.COMPRESSION,
+    )
+    accounts = (
+        select(
+            best.correlate(Account).scalar_subquery().label("job_id"),
+            running.correlate(Account).scalar_subquery().label("running"),
+            Account.last_served_at,
+            Account.created_at,
+        )
+        .where(Account.suspended_at.is_(None))
+        .subquery()
+    )
+    order = (
+        accounts.c.running,
+        accounts.c.last_served_at.is_not(None),
+        accounts.c.last_served_at,
+        accounts.c.created_at,
+    )
+    return select(accounts.c.job_id).where(accounts.c.job_id.is_not(None)).order_by(*order).limit(1)
