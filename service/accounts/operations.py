@@ -16,6 +16,7 @@ from service.contract.account_views import (
     CreatedAccount,
     CreatedKey,
     KeyView,
+    NewAccount,
     NewKey,
 )
 from service.contract.errors import Conflict, NotFound
@@ -49,12 +50,12 @@ class Operations:
             rows = session.scalars(select(Account).order_by(Account.created_at, Account.id))
             return [accounts.view(session, self._settings, row) for row in rows]
 
-    def create_account(self, name: str) -> CreatedAccount:
+    def create_account(self, wanted: NewAccount) -> CreatedAccount:
         """Raises Conflict if there is one of this name."""
-        secret = accounts.open_account(self._sessions, name)
+        secret = accounts.open_account(self._sessions, wanted.name)
         if secret is None:
-            raise Conflict(f"There is an account {name!r} already.", accounts.HINT)
-        return CreatedAccount(**self.read_account(name).model_dump(), secret=secret)
+            raise Conflict(f"There is an account {wanted.name!r} already.", accounts.HINT)
+        return CreatedAccount(**self.read_account(wanted.name).model_dump(), secret=secret)
 
     def suspend_account(self, name: str) -> AccountView:
         accounts.suspend(self._sessions, name)

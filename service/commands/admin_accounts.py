@@ -8,7 +8,7 @@ from learn2compress.cli.account import show_limits
 from learn2compress.cli.console import Json, emit, moment, show_table
 from service.commands.database import on_the_database
 from service.commands.limit_words import limit_of, limit_option
-from service.contract.account_views import AccountView
+from service.contract.account_views import AccountView, NewAccount
 
 app = typer.Typer(no_args_is_help=True)
 AccountName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the account.")]
@@ -31,8 +31,9 @@ def browse(json: Json = False) -> None:
 @app.command()
 def create(name: AccountName, json: Json = False) -> None:
     """Create one and print its first key, which cannot be shown again."""
+    wanted = NewAccount(name=name)
     with on_the_database() as operations:
-        created = operations.create_account(name)
+        created = operations.create_account(wanted)
     emit(created) if json else typer.echo(created.secret)
 
 

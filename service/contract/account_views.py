@@ -58,6 +58,13 @@ class AccountView(BaseModel):
     created_at: datetime
 
 
+class NewAccount(BaseModel):
+    """As an operator asks for it."""
+
+    model_config = request({"name": "ann"})
+    name: Name
+
+
 class CreatedAccount(AccountView):
     model_config = answer({**examples.ACCOUNT, "secret": "l2c_..."})
     secret: str = Field(description="Its first key; it cannot be read again.")

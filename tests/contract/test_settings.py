@@ -35,6 +35,9 @@ def test_the_environment_comes_before_the_defaults(monkeypatch: pytest.MonkeyPat
         ("MAX_ATTEMPTS", "0"),
         ("PART_BYTES", "1"),
         ("CHILD_MEMORY_BYTES", "1"),
+        ("QUOTA_KEYS", "-1"),
+        ("REQUEST_BURST", "0"),
+        ("RETENTION_DAYS", "-1"),
     ],
 )
 def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -35,6 +35,8 @@ def test_accounts_are_created_listed_suspended_and_resumed(api: Client, admin: A
     assert (created["name"], created["suspended_at"]) == ("ann", None)
     assert opens(api, created["secret"]) == 200
     refused(admin("accounts", "create", "ann"), 4, "conflict", "l2c admin accounts list")
+    for nonsense in ("", "two\nlines", "a" * 201):
+        refused(admin("accounts", "create", nonsense), 2, "name")
     listed = ok(admin("accounts", "list", "--json"))
     assert [each["name"] for each in listed] == ["first", "ann"]
     assert created["id"] in admin("accounts", "list").stdout
