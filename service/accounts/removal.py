@@ -29,7 +29,14 @@ from service.contract.records import (
 
 # In this order: a row goes before what it refers to. Parts and events go with uploads and jobs.
 TABLES: tuple[Any, ...] = (
-    *(Variant, ApiKey, Job, ModelRecord, DatasetRecord, Upload, WorkerTime, AuditEntry),
+    Variant,
+    ApiKey,
+    Job,
+    ModelRecord,
+    DatasetRecord,
+    Upload,
+    WorkerTime,
+    AuditEntry,
 )
 
 
