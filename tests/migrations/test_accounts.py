@@ -44,7 +44,7 @@ def test_going_back_deletes_keys_that_would_then_open_more(old: str) -> None:
             own = {"scopes": list(SCOPES), **values}
             session.add(ApiKey(id=key_id, account_id=account_id, name="k", sha256=key_id, **own))
     with engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "-1")
+        command.downgrade(alembic_config(connection), "0003")
     assert keys(old) == ["key_1", "key_5"]
     upgrade(old)
     assert keys(old) == ["key_1", "key_5"]
