@@ -51,9 +51,11 @@ if "refuse" in behaviour:
     say(type="error", **behaviour["refuse"])
     sys.exit(2)
 run = []
-for epoch in range(done + 1, behaviour.get("epochs", 2) + 1):
+epochs = behaviour.get("epochs", 2)
+for epoch in range(done + 1, epochs + 1):
+    time.sleep(behaviour.get("epoch_seconds", 0))
     for step in range(behaviour.get("steps", 1)):
-        place = {"progress": epoch / 10, "epoch": epoch, "epochs": 9}
+        place = {"progress": epoch / max(10, epochs), "epoch": epoch, "epochs": epochs}
         say(type="progress", stage="train", metrics={"step": step}, **place)
     if epoch == done + 1 + behaviour.get("epochs_to_live", 99):
         os.kill(os.getpid(), signal.SIGKILL)
