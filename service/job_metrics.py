@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from service.contract.account_records import Account
+from service.contract.database_clock import database_now
 from service.contract.job import FINISHED, JobKind, JobState
 from service.contract.records import Job, Sessions, now
 
@@ -27,7 +29,7 @@ class JobCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
             with self._sessions() as session:
-                figures = [*_unfinished(session, now()), _ended(session, now() - RECENTLY)]
+                figures = [*_unfinished(session), _ended(session, now() - RECENTLY)]
         except SQLAlchemyError as error:
             log.warning("no figures of jobs, because the database does not answer: %s", error)
             figures = []
@@ -36,20 +38,27 @@ class JobCollector(Collector):
         yield GaugeMetricFamily("l2c_database_up", "1 if the database answers.", answers)
 
 
-def _unfinished(session: Session, moment: datetime) -> Iterator[GaugeMetricFamily]:
+def _unfinished(session: Session) -> Iterator[GaugeMetricFamily]:
     queued, running = Job.state == JobState.QUEUED, Job.state == JobState.RUNNING
-    expired = Job.lease_expires_at < moment
-    yield _of_kinds("l2c_jobs_waiting", "Queued jobs.", _counts(session, queued))
+    suspended = Job.account_id.in_(select(Account.id).where(Account.suspended_at.is_not(None)))
+    held = or_(suspended, Job.not_before > database_now())
+    waiting = and_(queued, not_(suspended), or_(Job.not_before.is_(None), not_(held)))
+    yield _of_kinds("l2c_jobs_waiting", "Jobs that a worker may take.", _counts(session, waiting))
     yield _of_kinds(
         "l2c_jobs_oldest_waiting_seconds",
-        "Age of the oldest queued job.",
-        {kind: (moment - first).total_seconds() for kind, first in _oldest(session, queued)},
+        "Age of the oldest of them.",
+        {kind: (now() - first).total_seconds() for kind, first in _oldest(session, waiting)},
+    )
+    yield _of_kinds(
+        "l2c_jobs_held",
+        "Queued jobs that no worker may take now.",
+        _counts(session, queued, held),
     )
     yield _of_kinds("l2c_jobs_running", "Jobs of a worker.", _counts(session, running))
     yield _of_kinds(
         "l2c_jobs_lease_expired",
         "Jobs whose worker sends no heartbeats, and that no other has taken.",
-        _counts(session, running, expired),
+        _counts(session, running, Job.lease_expires_at < database_now()),
     )
 
 

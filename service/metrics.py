@@ -13,12 +13,13 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
+from service.contract.errors import StoreUnavailable, Unavailable
 from service.contract.settings import Settings
 
 # Else each of them has a second figure, of its first use, which doubles what Prometheus stores.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
-DEPENDENCIES = ("database", "store")
+OUTAGES = (Unavailable.code, StoreUnavailable.code)
 
 
 class Metrics:
@@ -39,13 +40,9 @@ class Metrics:
         self.received = self._counter("l2c_http_received_bytes_total", "Bytes of request bodies.")
         self.sent = self._counter("l2c_http_sent_bytes_total", "Bytes of response bodies.")
         self.problems = self._counter("l2c_http_problems_total", "Answered errors.", "code")
-        self.outages = self._counter(
-            "l2c_dependency_errors_total",
-            "Requests that failed because a server behind the API did not answer.",
-            "dependency",
-        )
-        for dependency in DEPENDENCIES:
-            self.outages.labels(dependency)
+        for code in OUTAGES:
+            # From 0 on: the increase to a first 1 would not be seen.
+            self.problems.labels(code)
         ProcessCollector(registry=self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -54,8 +54,7 @@ def outcome_of(before: JobRow | None, after: JobRow | None) -> str:
         return ""
     if after is None or after.attempts > before.attempts + 1:
         return LEASE_LOST
-    if after.attempts == before.attempts and after.state == before.state:
-        # Another worker has the job; or this one stopped, and gave it back uncounted.
+    if after.attempts == before.attempts:
         return ""
     if after.state == JobState.RUNNING:
         return LEASE_LOST

@@ -11,10 +11,6 @@ import uuid
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,8 +24,6 @@ PROBES = ("/healthz", "/readyz")
 MOST_CHARACTERS = 200
 # The client has gone before there was an answer; nginx calls it so, too.
 NO_ANSWER = 499
-STORE_ERRORS = (BotoCoreError, Boto3Error, ClientError)
-DATABASE_ERRORS = (OperationalError, PoolTimeout)
 log = logging.getLogger("service.access")
 
 
@@ -70,11 +64,8 @@ class Observing:
             self._metrics.seconds.labels(route, method).observe(exchange.seconds_to_answer)
         self._metrics.received.inc(exchange.received)
         self._metrics.sent.inc(exchange.sent)
-        state = scope.get("state", {})
-        if code := state.get("problem_code"):
+        if code := scope.get("state", {}).get("problem_code"):
             self._metrics.problems.labels(code).inc()
-        if dependency := _dependency(state.get("problem_cause")):
-            self._metrics.outages.labels(dependency).inc()
 
 
 def _template(scope: Scope) -> str:
@@ -111,16 +102,6 @@ def _answering(send: Send, exchange: Exchange) -> Send:
         await send(message)
 
     return answering
-
-
-def _dependency(cause: BaseException | None) -> str:
-    """Which server did not answer: the error's own kind, or that of the error behind it."""
-    for each in (cause, cause and cause.__cause__):
-        if isinstance(each, STORE_ERRORS):
-            return "store"
-        if isinstance(each, DATABASE_ERRORS):
-            return "database"
-    return ""
 
 
 def _write_line(scope: Scope, exchange: Exchange) -> None:

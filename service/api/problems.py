@@ -48,7 +48,7 @@ def install(app: FastAPI) -> None:
 
 async def answer(request: Request, error: Exception) -> JSONResponse:
     known = translate(error)
-    request.state.problem_code, request.state.problem_cause = known.code, error
+    request.state.problem_code = known.code
     if known.status == 500:
         log.error("unexpected error", exc_info=error)
     await refusals.record(request, known)

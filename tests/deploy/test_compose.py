@@ -115,7 +115,6 @@ def test_the_store_accepts_these_secrets(secrets: Path, monkeypatch: pytest.Monk
             monkeypatch.setenv("L2C_SECRETS_DIR", str(secrets))
             store = S3Store(Settings(s3_bucket="l2c", s3_endpoint_url=server.endpoint_url))
             store.check()
-            store.check()
 
 
 def test_redis_asks_for_the_password(secrets: Path) -> None:

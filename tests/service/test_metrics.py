@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from service.accounts import accounts
 from service.app_context import AppContext
 from service.contract.job import JobState
 from service.contract.records import connect, now, sessions
@@ -53,6 +55,18 @@ def test_the_job_table_is_counted(api: TestClient, context: AppContext) -> None:
     assert waiting != running
 
 
+def test_jobs_that_no_worker_may_take_do_not_wait(api: TestClient, context: AppContext) -> None:
+    postponed, _ = (stand_in.submit(api, context)["id"] for _ in range(2))
+    stand_in.move(context, postponed, JobState.QUEUED, not_before=now() + timedelta(hours=1))
+    found = of_jobs(context)
+    assert figure(found, "l2c_jobs_waiting", "compression") == 1
+    assert figure(found, "l2c_jobs_held", "compression") == 1
+    accounts.suspend(context.sessions, "first")
+    found = of_jobs(context)
+    assert figure(found, "l2c_jobs_waiting", "compression") == 0
+    assert figure(found, "l2c_jobs_held", "compression") == 2
+
+
 def test_a_job_that_ended_long_ago_is_not_recent(api: TestClient, context: AppContext) -> None:
     job = stand_in.submit(api, context)["id"]
     stand_in.move(context, job, JobState.CANCELLED, finished_at=now().replace(year=2020))
@@ -66,16 +80,16 @@ def test_a_database_that_does_not_answer_is_a_figure_too(tmp_path: Path) -> None
     assert [(sample.name, sample.value) for sample in family.samples] == [("l2c_database_up", 0)]
 
 
-def test_requests_that_a_store_fails_are_counted(embedded_api: Any) -> None:
+def test_requests_that_the_store_fails_are_counted(embedded_api: Any) -> None:
     address: dict[str, Any] = {"s3_bucket": "b", "s3_endpoint_url": "http://127.0.0.1:1"}
     secrets: dict[str, Any] = {"s3_access_key_id": "a", "s3_secret_access_key": "b"}
     upload = embedded_api.post("/v1/uploads", json={"filename": "a", "bytes": 3}).json()["id"]
     state = embedded_api.app.state
     state.context = replace(state.context, store=S3Store(Settings(**address, **secrets)))
     assert embedded_api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc").status_code == 503
-    name, registry = "l2c_dependency_errors_total", state.metrics.registry
-    assert registry.get_sample_value(name, {"dependency": "store"}) == 1
-    assert registry.get_sample_value(name, {"dependency": "database"}) == 0
+    name, registry = "l2c_http_problems_total", state.metrics.registry
+    assert registry.get_sample_value(name, {"code": "storage_unavailable"}) == 1
+    assert registry.get_sample_value(name, {"code": "unavailable"}) == 0
 
 
 @pytest.fixture
