@@ -8,8 +8,8 @@ import yaml
 from service.contract.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-NOT_FIELDS = {"L2C_SECRETS_DIR"}
-"""Variables that say where settings are, and are none themselves."""
+NOT_FIELDS = {"L2C_SECRETS_DIR", "FORWARDED_ALLOW_IPS"}
+"""Of the folder of settings' files, and of uvicorn."""
 
 
 def read_yaml(path: str) -> Any:
