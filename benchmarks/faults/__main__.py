@@ -57,7 +57,7 @@ def measure(row: Row, runs: int) -> dict[str, Any]:
 def one_run(row: Row, number: int) -> Verdict:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="l2c-fault-")))
-        site = Site(folder, stack, TIMINGS)
+        site = Site(folder, stack, row.s3, TIMINGS)
         for _ in range(row.workers):
             site.start_worker()
         job_id = site.jobs.job(**row.behaviour)

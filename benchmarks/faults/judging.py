@@ -5,9 +5,10 @@ import time
 from dataclasses import dataclass
 
 from benchmarks.faults.site import Site
+from service.contract.deletions import run_scheduled_deletions
 from service.contract.job import FINISHED
 from service.contract.object_keys import job_prefix
-from service.contract.records import Deletion, Job, JobEvent, Variant
+from service.contract.records import Job, JobEvent, Variant
 from service.contract.s3_store import S3Store
 from tests.waiting import eventually
 from tests.workers.conftest import processes_of
@@ -78,22 +79,25 @@ def repeated_epochs(site: Site, job_id: str) -> int:
 
 
 def orphans(site: Site, job_id: str) -> int:
-    """After the scheduled deletions, which the next worker runs, had their time."""
-    eventually(lambda: count(site, job_id) == 0 or no_deletion(site), SECONDS_TO_CLEAN)
+    """After the scheduled deletions, which the API runs every few seconds."""
+    deadline = time.monotonic() + SECONDS_TO_CLEAN
+    while count(site, job_id) and time.monotonic() < deadline:
+        run_scheduled_deletions(site.jobs.context.sessions, site.jobs.context.store)
+        time.sleep(1)
     return count(site, job_id)
 
 
-def no_deletion(site: Site) -> bool:
-    with site.jobs.context.sessions() as session:
-        return session.query(Deletion).count() == 0
+def stored_keys(site: Site, job_id: str) -> list[str]:
+    store = site.jobs.context.store
+    if not isinstance(store, S3Store):
+        return site.jobs.stored(job_id)
+    listed = store.client.list_objects_v2(Bucket=store.bucket, Prefix=job_prefix(job_id))
+    return [item["Key"] for item in listed.get("Contents", ())]
 
 
 def count(site: Site, job_id: str) -> int:
-    store = site.jobs.context.store
-    assert isinstance(store, S3Store)
     named = {variant.key for variant in site.jobs.rows(Variant, job_id)}
-    listed = store.client.list_objects_v2(Bucket=store.bucket, Prefix=job_prefix(job_id))
-    objects = {item["Key"] for item in listed.get("Contents", ())} - named
+    objects = set(stored_keys(site, job_id)) - named
     unneeded = [key for key in objects if not key.endswith("accuracy_over_bytes.svg")]
     folders = list(site.settings.work_dir.glob(f"{job_id}.*"))
     return len(unneeded) + len(folders) + len(processes_of(job_id))

@@ -53,18 +53,20 @@ class Server:
 class Site:
     """``jobs`` creates jobs and reads their rows; ``workers`` are processes of Celery."""
 
-    def __init__(self, folder: Path, stack: contextlib.ExitStack, timings: dict[str, Any]):
+    def __init__(
+        self, folder: Path, stack: contextlib.ExitStack, s3: bool, timings: dict[str, Any]
+    ):
         self.folder = folder
         self.postgres = self._server(stack, servers.postgres_installation())
         self.redis = self._server(stack, servers.redis_installation())
         self.store = self._server(stack, servers.s3_installation())
-        s3 = self.store.installation.server.settings("faults")
+        bucket = self.store.installation.server.settings("faults") if s3 else {}
         places = {
             "database_url": self.postgres.installation.url,
             "redis_url": self.redis.installation.url,
         }
         self.settings = Settings(
-            data_dir=folder / "worker", port=free_port(), **places, **s3, **timings
+            data_dir=folder / "worker", port=free_port(), **places, **bucket, **timings
         )
         self.jobs: WorkerUnderTest = open_worker(self.settings)
         self.workers: list[subprocess.Popen[bytes]] = []

@@ -25,6 +25,7 @@ from service.contract.records import (
 )
 from service.contract.settings import Settings
 from tests.workers.scripted_child import SCRIPTED_CHILD, spec_of
+from workers.supervisor import supervise
 from workers.worker_context import WorkerContext, open_worker_context
 
 PARTS = (b"first part, ", b"second part")
@@ -125,6 +126,14 @@ class WorkerUnderTest:
             for file in (root / "jobs" / job_id).rglob("*")
             if file.is_file()
         )
+
+
+def use_up_attempts(worker: WorkerUnderTest, job_id: str) -> None:
+    """Try the job as often as it may fail, without its pauses."""
+    supervise(job_id, worker.context)
+    for _ in range(worker.context.settings.max_attempts - 1):
+        worker.end_pause(job_id)
+        supervise(job_id, worker.context)
 
 
 def settings_of(folder: Path, **given: Any) -> Settings:

@@ -4,7 +4,7 @@ import pytest
 
 from service.contract.job import JobKind
 from service.contract.records import Variant
-from tests.workers.conftest import WorkerUnderTest
+from tests.workers.conftest import WorkerUnderTest, use_up_attempts
 from workers.supervisor import supervise
 
 PROGRESS = '{"type":"progress","stage":"train","progress":0.5,"message":%s}'
@@ -52,8 +52,7 @@ PROGRESS = '{"type":"progress","stage":"train","progress":0.5,"message":%s}'
 )
 def test_a_report_that_lies_publishes_nothing(worker: WorkerUnderTest, before_report: str) -> None:
     job_id = worker.job(before_report=before_report)
-    for _ in range(worker.context.settings.max_attempts):
-        supervise(job_id, worker.context)
+    use_up_attempts(worker, job_id)
     job = worker.row(job_id)
     assert job.error is not None and (job.state, job.error["code"]) == ("failed", "engine_crashed")
     assert worker.rows(Variant, job_id) == [] and worker.stored(job_id) == []

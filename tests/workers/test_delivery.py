@@ -4,7 +4,7 @@ quantized teacher.
 
 from service.contract.job import JobSpec
 from service.contract.records import Variant
-from tests.workers.conftest import WorkerUnderTest
+from tests.workers.conftest import WorkerUnderTest, use_up_attempts
 from workers.supervisor import supervise
 
 ROWS = """
@@ -47,8 +47,5 @@ def test_more_files_than_a_job_can_ask_for_are_not_published(worker: WorkerUnder
     job_id = worker.job(
         before_report="more = [(f'more-{number}', None) for number in range(24)]" + ROWS
     )
-    supervise(job_id, worker.context)
-    for _ in range(worker.context.settings.max_attempts - 1):
-        worker.end_pause(job_id)
-        supervise(job_id, worker.context)
+    use_up_attempts(worker, job_id)
     assert worker.row(job_id).state == "failed" and worker.rows(Variant, job_id) == []

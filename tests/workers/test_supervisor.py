@@ -10,7 +10,7 @@ import pytest
 from service.contract.job import JobKind
 from service.contract.object_keys import part_key
 from service.contract.records import DatasetRecord, ModelRecord, Variant
-from tests.workers.conftest import PARTS, WorkerUnderTest, open_worker, settings_of
+from tests.workers.conftest import PARTS, WorkerUnderTest, open_worker, settings_of, use_up_attempts
 from tests.workers.scripted_child import EXAMPLES
 from workers.supervisor import supervise
 
@@ -150,10 +150,7 @@ def test_an_inspection_that_always_crashes_rejects_the_record_after_the_last_att
     worker: WorkerUnderTest,
 ) -> None:
     job_id = worker.job(JobKind.MODEL_INSPECTION, die_at=1, always=True)
-    supervise(job_id, worker.context)
-    for _ in range(worker.context.settings.max_attempts - 1):
-        worker.end_pause(job_id)
-        supervise(job_id, worker.context)
+    use_up_attempts(worker, job_id)
     record = worker.record(ModelRecord, worker.row(job_id).model_id)
     assert (record.state, record.error["code"]) == ("rejected", "engine_crashed")
 
@@ -162,10 +159,7 @@ def test_a_job_that_kills_its_child_every_time_fails_in_the_end_and_names_memory
     worker: WorkerUnderTest,
 ) -> None:
     job_id = worker.job(die_at=1, always=True)
-    supervise(job_id, worker.context)
-    for _ in range(worker.context.settings.max_attempts - 1):
-        worker.end_pause(job_id)
-        supervise(job_id, worker.context)
+    use_up_attempts(worker, job_id)
     job = worker.row(job_id)
     assert (job.state, job.attempts) == ("failed", worker.context.settings.max_attempts)
     assert (
