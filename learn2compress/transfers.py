@@ -24,7 +24,6 @@ CHUNK_BYTES = 1024 * 1024
 PARTS_IN_FLIGHT = 3
 # The server reads the whole file once more before it answers.
 SECONDS_TO_HASH_A_LARGE_FILE = 1800.0
-DOWNLOAD_ATTEMPTS = 6
 
 
 def file_sha256(path: Path, on_read: Callable[[int], None] = lambda count: None) -> str:
@@ -55,9 +54,9 @@ def upload(
         return found
     _send_missing(transport, path, found, on_sent)
     timeout = httpx.Timeout(SECONDS_TO_HASH_A_LARGE_FILE)
-    done = transport.json(
-        "POST", api_path("uploads", found.id, "complete"), json={}, repeatable=True, timeout=timeout
-    )
+    completing = api_path("uploads", found.id, "complete")
+    lasting = {"repeatable": True, "patient": True, "timeout": timeout}
+    done = transport.json("POST", completing, json={}, **lasting)
     return validate_view(UploadView, done)
 
 
@@ -65,14 +64,16 @@ def download(transport: Transport, variant: VariantView, target: Path) -> Path:
     """See ``Client.download_variant``; raises DamagedDownload."""
     partial = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
-    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
+    failures = 0
+    while True:
         try:
             _fetch_rest(transport, variant, partial)
             break
         except ConnectionFailed:
-            if attempt == DOWNLOAD_ATTEMPTS:
+            failures += 1
+            if transport.gives_up(failures):
                 raise
-            pause(attempt)
+            pause(failures)
     if file_sha256(partial) != variant.sha256:
         partial.unlink()
         message = f"{target.name} arrived damaged."
@@ -125,7 +126,11 @@ def _send_missing(
 def _send_part(transport: Transport, upload_id: str, number: int, content: bytes) -> int:
     headers = {"X-Content-SHA256": hashlib.sha256(content).hexdigest()}
     transport.request(
-        "PUT", api_path("uploads", upload_id, "parts", number), content=content, headers=headers
+        "PUT",
+        api_path("uploads", upload_id, "parts", number),
+        content=content,
+        headers=headers,
+        patient=True,
     )
     return len(content)
 

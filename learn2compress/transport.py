@@ -92,7 +92,7 @@ class Transport:
         repeatable = repeatable or method in REPEATABLE
         attempt, end_of_waiting = 1, time.monotonic() + LONGEST_OUTAGE_SECONDS
         while True:
-            is_last_attempt = self._give_up(attempt, patient)
+            is_last_attempt = self.gives_up(attempt, patient)
             try:
                 answer = self._http.request(method, path, **how)
             except httpx.TransportError as error:
@@ -144,11 +144,11 @@ class Transport:
                 return
             except ConnectionFailed:
                 failures += 1
-                if self._give_up(failures, patient=True):
+                if self.gives_up(failures):
                     raise
                 pause(failures)
 
-    def _give_up(self, failures: int, patient: bool) -> bool:
+    def gives_up(self, failures: int, patient: bool = True) -> bool:
         """Whether to stop trying. A service that answered a short time ago may be restarting."""
         restarting = patient and time.monotonic() < self._last_answer + LONGEST_OUTAGE_SECONDS
         return failures >= self._attempts and not restarting

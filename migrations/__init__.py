@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from service.contract.records import connect
@@ -14,8 +16,14 @@ ONE_AT_A_TIME = {
 }
 
 
+class WrongVersion(RuntimeError):
+    """This code cannot work with the database's version; the message says what to do."""
+
+
 def upgrade(database_url: str) -> None:
     """Create or migrate the database at the SQLAlchemy URL, in one transaction.
+
+    Raises WrongVersion for a database of newer code.
 
     Processes that start together wait for one another: the later ones find nothing left to do.
     """
@@ -29,9 +37,22 @@ def upgrade(database_url: str) -> None:
                 connection.commit()
             with connection.begin():
                 connection.exec_driver_sql(ONE_AT_A_TIME[engine.dialect.name])
+                refuse_newer(connection)
                 command.upgrade(alembic_config(connection), "head")
     finally:
         engine.dispose()
+
+
+def refuse_newer(connection: Connection) -> None:
+    """Raise WrongVersion if this code does not know the database's version."""
+    scripts = ScriptDirectory.from_config(alembic_config(connection))
+    known = {script.revision for script in scripts.walk_revisions()}
+    for version in MigrationContext.configure(connection).get_current_heads():
+        if version not in known:
+            raise WrongVersion(
+                f"The database is at version {version}, newer than this learn2compress, which knows"
+                f" {max(known)}: install the newer one again, or restore a backup from before."
+            )
 
 
 def alembic_config(connection: Connection) -> Config:

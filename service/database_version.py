@@ -8,18 +8,15 @@ from service.contract.records import connect
 from service.contract.settings import Settings
 
 
-class SchemaOutdated(RuntimeError):
-    """The database is not at the version that this code needs."""
-
-
 def prepare(settings: Settings) -> None:
-    """Migrate in the embedded mode; else raise SchemaOutdated unless the operator has migrated."""
+    """Migrate in the embedded mode; else raise WrongVersion unless the operator has migrated."""
     if not settings.redis_url:
         migrations.upgrade(settings.database)
         return
     engine = connect(settings.database)
     try:
         with engine.connect() as connection:
+            migrations.refuse_newer(connection)
             current = set(MigrationContext.configure(connection).get_current_heads())
             config = migrations.alembic_config(connection)
             wanted = set(ScriptDirectory.from_config(config).get_heads())
@@ -28,4 +25,4 @@ def prepare(settings: Settings) -> None:
     if current != wanted:
         found = current or "none"
         message = f"The database is at version {found}, not {wanted}: run `python -m migrations`."
-        raise SchemaOutdated(message)
+        raise migrations.WrongVersion(message)

@@ -25,6 +25,7 @@ def serve(
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings(**given)  # type: ignore[arg-type]
     with needs_the_service_extra():
+        from migrations import WrongVersion
         from service.serving import AddressUnusable, run
     try:
         run(settings, lambda address, key: _announce(settings, address, key))
@@ -32,6 +33,8 @@ def serve(
         hint = "Perhaps a service runs there already; --port 0 takes a free port."
         problem = ClientError("address_unusable", f"Cannot listen on {error}.", hint)
         raise explain(problem, ExitCode.UNEXPECTED) from None
+    except WrongVersion as error:
+        raise explain(ClientError("wrong_version", str(error)), ExitCode.UNEXPECTED) from None
 
 
 def _announce(settings: Settings, address: str, key: str) -> None:

@@ -17,6 +17,7 @@ from service.contract.views import ProgressEventView, StateEventView
 from tests.service import stand_in
 from tests.service.client_of import serving
 
+DOWN = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 CONTENT = random.Random(2).randbytes(300_000)
 
 
@@ -151,14 +152,26 @@ def test_waiting_outlasts_a_service_that_is_down_for_longer_than_all_retries(
 ) -> None:
     job = stand_in.submit(live, live.context)
     stand_in.succeed(live.context, job["id"], tmp_path)
-    down = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    with through(live, 600, 0, down, 0, attempts=2) as client:
+    with through(live, 600, 0, DOWN, 0, attempts=2) as client:
         assert client.wait_for_job(job["id"]).state == "succeeded"
     with (
-        through(live, down, down, attempts=2) as client,
+        through(live, DOWN, DOWN, attempts=2) as client,
         pytest.raises(ConnectionFailed, match="503"),
     ):
         client.wait_for_job(job["id"])
+
+
+def test_transfers_outlast_a_service_that_is_down_for_longer_than_all_retries(
+    live: Any, file: Path, tmp_path: Path
+) -> None:
+    often_down: list[int | bytes] = [10_000, DOWN, DOWN, DOWN] * 8
+    with through(live, *often_down, attempts=2) as client:
+        assert client.get_health().status == "ok"
+        assert client.upload_file(file).completed_at
+    ids = stand_in.succeed(live.context, stand_in.submit(live, live.context)["id"], tmp_path)
+    with through(live, *often_down, attempts=2) as client:
+        target = tmp_path / "large.tflite"
+        assert client.download_variant(client.get_variant(ids["large"]), target) == target
 
 
 def test_events_of_a_job_that_ended_long_ago_end(sdk: Client, live: Any, tmp_path: Path) -> None:
