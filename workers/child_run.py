@@ -16,6 +16,7 @@ from workers.child_messages import (
     parse_line,
 )
 from workers.compression.work_folder import DONE, REFUSED
+from workers.folder_limit import FolderLimit
 from workers.outcomes import DISK_FULL, Crashed, Postponed, Refused
 from workers.relay import Relay
 from workers.time_limits import TimeLimits
@@ -57,10 +58,12 @@ def run_child(attempt: Attempt, limits: TimeLimits) -> None:
 def _relay_messages(child: Child, attempt: Attempt, limits: TimeLimits) -> Message | None:
     """Pass on the child's messages until it closes stdout; return the last one."""
     relay, checkpoints = Relay(attempt.lease), CheckpointKeeper(attempt)
+    folder_limit = FolderLimit(attempt)
     last = None
     for line in child.lines(TICK_SECONDS):
         attempt.watch.check()
         limits.check()
+        folder_limit.check()
         relay.tick()
         checkpoints.tick()
         if line is None or (message := parse_line(line)) is None:
@@ -72,4 +75,5 @@ def _relay_messages(child: Child, attempt: Attempt, limits: TimeLimits) -> Messa
         elif isinstance(message, CheckpointMessage):
             checkpoints.add(message.epoch)
     relay.flush()
+    checkpoints.finish()
     return last

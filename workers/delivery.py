@@ -43,6 +43,7 @@ WaitForStore = Callable[[StoreUnavailable], None]
 Checked = TypeVar("Checked", bound=BaseModel)
 # The engine's plots have about 50 kB.
 LARGEST_PLOT = 16 * 1024 * 1024
+LARGEST_CHECKPOINT = 8 * 1024**3
 ROW_ONLY = {"name", "file", "sha256", "bytes"}
 """Fields of a reported variant that its row has as columns, and its ``metrics`` leave out."""
 
@@ -151,6 +152,8 @@ def store_checkpoint(folder: Path, store: Store, key: str) -> None:
     # The child cannot write to the parent folder, which is this attempt's.
     copied = folder.parent / CHECKPOINT
     with _open_regular(folder, CHECKPOINT) as source, copied.open("wb") as copy:
+        if os.fstat(source.fileno()).st_size > LARGEST_CHECKPOINT:
+            raise Crashed(f"{CHECKPOINT}: too large")
         shutil.copyfileobj(source, copy, CHUNK)
     store.put(key, copied)
 

@@ -56,8 +56,13 @@ class Lease:
         return JobEvent(job_id=self.job_id, attempt=self.attempt, type="progress", data=data)
 
 
-def claim(sessions: Sessions, job_id: str, seconds: float) -> tuple[Lease, Job] | None:
-    """Claim a job that is queued, or whose lease ran out, for ``seconds``; else None."""
+def claim(
+    sessions: Sessions, job_id: str, seconds: float, sandbox: str | None = None
+) -> tuple[Lease, Job] | None:
+    """Claim a job that is queued, or whose lease ran out, for ``seconds``; else None.
+
+    ``sandbox`` is the level of the one that it will run in.
+    """
     token = secrets.token_hex(8)
     taken = {
         "state": JobState.RUNNING,
@@ -67,6 +72,7 @@ def claim(sessions: Sessions, job_id: str, seconds: float) -> tuple[Lease, Job] 
         "attempts": Job.attempts + 1,
         "failures": Job.failures + 1,
         "not_before": None,
+        "sandbox": sandbox,
         "started_at": func.coalesce(Job.started_at, database_now()),
     }
     with sessions.begin() as session:

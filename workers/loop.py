@@ -55,8 +55,8 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     signal_at_parents_death(signal.SIGTERM)
     if os.getppid() != parent:
         return
-    prepare_machine(settings)
-    context = open_worker_context(settings, stopping=stop, command=command)
+    level = prepare_machine(settings)
+    context = open_worker_context(settings, stopping=stop, command=command, sandbox_level=level)
     context.metrics.serve(settings)
     sweep_attempt_folders(context)
     work(context)

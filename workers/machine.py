@@ -28,16 +28,16 @@ print(json.dumps({"user": os.geteuid(), "pid": os.getpid()}))
 """
 
 
-def prepare_machine(settings: Settings) -> None:
-    """Make the data folder private, and start one process in the sandbox.
+def prepare_machine(settings: Settings) -> str:
+    """Make the data folder private, and start one process in the sandbox; returns its level.
 
     Exits with one sentence where the sandbox is required and parts of it are missing, or where the
     child's user cannot read what it needs.
     """
     lacks = sandbox.missing()
-    if lacks and settings.require_sandbox:
+    if lacks and settings.sandbox == sandbox.REQUIRE:
         raise SystemExit(
-            f"This machine lacks {lacks}; L2C_REQUIRE_SANDBOX=false runs users' models without it."
+            f"This machine lacks {lacks}; L2C_SANDBOX=best runs users' models without it."
         )
     data_folder.prepare(settings)
     limits = limits_of(settings)
@@ -49,7 +49,23 @@ def prepare_machine(settings: Settings) -> None:
         proof, complaint = _prove(settings, limits)
     if complaint:
         raise SystemExit(_refusal(settings, limits, complaint))
-    LOG.info("sandbox: %s", _walls(limits, proof))
+    level = _level(limits, lacks, proof)
+    LOG.info("sandbox: %s (%s)", _walls(limits, proof), level)
+    return level
+
+
+def _level(limits: sandbox.Limits, lacks: str, proof: dict[str, int]) -> str:
+    """As jobs show it."""
+    if limits.mode == sandbox.OFF:
+        return "off"
+    if lacks:
+        return "partial"
+    return "namespaces" if _has_namespaces(proof) else "landlock"
+
+
+def _has_namespaces(proof: dict[str, int]) -> bool:
+    # With namespaces, process 1 is the sandbox's own.
+    return proof["pid"] == 2 and os.getpid() != 1
 
 
 def _prove(settings: Settings, limits: sandbox.Limits) -> tuple[dict[str, int], str]:
@@ -80,11 +96,12 @@ def _refusal(settings: Settings, limits: sandbox.Limits, complaint: str) -> str:
 
 def _walls(limits: sandbox.Limits, proof: dict[str, int]) -> str:
     """Which walls stand here, for the log."""
+    if limits.mode == sandbox.OFF:
+        return "none, as L2C_SANDBOX asks for"
     user = "the worker's own user, held back by seccomp"
     if sandbox.changes_user(limits):
         user = f"user {proof['user']}"
     namespaces = "no namespaces, held back by seccomp"
-    # With namespaces, process 1 is the sandbox's own.
-    if proof["pid"] == 2 and os.getpid() != 1:
+    if _has_namespaces(proof):
         namespaces = "namespaces of its own"
     return f"{user}, {namespaces}, Landlock {landlock.abi()}"

@@ -25,7 +25,7 @@ def find(context: WorkerContext) -> str:
     """Why this worker should take no job at all, for the log; empty if it may."""
     try:
         context.store.check()
-        free = _free_bytes(context)
+        free = free_bytes(context)
     except (StoreUnavailable, OSError) as error:
         return str(error)
     if free < RESERVE:
@@ -35,12 +35,12 @@ def find(context: WorkerContext) -> str:
 
 def require_space(context: WorkerContext, job: Job) -> None:
     """Raise Postponed if the job's files and decoded images would not fit on this disk."""
-    needed, free = RESERVE + _needed_bytes(context, job), _free_bytes(context)
+    needed, free = RESERVE + _needed_bytes(context, job), free_bytes(context)
     if needed > free:
         raise Postponed(DISK_FULL, f"{needed // MIB:,} MiB are needed, {free // MIB:,} are free")
 
 
-def _free_bytes(context: WorkerContext) -> int:
+def free_bytes(context: WorkerContext) -> int:
     return shutil.disk_usage(context.settings.work_dir).free
 
 

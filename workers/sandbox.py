@@ -42,6 +42,7 @@ FOLDER_OF_BOTH, UMASK_OF_BOTH = 0o2770, 0o007
 UMASK = 0o077
 PASSABLE, LISTABLE = 0o711, 0o755
 MOST_THREADS = 8192
+REQUIRE, OFF = "require", "off"
 MOST_FILES = 4096
 
 
@@ -50,13 +51,14 @@ class Limits:
     """What one child may use, in bytes.
 
     ``memory`` is address space; not applied with a GPU, whose driver maps more than there is
-    memory. ``uid`` is the user that the child becomes when this process is root; 0 keeps root.
+    memory. ``mode`` is that of L2C_SANDBOX. ``uid`` is the user that the child becomes when this
+    process is root; 0 keeps root.
     """
 
     memory: int
     file_size: int
     uid: int = 0
-    required: bool = True
+    mode: str = "require"
     cuda_visible_devices: str = ""
 
 
@@ -98,7 +100,7 @@ def start(command: tuple[str, ...], folder: Path, limits: Limits) -> subprocess.
 
 def changes_user(limits: Limits) -> bool:
     """Whether the child becomes another user, which only root can give it."""
-    return os.geteuid() == 0 and limits.uid != 0
+    return os.geteuid() == 0 and limits.uid != 0 and limits.mode != OFF
 
 
 def _hand_over(folder: Path, uid: int) -> None:
@@ -140,14 +142,18 @@ def main(plan: str, *command: str) -> None:
     folder, parent = Path(fields.pop("folder")), fields.pop("parent")
     limits = Limits(**fields)
     _die_with(parent)
-    if lacks := missing():
+    if (lacks := missing()) and limits.mode != OFF:
         print(f"this machine lacks {lacks}", file=sys.stderr)
-        if limits.required:
+        if limits.mode == REQUIRE:
             raise SystemExit(os.EX_CONFIG)
     gpus: list[Path] = []
     if limits.cuda_visible_devices != "-1":
         gpus = sorted(Path("/dev").glob("nvidia*"))
     _limit_resources(limits, bool(gpus))
+    if limits.mode == OFF:
+        os.chdir(folder)
+        _become(limits)
+        os.execv(command[0], command)
     readable, writable = _readable(folder, gpus), [folder, *map(Path, DEVICES), *gpus]
     _enter_namespaces([*readable, *writable], folder.parent / "root")
     os.chdir(folder)

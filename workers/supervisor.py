@@ -49,7 +49,8 @@ def supervise(job_id: str, context: WorkerContext) -> None:
     Afterwards the job has ended, is queued again, or another worker has it. An unexpected error is
     raised; then the job is tried again when the lease has run out.
     """
-    claimed = claim(context.sessions, job_id, context.settings.lease_seconds)
+    seconds = context.settings.lease_seconds
+    claimed = claim(context.sessions, job_id, seconds, context.sandbox_level)
     if claimed is None:
         LOG.info("%s: finished, waiting, or another worker has it", job_id)
         return

@@ -45,6 +45,8 @@ SECONDS_TO_GIVE_BACK = 10.0
 settings = Settings()
 metrics = WorkerMetrics()
 # Shared with the pool process across the fork; without a lock, because a signal handler sets it.
+# Of the machine, before the pool process is forked.
+found: dict[str, str] = {}
 stop = multiprocessing.RawValue("b", 0)
 
 # A message that is not acknowledged in this time is given to another worker, again and again: so
@@ -85,7 +87,11 @@ def run_job(job_id: str) -> None:
 def worker_context() -> WorkerContext:
     """The context of this process; opened after the fork, which connections do not survive."""
     return open_worker_context(
-        settings, notify=notify_workers, stopping=lambda: bool(stop.value), metrics=metrics
+        settings,
+        notify=notify_workers,
+        stopping=lambda: bool(stop.value),
+        metrics=metrics,
+        sandbox_level=found.get("sandbox_level"),
     )
 
 
@@ -122,7 +128,7 @@ def _refuse_to_start(**_: Any) -> None:
     # message would be lost.
     if not settings.redis_url:
         raise SystemExit("L2C_REDIS_URL is not set; without Redis, run `python -m workers.loop`.")
-    prepare_machine(settings)
+    found["sandbox_level"] = prepare_machine(settings)
 
 
 @worker_process_init.connect
@@ -152,7 +158,12 @@ def _give_inspection_back(**_: Any) -> None:
 def _inspect() -> None:
     """The lane of inspections, in the main process: the pool process may have a compression."""
     # Not ``worker_context()``: a pool process that is forked later would get its connections.
-    own = open_worker_context(settings, stopping=lambda: bool(stop.value), metrics=metrics)
+    own = open_worker_context(
+        settings,
+        stopping=lambda: bool(stop.value),
+        metrics=metrics,
+        sandbox_level=found.get("sandbox_level"),
+    )
     lanes.work(own, next_inspection, SECONDS_BETWEEN_LOOKS)
 
 

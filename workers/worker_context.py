@@ -39,6 +39,7 @@ class WorkerContext:
     stopping: Callable[[], bool] = never
     command: tuple[str, ...] = ENGINE
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
+    sandbox_level: str | None = None
 
     @property
     def limits(self) -> sandbox.Limits:
@@ -51,7 +52,7 @@ def limits_of(settings: Settings) -> sandbox.Limits:
         memory=settings.child_memory_bytes,
         file_size=max(settings.max_upload_bytes, LEAST_FILE_SIZE),
         uid=settings.child_uid,
-        required=settings.require_sandbox,
+        mode=settings.sandbox,
         cuda_visible_devices=settings.cuda_visible_devices,
     )
 
@@ -62,6 +63,7 @@ def open_worker_context(
     stopping: Callable[[], bool] = never,
     command: tuple[str, ...] = ENGINE,
     metrics: WorkerMetrics | None = None,
+    sandbox_level: str | None = None,
 ) -> WorkerContext:
     """Connect to the database and the store."""
     return WorkerContext(
@@ -72,4 +74,5 @@ def open_worker_context(
         stopping,
         command,
         metrics or WorkerMetrics(),
+        sandbox_level,
     )

@@ -125,6 +125,7 @@ JOB: dict[str, Any] = {
     "eta_seconds": 93.0,
     "cancel_requested": False,
     "attempts": 1,
+    "sandbox": "namespaces",
     "error": None,
     "created_at": MOMENT,
     "started_at": MOMENT,

@@ -168,6 +168,7 @@ class Job(Base):
     report: Mapped[dict[str, Any] | None]
     artifacts_prefix: Mapped[str | None]
     checkpoint_key: Mapped[str | None]
+    sandbox: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(default=0)
     failures: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]

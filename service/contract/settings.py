@@ -78,7 +78,8 @@ class Settings(BaseSettings):
     max_dataset_pixels: PositiveInt = 10**12
     # With less than 4 GiB of address space TensorFlow does not start.
     child_memory_bytes: int = Field(16 * 1024 * MIB, ge=4 * 1024 * MIB)
-    require_sandbox: bool = True
+    sandbox: Literal["require", "best", "off"] = "require"
+    work_folder_bytes: PositiveInt = 256 * 1024 * MIB
     child_uid: int = Field(60001, ge=0, lt=2**32 - 1)
     cuda_visible_devices: str = ""
 

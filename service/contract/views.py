@@ -209,6 +209,9 @@ class JobSummary(BaseModel):
     eta_seconds: float | None
     cancel_requested: bool
     attempts: int
+    sandbox: str | None = Field(
+        description="Of the last attempt: namespaces (all of it), landlock, partial or off."
+    )
     error: JobError | None
     created_at: datetime
     started_at: datetime | None

@@ -18,7 +18,7 @@ def test_the_defaults_are_the_embedded_mode(
     monkeypatch.chdir(tmp_path)
     settings = Settings()
     assert settings.database == f"sqlite:///{tmp_path}/data/l2c.sqlite"
-    assert (settings.redis_url, settings.s3_bucket, settings.require_sandbox) == ("", "", True)
+    assert (settings.redis_url, settings.s3_bucket, settings.sandbox) == ("", "", "require")
 
 
 def test_the_environment_comes_before_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_missing_folder_of_secrets_is_refused(
 
 def test_another_process_reads_the_very_same_settings(tmp_path: Path) -> None:
     settings = Settings(
-        data_dir=tmp_path, lease_seconds=1.5, s3_secret_access_key="hush", require_sandbox=False
+        data_dir=tmp_path, lease_seconds=1.5, s3_secret_access_key="hush", sandbox="best"
     )
     code = "from service.contract.settings import Settings; print(Settings().model_dump_json())"
     root = Path(__file__).parents[2]

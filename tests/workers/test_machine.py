@@ -42,6 +42,13 @@ def test_it_proves_the_sandbox_and_keeps_the_folder_private(tmp_path: Path) -> N
         assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+def test_it_says_when_there_is_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("L2C_SANDBOX", "off")
+    done = prepare(tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert "sandbox: none, as L2C_SANDBOX asks for (off)" in done.stderr
+
+
 @only_root
 def test_a_folder_that_the_childs_user_cannot_enter_is_refused_in_one_sentence(
     tmp_path: Path,
