@@ -193,7 +193,7 @@ def test_a_machine_without_landlock_is_refused(tmp_path: Path) -> None:
         "parent": os.getpid(),
         "memory": 1 << 34,
         "file_size": 1 << 30,
-        "required": True,
+        "mode": "require",
     }
     command = [sys.executable, "-c", code, json.dumps(plan), "/bin/echo", "unconfined"]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
