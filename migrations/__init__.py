@@ -14,7 +14,7 @@ ONE_AT_A_TIME = {
 }
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database_url: str, version: str = "head") -> None:
     """Create or migrate the database at the SQLAlchemy URL, in one transaction.
 
     Processes that start together wait for one another: the later ones find nothing left to do.
@@ -29,7 +29,7 @@ def upgrade(database_url: str) -> None:
                 connection.commit()
             with connection.begin():
                 connection.exec_driver_sql(ONE_AT_A_TIME[engine.dialect.name])
-                command.upgrade(alembic_config(connection), "head")
+                command.upgrade(alembic_config(connection), version)
     finally:
         engine.dispose()
 

@@ -21,8 +21,14 @@ def on_the_database() -> Iterator["Operations"]:
     """
     with needs_the_service_extra():
         from service.accounts.operations import open_operations
+    with refusals_as_of_the_service(), open_operations(Settings()) as operations:
+        yield operations
+
+
+@contextmanager
+def refusals_as_of_the_service() -> Iterator[None]:
+    """Turn errors of the service into Refused."""
     try:
-        with open_operations(Settings()) as operations:
-            yield operations
+        yield
     except Learn2CompressError as error:
         raise Refused(error.status, error.code, error.message, error.hint) from error
