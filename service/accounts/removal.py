@@ -23,13 +23,15 @@ from service.contract.records import (
     Sessions,
     Upload,
     Variant,
+    Webhook,
     WorkerTime,
     now,
 )
 
-# In this order: a row goes before what it refers to. Parts and events go with uploads and jobs.
+# In this order: a row goes before what it refers to. Parts, events, secrets and
+# deliveries go with uploads, jobs and webhooks.
 TABLES: tuple[Any, ...] = (
-    *(Variant, ApiKey, Job, ModelRecord, DatasetRecord, Upload, WorkerTime, AuditEntry),
+    *(Variant, ApiKey, Webhook, Job, ModelRecord, DatasetRecord, Upload, WorkerTime, AuditEntry),
 )
 
 

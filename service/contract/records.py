@@ -24,6 +24,7 @@ from sqlalchemy.orm import (
 from service.contract.account_records import Account, ApiKey, AuditEntry, WorkerTime
 from service.contract.job import InspectionState, JobKind, JobState
 from service.contract.record_base import Base, UtcDateTime, new_id, now
+from service.contract.webhook_records import Webhook, WebhookDelivery, WebhookSecret
 
 __all__ = [
     "Account",
@@ -40,6 +41,9 @@ __all__ = [
     "UploadPart",
     "UtcDateTime",
     "Variant",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookSecret",
     "WorkerTime",
     "connect",
     "new_id",
