@@ -19,6 +19,7 @@ from workers.compression.parent_death import signal_at_parents_death
 from workers.lease import next_claimable
 from workers.machine import prepare_machine
 from workers.observing import supervise
+from workers.presence import Presence
 from workers.worker_context import ENGINE, WorkerContext, open_worker_context
 
 LOG = logging.getLogger(__name__)
@@ -71,11 +72,14 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     signal_at_parents_death(signal.SIGTERM)
     if os.getppid() != parent:
         return
-    prepare_machine(settings)
-    context = open_worker_context(settings, stopping=stop, command=command)
+    presence = Presence()
+    presence.sandbox = prepare_machine(settings)
+    context = open_worker_context(settings, stopping=stop, command=command, presence=presence)
     context.metrics.serve(settings)
     sweep_attempt_folders(context)
+    presence.start(context.sessions)
     work(context)
+    presence.stop()
 
 
 if __name__ == "__main__":

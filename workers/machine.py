@@ -28,8 +28,8 @@ print(json.dumps({"user": os.geteuid(), "pid": os.getpid()}))
 """
 
 
-def prepare_machine(settings: Settings) -> None:
-    """Make the data folder private, and start one process in the sandbox.
+def prepare_machine(settings: Settings) -> str:
+    """Make the data folder private, and start one process in the sandbox. Tells which walls stand.
 
     Exits with one sentence where the sandbox is required and parts of it are missing, or where the
     child's user cannot read what it needs.
@@ -49,7 +49,9 @@ def prepare_machine(settings: Settings) -> None:
         proof, complaint = _prove(settings, limits)
     if complaint:
         raise SystemExit(_refusal(settings, limits, complaint))
-    LOG.info("sandbox: %s", _walls(limits, proof))
+    walls = _walls(limits, proof)
+    LOG.info("sandbox: %s", walls)
+    return f"without {lacks}; {walls}"[:255] if lacks else walls
 
 
 def _prove(settings: Settings, limits: sandbox.Limits) -> tuple[dict[str, int], str]:

@@ -17,6 +17,7 @@ from celery.signals import (
     setup_logging,
     worker_init,
     worker_process_init,
+    worker_process_shutdown,
     worker_ready,
     worker_shutting_down,
 )
@@ -25,6 +26,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from service.contract import logs
 from service.contract.job import QUEUE, RUN_JOB
+from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from workers import obstacles, reaper
 from workers.attempt_folders import sweep_attempt_folders
@@ -33,6 +35,7 @@ from workers.lease import claimable_inspections
 from workers.machine import prepare_machine
 from workers.metrics import WorkerMetrics
 from workers.observing import supervise
+from workers.presence import Presence
 from workers.worker_context import WorkerContext, open_worker_context
 
 LOG = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ HOUR = 3600
 
 settings = Settings()
 metrics = WorkerMetrics()
+presence = Presence()
 # Shared with the pool process across the fork; without a lock, because a signal handler sets it.
 stop = multiprocessing.RawValue("b", 0)
 
@@ -87,7 +91,11 @@ def run_job(job_id: str) -> None:
 def worker_context() -> WorkerContext:
     """The context of this process; opened after the fork, which connections do not survive."""
     return open_worker_context(
-        settings, notify=notify_workers, stopping=lambda: bool(stop.value), metrics=metrics
+        settings,
+        notify=notify_workers,
+        stopping=lambda: bool(stop.value),
+        metrics=metrics,
+        presence=presence,
     )
 
 
@@ -124,7 +132,7 @@ def _refuse_to_start(**_: Any) -> None:
     # message would be lost.
     if not settings.redis_url:
         raise SystemExit("L2C_REDIS_URL is not set; without Redis, run `python -m workers.loop`.")
-    prepare_machine(settings)
+    presence.sandbox = prepare_machine(settings)
 
 
 @worker_process_init.connect
@@ -132,6 +140,13 @@ def _die_with_the_main_process(**_: Any) -> None:
     signal_at_parents_death()
     # Of this process, because it makes the attempts.
     metrics.serve(settings)
+    # Not of worker_context(), which asks the store: Celery kills a process that starts slowly.
+    presence.start(sessions(connect(settings.database)))
+
+
+@worker_process_shutdown.connect
+def _leave(**_: Any) -> None:
+    presence.stop()
 
 
 @worker_shutting_down.connect

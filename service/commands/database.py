@@ -11,6 +11,7 @@ from service.contract.settings import Settings
 
 if TYPE_CHECKING:
     from service.accounts.operations import Operations
+    from service.jobs.operations import JobOperations
 
 
 @contextmanager
@@ -23,6 +24,15 @@ def on_the_database() -> Iterator["Operations"]:
         from service.accounts.operations import open_operations
     with refusals_as_of_the_service(), open_operations(Settings()) as operations:
         yield operations
+
+
+@contextmanager
+def jobs_on_the_database() -> Iterator["JobOperations"]:
+    """``on_the_database``, for jobs and workers."""
+    with on_the_database() as operations:
+        from service.jobs.operations import JobOperations
+
+        yield JobOperations(operations.sessions)
 
 
 @contextmanager

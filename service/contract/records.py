@@ -25,6 +25,7 @@ from service.contract.account_records import Account, ApiKey, AuditEntry, Worker
 from service.contract.job import InspectionState, JobKind, JobState
 from service.contract.record_base import Base, UtcDateTime, new_id, now
 from service.contract.webhook_records import Webhook, WebhookDelivery, WebhookSecret
+from service.contract.worker_records import WorkerRecord
 
 __all__ = [
     "Account",
@@ -44,6 +45,7 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "WebhookSecret",
+    "WorkerRecord",
     "WorkerTime",
     "connect",
     "new_id",
