@@ -14,6 +14,7 @@ from learn2compress import transfers
 from learn2compress.account_client import AccountClient
 from learn2compress.resources import label_items
 from learn2compress.transport import Transport, api_path, validate_view
+from learn2compress.webhook_client import WebhookClient
 from service.contract.job import DEFAULT_PRIORITY, FINISHED, InspectionState, JobSpec
 from service.contract.report import Report
 from service.contract.views import (
@@ -34,7 +35,7 @@ Record = TypeVar("Record", ModelView, DatasetView)
 SECONDS_BETWEEN_LOOKS = 0.3
 
 
-class Client(AccountClient):
+class Client(AccountClient, WebhookClient):
     """One service and one key. Safe to share between threads.
 
     Methods raise a ClientError: Refused (the service answered with an error: code, message and

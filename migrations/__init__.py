@@ -20,7 +20,7 @@ class WrongVersion(RuntimeError):
     """This code cannot work with the database's version; the message says what to do."""
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database_url: str, version: str = "head") -> None:
     """Create or migrate the database at the SQLAlchemy URL, in one transaction.
 
     Raises WrongVersion for a database of newer code.
@@ -38,7 +38,7 @@ def upgrade(database_url: str) -> None:
             with connection.begin():
                 connection.exec_driver_sql(ONE_AT_A_TIME[engine.dialect.name])
                 refuse_newer(connection)
-                command.upgrade(alembic_config(connection), "head")
+                command.upgrade(alembic_config(connection), version)
     finally:
         engine.dispose()
 

@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from service import database_version, metrics
 from service.accounts.authentication import Authentication
-from service.api import account, audit, inspected, jobs, keys, problems, uploads, variants
+from service.api import account, audit, inspected, jobs, keys, problems, uploads, variants, webhooks
 from service.api import health as health_route
 from service.api.observing import Observing
 from service.api.rate_limit_headers import RateLimitHeaders
@@ -43,6 +43,7 @@ from service.notifier import open_notifier
 from service.readiness import Readiness
 from service.store_threads import StoreThreads
 from service.version import installed_version
+from service.webhooks.sender import Sender
 
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,
 each with measured figures. Every error is `application/problem+json` with a stable `code` and a
@@ -78,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     models = inspected.routes(MODELS, ModelView)
     datasets = inspected.routes(DATASETS, DatasetView)
     others = (jobs.router, variants.router, keys.router, account.router, audit.router)
-    for router in (uploads.router, models, datasets, *others):
+    for router in (uploads.router, models, datasets, *others, webhooks.router):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(health_route.router)
@@ -115,6 +116,8 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     app.state.tailer.start()
     readiness.start()
     cleanup.start()
+    sender = Sender(settings, factory)
+    sender.start()
     try:
         with metrics.serving(settings, app.state.metrics, JobCollector(factory)):
             yield
@@ -123,6 +126,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         app.state.tailer.stop()
         app.state.authentication.stop()
         cleanup.stop()
+        sender.stop()
         store_threads.stop()
         engine.dispose()
 

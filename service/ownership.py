@@ -7,9 +7,17 @@ from sqlalchemy.orm import Session
 from service.caller import Caller
 from service.contract.errors import NotFound
 from service.contract.job import JobKind
-from service.contract.records import ApiKey, DatasetRecord, Job, ModelRecord, Upload, Variant
+from service.contract.records import (
+    ApiKey,
+    DatasetRecord,
+    Job,
+    ModelRecord,
+    Upload,
+    Variant,
+    Webhook,
+)
 
-Row = TypeVar("Row", ApiKey, DatasetRecord, Job, ModelRecord, Upload, Variant)
+Row = TypeVar("Row", ApiKey, DatasetRecord, Job, ModelRecord, Upload, Variant, Webhook)
 OfJob = TypeVar("OfJob", Job, Variant)
 NOUNS: dict[type, str] = {
     ApiKey: "key",
@@ -18,6 +26,7 @@ NOUNS: dict[type, str] = {
     ModelRecord: "model",
     Upload: "upload",
     Variant: "variant",
+    Webhook: "webhook",
 }
 
 

@@ -17,6 +17,7 @@ from workers.attempt_folders import sweep_attempt_folders
 from workers.claim_order import next_compression, next_inspection
 from workers.compression.parent_death import signal_at_parents_death
 from workers.machine import prepare_machine
+from workers.presence import Presence
 from workers.worker_context import ENGINE, WorkerContext, open_worker_context
 
 
@@ -55,11 +56,14 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     signal_at_parents_death(signal.SIGTERM)
     if os.getppid() != parent:
         return
-    level = prepare_machine(settings)
-    context = open_worker_context(settings, stopping=stop, command=command, sandbox_level=level)
+    presence = Presence()
+    presence.sandbox = prepare_machine(settings)
+    context = open_worker_context(settings, stopping=stop, command=command, presence=presence)
     context.metrics.serve(settings)
     sweep_attempt_folders(context)
+    presence.start(context.sessions)
     work(context)
+    presence.stop()
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def supervise(job_id: str, context: WorkerContext) -> None:
         before, started, broke_off = _read(context.sessions, job_id), time.monotonic(), True
         context.metrics.busy.inc()
         try:
-            supervisor.supervise(job_id, context)
+            with context.presence.doing(job_id):
+                supervisor.supervise(job_id, context)
             broke_off = False
         finally:
             context.metrics.busy.dec()

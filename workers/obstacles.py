@@ -23,6 +23,8 @@ ASSUMED_SIZE = 224
 
 def find(context: WorkerContext) -> str:
     """Why this worker should take no job at all, for the log; empty if it may."""
+    if context.presence.draining():
+        return "an operator drains this worker"
     try:
         context.store.check()
         free = free_bytes(context)

@@ -12,6 +12,7 @@ from service.contract.job_end import end_job, state_event
 from service.contract.object_keys import attempt_prefix, checkpoints_prefix, upload_prefix
 from service.contract.records import DatasetRecord, Job, ModelRecord, UploadPart
 from service.contract.settings import Settings
+from service.contract.webhook_outbox import record_event
 from workers.delivery import Published
 from workers.lease import Lease
 from workers.outcomes import LeaseLost
@@ -37,6 +38,7 @@ def finish_inspection(lease: Lease, job: Job, description: dict[str, Any]) -> No
         record = _inspected_record(session, job)
         if record is not None:
             record.state, record.description = InspectionState.READY, description
+            _tell(session, record)
 
 
 def fail(lease: Lease, job: Job, error: JobError, keep_upload: bool) -> None:
@@ -133,9 +135,15 @@ def _reject(session: Session, job: Job, error: JobError, keep_upload: bool) -> N
     if record is None:
         return
     record.state, record.error = InspectionState.REJECTED, error.model_dump()
+    _tell(session, record)
     if not keep_upload:
         session.execute(delete(UploadPart).where(UploadPart.upload_id == record.upload_id))
         schedule_deletion(session, upload_prefix(record.upload_id))
+
+
+def _tell(session: Session, record: ModelRecord | DatasetRecord) -> None:
+    noun = "model" if isinstance(record, ModelRecord) else "dataset"
+    record_event(session, record.account_id, noun, record.id, record.state)
 
 
 def _inspected_record(session: Session, job: Job) -> ModelRecord | DatasetRecord | None:

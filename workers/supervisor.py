@@ -50,7 +50,7 @@ def supervise(job_id: str, context: WorkerContext) -> None:
     raised; then the job is tried again when the lease has run out.
     """
     seconds = context.settings.lease_seconds
-    claimed = claim(context.sessions, job_id, seconds, context.sandbox_level)
+    claimed = claim(context.sessions, job_id, seconds, context.presence.sandbox)
     if claimed is None:
         LOG.info("%s: finished, waiting, or another worker has it", job_id)
         return

@@ -18,6 +18,7 @@ from celery.signals import (
     setup_logging,
     worker_init,
     worker_process_init,
+    worker_process_shutdown,
     worker_ready,
     worker_shutdown,
     worker_shutting_down,
@@ -27,6 +28,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from service.contract import logs
 from service.contract.job import QUEUE, RUN_JOB
+from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from workers import lanes, reaper
 from workers.attempt_folders import sweep_attempt_folders
@@ -34,6 +36,7 @@ from workers.claim_order import next_compression, next_inspection
 from workers.compression.parent_death import signal_at_parents_death
 from workers.machine import prepare_machine
 from workers.metrics import WorkerMetrics
+from workers.presence import Presence
 from workers.worker_context import WorkerContext, open_worker_context
 
 LOG = logging.getLogger(__name__)
@@ -44,9 +47,8 @@ SECONDS_TO_GIVE_BACK = 10.0
 
 settings = Settings()
 metrics = WorkerMetrics()
+presence = Presence()
 # Shared with the pool process across the fork; without a lock, because a signal handler sets it.
-# Of the machine, before the pool process is forked.
-found: dict[str, str] = {}
 stop = multiprocessing.RawValue("b", 0)
 
 # A message that is not acknowledged in this time is given to another worker, again and again: so
@@ -91,7 +93,7 @@ def worker_context() -> WorkerContext:
         notify=notify_workers,
         stopping=lambda: bool(stop.value),
         metrics=metrics,
-        sandbox_level=found.get("sandbox_level"),
+        presence=presence,
     )
 
 
@@ -128,7 +130,7 @@ def _refuse_to_start(**_: Any) -> None:
     # message would be lost.
     if not settings.redis_url:
         raise SystemExit("L2C_REDIS_URL is not set; without Redis, run `python -m workers.loop`.")
-    found["sandbox_level"] = prepare_machine(settings)
+    presence.sandbox = prepare_machine(settings)
 
 
 @worker_process_init.connect
@@ -136,6 +138,13 @@ def _die_with_the_main_process(**_: Any) -> None:
     signal_at_parents_death()
     # Of this process, because it makes the attempts.
     metrics.serve(settings)
+    # Not of worker_context(), which asks the store: Celery kills a process that starts slowly.
+    presence.start(sessions(connect(settings.database)))
+
+
+@worker_process_shutdown.connect
+def _leave(**_: Any) -> None:
+    presence.stop()
 
 
 @worker_shutting_down.connect
@@ -158,12 +167,8 @@ def _give_inspection_back(**_: Any) -> None:
 def _inspect() -> None:
     """The lane of inspections, in the main process: the pool process may have a compression."""
     # Not ``worker_context()``: a pool process that is forked later would get its connections.
-    own = open_worker_context(
-        settings,
-        stopping=lambda: bool(stop.value),
-        metrics=metrics,
-        sandbox_level=found.get("sandbox_level"),
-    )
+    own = open_worker_context(settings, stopping=lambda: bool(stop.value), metrics=metrics)
+    own.presence.sandbox = presence.sandbox
     lanes.work(own, next_inspection, SECONDS_BETWEEN_LOOKS)
 
 

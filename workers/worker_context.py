@@ -9,6 +9,7 @@ from service.contract.settings import MIB, Settings
 from service.contract.storage import Store, open_store
 from workers import sandbox
 from workers.metrics import WorkerMetrics
+from workers.presence import Presence
 
 ENGINE = (sys.executable, "-m", "workers.compression")
 
@@ -39,7 +40,7 @@ class WorkerContext:
     stopping: Callable[[], bool] = never
     command: tuple[str, ...] = ENGINE
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
-    sandbox_level: str | None = None
+    presence: Presence = field(default_factory=Presence)
 
     @property
     def limits(self) -> sandbox.Limits:
@@ -63,7 +64,7 @@ def open_worker_context(
     stopping: Callable[[], bool] = never,
     command: tuple[str, ...] = ENGINE,
     metrics: WorkerMetrics | None = None,
-    sandbox_level: str | None = None,
+    presence: Presence | None = None,
 ) -> WorkerContext:
     """Connect to the database and the store."""
     return WorkerContext(
@@ -74,5 +75,5 @@ def open_worker_context(
         stopping,
         command,
         metrics or WorkerMetrics(),
-        sandbox_level,
+        presence or Presence(),
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from learn2compress.cli import compress, jobs, keys, records, variants
+from learn2compress.cli import compress, jobs, keys, records, variants, webhooks
 from learn2compress.cli.account import account, audit
 from learn2compress.cli.console import command_line
 from learn2compress.cli.kinds import DATASETS, MODELS
@@ -28,6 +28,7 @@ app.add_typer(
 app.command()(account)
 app.command()(audit)
 app.add_typer(keys.app, name="keys", help="The keys that open your account.")
+app.add_typer(webhooks.app, name="webhooks", help="Where you are told that jobs have ended.")
 for entry in entry_points(group=SERVER_COMMANDS):
     command = entry.load()
     if isinstance(command, typer.Typer):

@@ -44,6 +44,10 @@ class Operations:
     def __init__(self, settings: Settings, sessions: Sessions):
         self._settings, self._sessions = settings, sessions
 
+    @property
+    def sessions(self) -> Sessions:
+        return self._sessions
+
     def list_accounts(self) -> list[AccountView]:
         """Oldest first."""
         with self._sessions() as session:

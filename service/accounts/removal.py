@@ -23,14 +23,17 @@ from service.contract.records import (
     Sessions,
     Upload,
     Variant,
+    Webhook,
     WorkerTime,
     now,
 )
 
-# In this order: a row goes before what it refers to. Parts and events go with uploads and jobs.
+# In this order: a row goes before what it refers to. Parts, events, secrets and
+# deliveries go with uploads, jobs and webhooks.
 TABLES: tuple[Any, ...] = (
     Variant,
     ApiKey,
+    Webhook,
     Job,
     ModelRecord,
     DatasetRecord,

@@ -11,6 +11,7 @@ from service.contract.settings import Settings
 
 if TYPE_CHECKING:
     from service.accounts.operations import Operations
+    from service.jobs.operations import JobOperations
 
 
 @contextmanager
@@ -21,8 +22,23 @@ def on_the_database() -> Iterator["Operations"]:
     """
     with needs_the_service_extra():
         from service.accounts.operations import open_operations
+    with refusals_as_of_the_service(), open_operations(Settings()) as operations:
+        yield operations
+
+
+@contextmanager
+def jobs_on_the_database() -> Iterator["JobOperations"]:
+    """``on_the_database``, for jobs and workers."""
+    with on_the_database() as operations:
+        from service.jobs.operations import JobOperations
+
+        yield JobOperations(operations.sessions)
+
+
+@contextmanager
+def refusals_as_of_the_service() -> Iterator[None]:
+    """Turn errors of the service into Refused."""
     try:
-        with open_operations(Settings()) as operations:
-            yield operations
+        yield
     except Learn2CompressError as error:
         raise Refused(error.status, error.code, error.message, error.hint) from error

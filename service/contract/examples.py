@@ -172,3 +172,25 @@ AUDIT: dict[str, Any] = {
     "outcome": "done",
     "created_at": MOMENT,
 }
+WEBHOOK: dict[str, Any] = {
+    "id": "whk_2b",
+    "url": "https://example.org/hooks",
+    "events": ["job.succeeded", "job.failed"],
+    "created_at": MOMENT,
+}
+DELIVERY: dict[str, Any] = {
+    "id": "msg_9d",
+    "event": "job.succeeded",
+    "object_id": "job_3c",
+    "state": "pending",
+    "tries": 1,
+    "next_try_at": MOMENT,
+    "status": 503,
+    "problem": "The answer was 503.",
+    "created_at": MOMENT,
+}
+EVENT_DATA: dict[str, Any] = {
+    "id": "job_3c",
+    "state": "succeeded",
+    "links": {"self": "/v1/jobs/job_3c"},
+}

@@ -1,12 +1,13 @@
-"""The one place where a job ends: its columns, and the event that says so."""
+"""The one place where a job ends: its columns, and the events that say so."""
 
 from typing import Any
 
 from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
-from service.contract.job import JobError, JobState
+from service.contract.job import JobError, JobKind, JobState
 from service.contract.records import Job, JobEvent, now
+from service.contract.webhook_outbox import record_event
 
 
 def state_event(
@@ -40,8 +41,11 @@ def end_job(
         "lease_expires_at": None,
     }
     change = update(Job).where(*where).values(**ended, **columns)
-    found = session.execute(change.returning(Job.id, Job.attempts)).one_or_none()
+    told = (Job.id, Job.attempts, Job.account_id, Job.kind)
+    found = session.execute(change.returning(*told)).one_or_none()
     if found is None:
         return False
     session.add(state_event(found.id, found.attempts, state, error))
+    if found.kind == JobKind.COMPRESSION:
+        record_event(session, found.account_id, "job", found.id, state)
     return True

@@ -24,6 +24,8 @@ from sqlalchemy.orm import (
 from service.contract.account_records import Account, ApiKey, AuditEntry, WorkerTime
 from service.contract.job import DEFAULT_PRIORITY, InspectionState, JobKind, JobState
 from service.contract.record_base import Base, UtcDateTime, new_id, now
+from service.contract.webhook_records import Webhook, WebhookDelivery, WebhookSecret
+from service.contract.worker_records import WorkerRecord
 
 __all__ = [
     "Account",
@@ -40,6 +42,10 @@ __all__ = [
     "UploadPart",
     "UtcDateTime",
     "Variant",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookSecret",
+    "WorkerRecord",
     "WorkerTime",
     "connect",
     "new_id",

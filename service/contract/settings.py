@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     retention_days: NonNegativeInt = 0
     audit_days: NonNegativeInt = 0
 
+    # To receivers with private addresses, also without TLS.
+    webhook_private_addresses: bool = False
+
     # 0: no limit. Of each API process.
     requests_per_minute: NonNegativeInt = 3000
     request_burst: PositiveInt = 600

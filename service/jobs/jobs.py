@@ -83,7 +83,7 @@ def cancel(context: AppContext, caller: Caller, job_id: str) -> JobWithVariants:
     """End a queued job at once. A running one is ended by its worker, within half a second."""
     with context.sessions.begin() as session:
         if visible(session, Job, caller, job_id).state != JobState.CANCELLED:
-            _request_cancel(session, job_id)
+            request_cancel(session, job_id)
             audit.record(session, caller, "job.cancel", job_id)
     context.delete_soon()
     return read(context, caller, job_id)
@@ -153,7 +153,8 @@ def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
     return job
 
 
-def _request_cancel(session: Session, job_id: str) -> None:
+def request_cancel(session: Session, job_id: str) -> None:
+    """``cancel``, in this transaction. Raises IllegalMove."""
     this = Job.id == job_id
     alive = Job.state.in_(states_before(JobState.CANCELLED))
     requested = update(Job).where(this, alive).values(cancel_requested=True)

@@ -43,11 +43,13 @@ def known(embedded_api: Client) -> Iterator[dict[str, str]]:
     job = stand_in.submit(embedded_api, APP.state.context)
     upload = embedded_api.post("/v1/uploads", json={"filename": "a", "bytes": 70_000}).json()
     key = embedded_api.post("/v1/keys", json={"name": "other"}).json()
+    webhook = embedded_api.post("/v1/webhooks", json={"url": "https://example.org/"}).json()
     yield {
         "job_id": job["id"],
         "record_id": job["model_id"],
         "upload_id": upload["id"],
         "key_id": key["id"],
+        "webhook_id": webhook["id"],
     }
     del APP.state.context, APP.state.authentication
 

@@ -57,7 +57,7 @@ for epoch in range(done + 1, epochs + 1):
     for step in range(behaviour.get("steps", 1)):
         place = {"progress": epoch / max(10, epochs), "epoch": epoch, "epochs": epochs}
         say(type="progress", stage="train", metrics={"step": step}, **place)
-    if epoch == done + 1 + behaviour.get("epochs_to_live", 99):
+    if epoch == done + 1 + behaviour.get("epochs_to_live", 10**9):
         os.kill(os.getpid(), signal.SIGKILL)
     wait_for(behaviour.get("wait_before", {}).get(str(epoch)))
     if behaviour.get("die_at") == epoch and (not resumed or behaviour.get("always")):

@@ -53,5 +53,6 @@ def test_checkpoints_are_stored_no_faster_than_the_store_is_quick(tmp_path: Path
 
 def test_a_job_shows_the_sandbox_that_it_ran_in(worker: WorkerUnderTest) -> None:
     job_id = worker.job()
-    supervise(job_id, replace(worker.context, sandbox_level="landlock"))
+    worker.context.presence.sandbox = "landlock"
+    supervise(job_id, worker.context)
     assert worker.row(job_id).sandbox == "landlock"

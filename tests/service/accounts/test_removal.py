@@ -43,6 +43,9 @@ def fill(api: Client, context: AppContext, folder: Path) -> Any:
     key_of.create(api, job_id=done["id"])
     upload = api.post("/v1/uploads", json={"filename": "a", "bytes": 3}).json()["id"]
     api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc")
+    api.post("/v1/webhooks", json={"url": "https://nowhere.invalid/"})
+    ended = stand_in.submit(api, context)["id"]
+    assert api.post(f"/v1/jobs/{ended}/cancel").status_code == 200
     stand_in.upload(api, "models")
     with context.sessions.begin() as session:
         account_id = session.get_one(Job, done["id"]).account_id
@@ -61,7 +64,7 @@ def test_nothing_is_left_and_nothing_else_goes(
     fill(api, context, tmp_path)
     filled = rows(context)
     unused = {name for name, count in filled.items() if count <= before[0][name]}
-    assert unused <= {"deletions"} and files(context) > before[1]
+    assert unused <= {"deletions", "workers"} and files(context) > before[1]
     operations(context).delete_account("ann", wait_seconds=0)
     context.delete_soon()
     eventually(lambda: (rows(context), files(context)) == before)

@@ -1,29 +1,13 @@
 """``l2c admin`` works on the database itself; the service sees what it does."""
 
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
 from httpx import Client
-from typer.testing import CliRunner, Result
 
-from learn2compress.cli import app
-from service.app_context import AppContext
 from tests.learn2compress.cli.conftest import ok, refused
 from tests.service.accounts import key_of
-
-Admin = Callable[..., Result]
-
-
-@pytest.fixture
-def admin(context: AppContext, monkeypatch: pytest.MonkeyPatch) -> Iterator[Admin]:
-    """Runs ``l2c admin`` with the settings of the service that ``api`` talks to."""
-    for name in context.settings.model_fields_set:
-        value = context.settings.environment()[f"L2C_{name.upper()}"]
-        monkeypatch.setenv(f"L2C_{name.upper()}", value)
-    monkeypatch.setenv("COLUMNS", "200")
-    yield lambda *arguments: CliRunner().invoke(app, ["admin", *arguments])
+from tests.service.commands.conftest import Admin
 
 
 def opens(api: Client, secret: str) -> int:

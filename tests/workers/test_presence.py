@@ -1,0 +1,79 @@
+"""Each worker's process shows itself in the database, and takes no job when it is drained."""
+
+import signal
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from service.contract.records import WorkerRecord
+from tests.waiting import eventually
+from tests.workers.conftest import WorkerUnderTest
+from tests.workers.test_loop import loop_process
+from tests.workers.test_tasks import celery_worker, notify
+from tests.workers.test_tasks import worker as production_worker  # noqa: F401
+from workers.presence import Presence
+
+
+def rows(worker: WorkerUnderTest) -> list[WorkerRecord]:
+    with worker.context.sessions() as session:
+        return list(session.scalars(select(WorkerRecord)))
+
+
+def drain(worker: WorkerUnderTest) -> None:
+    with worker.context.sessions.begin() as session:
+        session.execute(update(WorkerRecord).values(draining=True))
+
+
+def test_a_loop_is_shown_while_it_runs(worker: WorkerUnderTest) -> None:
+    with loop_process(worker) as process:
+        [row] = eventually(lambda: rows(worker))
+        assert row.id.startswith(row.host) and row.version and "Landlock" in row.sandbox
+        job_id = worker.job(epochs=1000, pause=0.05)
+        eventually(lambda: rows(worker)[0].job_id == job_id)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    assert rows(worker) == []
+
+
+def test_a_loop_that_is_drained_ends_its_job_and_takes_no_other(worker: WorkerUnderTest) -> None:
+    with loop_process(worker):
+        first = worker.job(epochs=30, pause=0.1)
+        eventually(lambda: rows(worker) and rows(worker)[0].job_id == first)
+        drain(worker)
+        second = worker.job()
+        eventually(lambda: worker.row(first).state == "succeeded")
+        with pytest.raises(AssertionError):
+            eventually(lambda: worker.row(second).state != "queued", seconds=2)
+    with loop_process(worker):
+        eventually(lambda: worker.row(second).state == "succeeded")
+
+
+def test_a_celery_worker_is_shown_and_drained(production_worker: Any) -> None:  # noqa: F811
+    worker: WorkerUnderTest = production_worker
+    with celery_worker(worker.context.settings) as process:
+        [row] = eventually(lambda: rows(worker), 40)
+        assert "Landlock" in row.sandbox
+        first = worker.job(epochs=30, pause=0.1)
+        notify(worker, first)
+        eventually(lambda: rows(worker)[0].job_id == first)
+        drain(worker)
+        second = worker.job()
+        notify(worker, second)
+        eventually(lambda: worker.row(first).state == "succeeded")
+        with pytest.raises(AssertionError):
+            eventually(lambda: worker.row(second).state != "queued", seconds=3)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    assert rows(worker) == []
+
+
+def test_without_a_database_the_work_goes_on(worker: WorkerUnderTest) -> None:
+    presence = Presence()
+    presence.start(worker.context.sessions)
+    eventually(lambda: rows(worker))
+    with worker.context.sessions.begin() as session:
+        session.connection().exec_driver_sql("DROP TABLE workers")
+    with presence.doing("job_1"):
+        assert not presence.draining()
+    presence.stop()
