@@ -25,11 +25,18 @@ def drain(worker: WorkerUnderTest) -> None:
         session.execute(update(WorkerRecord).values(draining=True))
 
 
+def release(worker: WorkerUnderTest, job_id: str) -> None:
+    """Let the child go on, which waits for a file."""
+    work = worker.context.settings.work_dir
+    [folder] = eventually(lambda: list(work.glob(f"{job_id}.*/child")))
+    (folder / "go").touch()
+
+
 def test_a_loop_is_shown_while_it_runs(worker: WorkerUnderTest) -> None:
     with loop_process(worker) as process:
         [row] = eventually(lambda: rows(worker))
         assert row.id.startswith(row.host) and row.version and "Landlock" in row.sandbox
-        job_id = worker.job(epochs=1000, pause=0.05)
+        job_id = worker.job(hold_at=1)
         eventually(lambda: rows(worker)[0].job_id == job_id)
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -38,10 +45,11 @@ def test_a_loop_is_shown_while_it_runs(worker: WorkerUnderTest) -> None:
 
 def test_a_loop_that_is_drained_ends_its_job_and_takes_no_other(worker: WorkerUnderTest) -> None:
     with loop_process(worker):
-        first = worker.job(epochs=30, pause=0.1)
+        first = worker.job(wait_before={"report": "go"})
         eventually(lambda: rows(worker) and rows(worker)[0].job_id == first)
         drain(worker)
         second = worker.job()
+        release(worker, first)
         eventually(lambda: worker.row(first).state == "succeeded")
         with pytest.raises(AssertionError):
             eventually(lambda: worker.row(second).state != "queued", seconds=2)
@@ -54,12 +62,13 @@ def test_a_celery_worker_is_shown_and_drained(production_worker: Any) -> None:  
     with celery_worker(worker.context.settings) as process:
         [row] = eventually(lambda: rows(worker), 40)
         assert "Landlock" in row.sandbox
-        first = worker.job(epochs=30, pause=0.1)
+        first = worker.job(wait_before={"report": "go"})
         notify(worker, first)
         eventually(lambda: rows(worker)[0].job_id == first)
         drain(worker)
         second = worker.job()
         notify(worker, second)
+        release(worker, first)
         eventually(lambda: worker.row(first).state == "succeeded")
         with pytest.raises(AssertionError):
             eventually(lambda: worker.row(second).state != "queued", seconds=3)

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,53 +12,19 @@ from typing import Any
 import pytest
 from httpx import Client
 
-from service.contract.settings import Settings
 from service.contract.storage import open_store
-from tests.service import stand_in
 from tests.service.backup.conftest import EMBEDDED, PRODUCTION, Place
+from tests.service.backup.steps import (
+    admin,
+    check_downloads,
+    command,
+    done,
+    figures,
+    finished_job,
+    refused,
+)
 from tests.service.client_of import serving
 from tests.waiting import eventually
-
-
-def admin(settings: Settings, *arguments: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), env=settings.environment(), capture_output=True, text=True, timeout=100
-    )
-
-
-def command(*arguments: Any) -> list[str]:
-    return [sys.executable, "-m", "learn2compress", "admin", *map(str, arguments)]
-
-
-def done(result: subprocess.CompletedProcess[str]) -> Any:
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
-
-
-def refused(result: subprocess.CompletedProcess[str], code: str, *words: str) -> None:
-    assert result.returncode == 4 and "Traceback" not in result.stderr
-    error = json.loads(result.stderr)["error"]
-    assert error["code"] == code
-    for word in words:
-        assert word in error["message"] + error["hint"]
-
-
-def finished_job(client: Any, folder: Path) -> str:
-    job: str = stand_in.submit(client, client.context)["id"]
-    stand_in.succeed(client.context, job, folder)
-    return job
-
-
-def figures(client: Client) -> dict[str, str]:
-    """The SHA-256 of each variant as the API tells it, by id."""
-    return {each["id"]: each["sha256"] for each in client.get("/v1/variants").json()["items"]}
-
-
-def check_downloads(client: Client, expected: dict[str, str]) -> None:
-    assert figures(client) == expected and len(expected) == 3
-    for variant, sha256 in expected.items():
-        file = client.get(f"/v1/variants/{variant}/file", follow_redirects=True)
-        assert hashlib.sha256(file.content).hexdigest() == sha256
 
 
 @pytest.fixture
@@ -192,13 +156,3 @@ def test_a_lost_file_is_told_and_the_rest_is_backed_up(place: Place, tmp_path: P
     refused(admin(source, "backup", folder, "--json"), "conflict", str(folder))
     assert admin(target, "restore", folder).returncode == 1
     assert len(list((target.data_dir / "store").rglob("*.tflite"))) == 2
-
-
-def test_an_interrupted_backup_is_not_restored(
-    place: Place, backup: tuple[Path, dict[str, str], str]
-) -> None:
-    folder = backup[0]
-    unfinished = folder.with_name("unfinished")
-    shutil.copytree(folder, unfinished)
-    (unfinished / "manifest.json").unlink()
-    refused(admin(place(EMBEDDED), "restore", unfinished, "--json"), "malformed", "complete")
