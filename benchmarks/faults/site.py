@@ -16,8 +16,10 @@ from service.contract.job import QUEUE, RUN_JOB
 from service.contract.settings import Settings
 from tests import servers
 from tests.server_processes import free_port
+from tests.waiting import eventually
 from tests.workers.conftest import WorkerUnderTest, open_worker
 
+SECONDS_TO_START = 90.0
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = ("-m", "celery", "-A", "tests.workers.scripted_tasks", "worker")
 WORKER_OPTIONS = ("--pool", "prefork", "--concurrency", "1", "--loglevel", "info")
@@ -33,7 +35,13 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        self.process = self._running.enter_context(self.installation.running())
+        # While it was away, some connection may have taken one of its ports for a moment.
+        self.process = eventually(self._try_to_start, SECONDS_TO_START, (RuntimeError,))
+
+    def _try_to_start(self) -> subprocess.Popen[bytes]:
+        process: subprocess.Popen[bytes]
+        process = self._running.enter_context(self.installation.running())
+        return process
 
     def stop(self, number: int = signal.SIGKILL) -> None:
         self.process.send_signal(number)
