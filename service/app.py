@@ -39,6 +39,7 @@ from service.jobs.events import Tailer
 from service.jobs.inspections import DATASETS, MODELS
 from service.notifier import open_notifier
 from service.readiness import Readiness
+from service.security_headers import SecurityHeaders
 from service.store_threads import StoreThreads
 from service.version import installed_version
 
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(SmallBodies)
     app.add_middleware(RateLimitHeaders)
+    app.add_middleware(SecurityHeaders)
     _describe_further_schemas(app)
     return app
 
