@@ -11,7 +11,10 @@ Learn2CompressError       500 internal
 ├── RangeNotSatisfiable   416 range_not_satisfiable
 ├── Malformed             422 malformed
 │   ├── HashMismatch      422 sha256_mismatch
-│   └── BodyIncomplete    400 body_incomplete
+│   ├── BodyIncomplete    400 body_incomplete
+│   └── MalformedRequest  400 malformed_request
+├── HeadTooLarge          431 head_too_large
+├── RequestTimeout        408 request_timeout
 ├── TooLarge              413 upload_too_large
 │   ├── PartTooLong       413 part_too_long
 │   └── BodyTooLarge      413 body_too_large
@@ -22,7 +25,8 @@ Learn2CompressError       500 internal
 │   └── IllegalMove       409 illegal_move
 ├── StorageFull           507 storage_full
 └── Unavailable           503 unavailable
-    └── StoreUnavailable  503 storage_unavailable
+    ├── StoreUnavailable  503 storage_unavailable
+    └── TooManyConnections 503 too_many_connections
 """
 
 
@@ -109,6 +113,21 @@ class BodyIncomplete(Malformed):
     hint = "The connection closed early: send the request again, nothing of it was kept."
 
 
+class MalformedRequest(Malformed):
+    status, code = 400, "malformed_request"
+    hint = "Speak HTTP/1.1, without TLS unless a proxy is before the service."
+
+
+class HeadTooLarge(Learn2CompressError):
+    status, code = 431, "head_too_large"
+    hint = "Send shorter headers, and a shorter path and query."
+
+
+class RequestTimeout(Learn2CompressError):
+    status, code = 408, "request_timeout"
+    hint = "Send the request again, without pauses in it."
+
+
 class TooLarge(Learn2CompressError):
     status, code = 413, "upload_too_large"
     hint = "Send a smaller file, or ask the server's operator to raise L2C_MAX_UPLOAD_BYTES."
@@ -171,3 +190,10 @@ class Unavailable(Learn2CompressError):
 class StoreUnavailable(Unavailable):
     code = "storage_unavailable"
     hint = "The object store is away: try again in a minute."
+
+
+class TooManyConnections(Unavailable):
+    """Raised for connections beyond L2C_MAX_CONNECTIONS of one API process."""
+
+    code = "too_many_connections"
+    hint = "Wait for the seconds of the header Retry-After, then send the request again."

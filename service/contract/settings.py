@@ -31,6 +31,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    # Of each API process, watchers of events included.
+    max_connections: PositiveInt = 500
 
     max_upload_bytes: PositiveInt = 16 * 1024 * MIB
     part_bytes: int = Field(16 * MIB, ge=64 * 1024, le=512 * MIB)
