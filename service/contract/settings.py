@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key_id: str = ""
     s3_secret_access_key: SecretStr = SecretStr("")
+    # S3 itself refuses more than a week.
+    s3_link_seconds: int = Field(300, ge=1, le=7 * 24 * 3600)
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)

@@ -1,4 +1,4 @@
-"""What one connection may cost a real uvicorn: sockets that send too much, too slowly or nothing."""
+"""What one connection may cost a real uvicorn: too much, too slowly or nothing at all."""
 
 import contextlib
 import json
