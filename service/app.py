@@ -12,6 +12,7 @@ from service import database_version
 from service.accounts.authentication import Authentication
 from service.api import account, audit, inspected, jobs, keys, problems, uploads, variants
 from service.api import health as health_route
+from service.api.idempotent_answers import IdempotentAnswers, answer_again
 from service.api.rate_limit_headers import RateLimitHeaders
 from service.api.small_bodies import SmallBodies
 from service.app_context import AppContext
@@ -35,6 +36,7 @@ from service.contract.views import (
     ProgressEventView,
     StateEventView,
 )
+from service.idempotency import Repeated
 from service.jobs.events import Tailer
 from service.jobs.inspections import DATASETS, MODELS
 from service.notifier import open_notifier
@@ -82,6 +84,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(v1)
     app.include_router(health_route.router)
     problems.install(app)
+    app.add_exception_handler(Repeated, answer_again)
+    app.add_middleware(IdempotentAnswers)
     app.add_middleware(SmallBodies)
     app.add_middleware(RateLimitHeaders)
     app.add_middleware(SecurityHeaders)

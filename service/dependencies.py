@@ -1,13 +1,14 @@
 """What routes take as annotated parameters; the only place where Depends appears."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from service import app_context
-from service.accounts.authentication import Authentication
+from service import app_context, idempotency
+from service.accounts.authentication import Authentication, hashed
 from service.caller import Caller
 from service.contract.account_views import Scope
 from service.contract.errors import BodyIncomplete, Malformed
@@ -157,6 +158,82 @@ async def _body(request: Request, caller: MayUpload) -> AsyncIterator[Body]:
 
 
 RawBody = Annotated[Body, Depends(_body)]
+
+
+async def _fingerprint(request: Request) -> str:
+    """Of a request with a short body."""
+    return _hash(request, (await request.body()).hex())
+
+
+async def _fingerprint_of_file(request: Request) -> str:
+    """Of a request whose body is a file: of what its headers announce."""
+    announced = [request.headers.get(name, "") for name in ("content-length", "x-content-sha256")]
+    return _hash(request, request.url.query, *announced)
+
+
+def _hash(request: Request, *what: str) -> str:
+    return hashed("\n".join([request.method, request.url.path, *what]))
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="A random word; the same request with the same word creates nothing new."),
+]
+
+
+def _once(
+    request: Request,
+    context: AppContext,
+    caller: Annotated[Caller, Depends(_caller)],
+    fingerprint: Annotated[str, Depends(_fingerprint)],
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    _claim(request, context, caller, fingerprint, idempotency_key)
+
+
+def _once_with_secret(
+    request: Request,
+    context: AppContext,
+    caller: Annotated[Caller, Depends(_caller)],
+    fingerprint: Annotated[str, Depends(_fingerprint)],
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    _claim(request, context, caller, fingerprint, idempotency_key, has_secret=True)
+
+
+def _file_once(
+    request: Request,
+    context: AppContext,
+    caller: Annotated[Caller, Depends(_caller)],
+    fingerprint: Annotated[str, Depends(_fingerprint_of_file)],
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    longest = idempotency.ANSWERS_ARE_KEPT
+    _claim(request, context, caller, fingerprint, idempotency_key, longest=longest)
+
+
+def _claim(
+    request: Request,
+    context: app_context.AppContext,
+    caller: Caller,
+    fingerprint: str,
+    key: str | None,
+    *,
+    has_secret: bool = False,
+    longest: timedelta = idempotency.LONGEST_REQUEST,
+) -> None:
+    if key is None:
+        return
+    key, token = idempotency.checked(key), idempotency.new_token()
+    claim = idempotency.Claim(context.sessions, caller.account_id, key, token, has_secret)
+    idempotency.claim(claim, fingerprint, longest)
+    request.state.claim = claim
+
+
+# A route that creates something takes one of these as its last parameter.
+Once = Annotated[None, Depends(_once)]
+OnceWithSecret = Annotated[None, Depends(_once_with_secret)]
+FileOnce = Annotated[None, Depends(_file_once)]
 
 
 async def _content_length(

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from service import quotas
 from service.accounts.accounts import named
+from service.contract.account_records import IdempotentRequest
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict
 from service.contract.job import JobState, states_before
@@ -30,6 +31,7 @@ from service.contract.records import (
 # In this order: a row goes before what it refers to. Parts and events go with uploads and jobs.
 TABLES: tuple[Any, ...] = (
     *(Variant, ApiKey, Job, ModelRecord, DatasetRecord, Upload, WorkerTime, AuditEntry),
+    IdempotentRequest,
 )
 
 

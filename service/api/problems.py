@@ -16,10 +16,13 @@ from starlette.routing import compile_path
 from service.api import refusals
 from service.contract.errors import (
     BodyTooLarge,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyReused,
     Learn2CompressError,
     Malformed,
     MethodNotAllowed,
     NotFound,
+    RequestUnderWay,
     StorageFull,
     StoreUnavailable,
     Unauthorized,
@@ -38,6 +41,8 @@ EXPECTED: tuple[type[Exception], ...] = (
     OperationalError,
     PoolTimeout,
 )
+OF_REPETITION = (IdempotencyKeyMalformed, IdempotencyKeyReused, RequestUnderWay)
+"""What a route may answer that takes an Idempotency-Key."""
 log = logging.getLogger(__name__)
 
 

@@ -12,7 +12,9 @@ Learn2CompressError       500 internal
 ├── Malformed             422 malformed
 │   ├── HashMismatch      422 sha256_mismatch
 │   ├── BodyIncomplete    400 body_incomplete
-│   └── MalformedRequest  400 malformed_request
+│   ├── MalformedRequest  400 malformed_request
+│   ├── IdempotencyKeyMalformed 400 idempotency_key_malformed
+│   └── IdempotencyKeyReused    422 idempotency_key_reused
 ├── HeadTooLarge          431 head_too_large
 ├── RequestTimeout        408 request_timeout
 ├── TooLarge              413 upload_too_large
@@ -22,7 +24,9 @@ Learn2CompressError       500 internal
 │   ├── UploadIncomplete  409 upload_incomplete
 │   ├── NotReady          409 not_ready
 │   ├── Rejected          409 rejected
-│   └── IllegalMove       409 illegal_move
+│   ├── IllegalMove       409 illegal_move
+│   ├── RequestUnderWay   409 request_under_way
+│   └── SecretNotKept     409 secret_not_kept
 ├── StorageFull           507 storage_full
 └── Unavailable           503 unavailable
     ├── StoreUnavailable  503 storage_unavailable
@@ -118,6 +122,16 @@ class MalformedRequest(Malformed):
     hint = "Speak HTTP/1.1, without TLS unless a proxy is before the service."
 
 
+class IdempotencyKeyMalformed(Malformed):
+    status, code = 400, "idempotency_key_malformed"
+    hint = "Send a random word, such as a UUID, in the header Idempotency-Key, or leave it out."
+
+
+class IdempotencyKeyReused(Malformed):
+    code = "idempotency_key_reused"
+    hint = "Send a new Idempotency-Key with each new request; the same only to repeat a request."
+
+
 class HeadTooLarge(Learn2CompressError):
     status, code = 431, "head_too_large"
     hint = "Send shorter headers, and a shorter path and query."
@@ -175,6 +189,16 @@ class Rejected(Conflict):
 class IllegalMove(Conflict):
     code = "illegal_move"
     hint = "GET the job to see its present state."
+
+
+class RequestUnderWay(Conflict):
+    code = "request_under_way"
+    hint = "Send it again in a few seconds, with the same Idempotency-Key."
+
+
+class SecretNotKept(Conflict):
+    code = "secret_not_kept"
+    hint = "Revoke that key (GET /v1/keys lists it), then create one with a new Idempotency-Key."
 
 
 class StorageFull(Learn2CompressError):

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import uvicorn
@@ -15,7 +16,7 @@ from tests.waiting import eventually
 
 
 @contextmanager
-def serving(settings: Settings, port: int = 0, **limits: float) -> Iterator[httpx.Client]:
+def serving(settings: Settings, port: int = 0, **limits: Any) -> Iterator[httpx.Client]:
     """``client.context`` and ``client.app`` are the app's own; limits: of a connection."""
     app = create_app(settings)
     options = server_options(settings, **limits) | {"timeout_graceful_shutdown": 1}

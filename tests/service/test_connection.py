@@ -30,7 +30,7 @@ BODY = b"POST /v1/jobs HTTP/1.1\r\nHost: here\r\nContent-Length: 100000\r\n\r\n"
 @pytest.fixture
 def impatient(embedded: Settings) -> Iterator[httpx.Client]:
     """A service that waits a second where production waits a minute."""
-    with serving(embedded, **SOON) as client:
+    with serving(embedded, 0, **SOON) as client:
         yield client
 
 
