@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from service import app_context, idempotency
@@ -33,13 +34,17 @@ async def _app_context(request: Request) -> app_context.AppContext:
 AppContext = Annotated[app_context.AppContext, Depends(_app_context)]
 
 
-def _caller(
+async def _caller(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
 ) -> Caller:
     authentication: Authentication = request.app.state.authentication
     secret = credentials.credentials if credentials else None
-    admission = authentication.admit(secret, request.client.host if request.client else None)
+    address = request.client.host if request.client else None
+    if authentication.remembers(secret):
+        admission = authentication.admit(secret, address)
+    else:
+        admission = await run_in_threadpool(authentication.admit, secret, address)
     request.state.rate_limit, request.state.caller = admission.rate_limit, admission.caller
     return admission.caller
 
@@ -184,38 +189,34 @@ IdempotencyKey = Annotated[
 def _once(
     request: Request,
     context: AppContext,
-    caller: Annotated[Caller, Depends(_caller)],
     fingerprint: Annotated[str, Depends(_fingerprint)],
     idempotency_key: IdempotencyKey = None,
 ) -> None:
-    _claim(request, context, caller, fingerprint, idempotency_key)
+    _claim(request, context, fingerprint, idempotency_key)
 
 
 def _once_with_secret(
     request: Request,
     context: AppContext,
-    caller: Annotated[Caller, Depends(_caller)],
     fingerprint: Annotated[str, Depends(_fingerprint)],
     idempotency_key: IdempotencyKey = None,
 ) -> None:
-    _claim(request, context, caller, fingerprint, idempotency_key, has_secret=True)
+    _claim(request, context, fingerprint, idempotency_key, has_secret=True)
 
 
 def _file_once(
     request: Request,
     context: AppContext,
-    caller: Annotated[Caller, Depends(_caller)],
     fingerprint: Annotated[str, Depends(_fingerprint_of_file)],
     idempotency_key: IdempotencyKey = None,
 ) -> None:
     longest = idempotency.ANSWERS_ARE_KEPT
-    _claim(request, context, caller, fingerprint, idempotency_key, longest=longest)
+    _claim(request, context, fingerprint, idempotency_key, longest=longest)
 
 
 def _claim(
     request: Request,
     context: app_context.AppContext,
-    caller: Caller,
     fingerprint: str,
     key: str | None,
     *,
@@ -225,6 +226,8 @@ def _claim(
     if key is None:
         return
     key, token = idempotency.checked(key), idempotency.new_token()
+    # A dependency on _caller would count the request twice: its scopes are part of its identity.
+    caller: Caller = request.state.caller
     claim = idempotency.Claim(context.sessions, caller.account_id, key, token, has_secret)
     idempotency.claim(claim, fingerprint, longest)
     request.state.claim = claim
