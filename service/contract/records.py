@@ -22,6 +22,7 @@ from sqlalchemy.orm import (
 )
 
 from service.contract.account_records import Account, ApiKey, AuditEntry, WorkerTime
+from service.contract.idle_connections import try_idle_connections
 from service.contract.job import InspectionState, JobKind, JobState
 from service.contract.record_base import Base, UtcDateTime, new_id, now
 
@@ -230,7 +231,9 @@ class Deletion(Base):
 def connect(url: str) -> Engine:
     """An engine for PostgreSQL or SQLite (WAL, foreign keys, waits up to 30 s for a lock)."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, connect_args=PATIENCE)
+        engine = create_engine(url, connect_args=PATIENCE)
+        try_idle_connections(engine)
+        return engine
     engine = create_engine(url, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     requests_per_minute: NonNegativeInt = 3000
     request_burst: PositiveInt = 600
     failed_keys_per_minute: NonNegativeInt = 30
+    # A key that is revoked, or whose account is suspended, opens no longer than this.
+    key_memory_seconds: float = Field(1.0, ge=0, le=2)
 
     # A third of a lease passes between heartbeats, so two may be lost.
     lease_seconds: PositiveFloat = 30.0
