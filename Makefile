@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-interruptions bench-attacks bench-faults bench-fairness bench-outages bench-uploads bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families secrets check-deployment check-images audit clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-interruptions bench-attacks bench-faults bench-fairness bench-outages bench-uploads bench-load bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families secrets check-deployment check-images audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench-outages: $(READY) ## kill -9 the object store in the middle of a deletion,
 
 bench-uploads: $(READY) ## measure uploads beside a plain copy on the same disk
 	$(BIN)/python -m benchmarks.uploads
+
+bench-load: $(READY) ## the API under load: one job, lists and claims of 100,000 rows, 200 watchers, uploads (10 minutes)
+	$(BIN)/python -m benchmarks.load $(ARGS)
 
 bench-peers: $(READY) ## CIFAR-10 beside what a user would do without us (two hours on 2 cores; ARGS="--help" lists the parts)
 	$(BIN)/python -m benchmarks.peers $(ARGS)

@@ -100,9 +100,7 @@ def _find_upload_to_resume(
 
 def _create_upload(transport: Transport, path: Path, sha256: str) -> UploadView:
     wanted = {"filename": path.name, "bytes": path.stat().st_size, "sha256": sha256}
-    return validate_view(
-        UploadView, transport.json("POST", "/v1/uploads", json=wanted, repeatable=True)
-    )
+    return validate_view(UploadView, transport.json("POST", "/v1/uploads", json=wanted))
 
 
 def _send_missing(

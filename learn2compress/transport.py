@@ -2,6 +2,7 @@
 
 import json
 import random
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ LONGEST_WAIT_SECONDS = 60
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 TEMPORARY = frozenset({502, 503, 504})
 TOO_MANY_REQUESTS = 429
+# The service answers these a second time as it did the first time, by their Idempotency-Key.
+CREATING = frozenset(f"/v1/{noun}" for noun in ("uploads", "models", "datasets", "jobs", "keys"))
 
 
 class ClientError(Exception):
@@ -89,6 +92,9 @@ class Transport:
         never reached the service. A ``patient`` one is tried again throughout an outage. One that
         came too early is sent again when the service says so, for at most five minutes.
         """
+        if method == "POST" and path in CREATING:
+            repeatable = True
+            how["headers"] = {"Idempotency-Key": secrets.token_hex(16), **how.get("headers", {})}
         repeatable = repeatable or method in REPEATABLE
         attempt, end_of_waiting = 1, time.monotonic() + LONGEST_OUTAGE_SECONDS
         while True:
@@ -105,7 +111,8 @@ class Transport:
                     continue
                 if attempt > 1 and method == "DELETE" and answer.status_code == 404:
                     return answer  # deleted by an earlier try, whose answer was lost
-                if is_last_attempt or not repeatable or answer.status_code not in TEMPORARY:
+                temporary = answer.status_code in TEMPORARY or _is_under_way(answer)
+                if is_last_attempt or not (repeatable and temporary):
                     self._last_answer = time.monotonic()
                     return raise_for_error(answer)
             pause(attempt)
@@ -221,6 +228,11 @@ def _event(fields: dict[str, str]) -> ProgressEventView | StateEventView:
         return EVENT.validate_python(event, extra="ignore")
     except ValueError as error:
         raise _not_this_service(200) from error
+
+
+def _is_under_way(answer: httpx.Response) -> bool:
+    """Whether the service still works on an earlier try of the same request."""
+    return answer.status_code == 409 and b'"request_under_way"' in answer.content
 
 
 def _not_this_service(status: int) -> Refused:

@@ -12,6 +12,7 @@ from service import database_version, metrics
 from service.accounts.authentication import Authentication
 from service.api import account, audit, inspected, jobs, keys, problems, uploads, variants, webhooks
 from service.api import health as health_route
+from service.api.idempotent_answers import IdempotentAnswers, answer_again
 from service.api.observing import Observing
 from service.api.rate_limit_headers import RateLimitHeaders
 from service.api.small_bodies import SmallBodies
@@ -36,11 +37,13 @@ from service.contract.views import (
     ProgressEventView,
     StateEventView,
 )
+from service.idempotency import Repeated
 from service.job_metrics import JobCollector
 from service.jobs.events import Tailer
 from service.jobs.inspections import DATASETS, MODELS
 from service.notifier import open_notifier
 from service.readiness import Readiness
+from service.security_headers import SecurityHeaders
 from service.store_threads import StoreThreads
 from service.version import installed_version
 from service.webhooks.sender import Sender
@@ -84,9 +87,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(v1)
     app.include_router(health_route.router)
     problems.install(app)
+    app.add_exception_handler(Repeated, answer_again)
     app.state.metrics = metrics.Metrics()
+    app.add_middleware(IdempotentAnswers)
     app.add_middleware(SmallBodies)
     app.add_middleware(RateLimitHeaders)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(Observing, metrics=app.state.metrics)
     _describe_further_schemas(app)
     return app

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from service import audit
+from service import audit, idempotency
 from service.accounts import keys
 from service.contract.deletions import run_scheduled_deletions
 from service.contract.records import DatasetRecord, ModelRecord, Sessions, Upload, now
@@ -56,6 +56,7 @@ class Cleanup:
                     retention.delete_expired(self._settings, self._sessions)
                     keys.delete_long_expired(self._sessions)
                     audit.delete_old(self._settings, self._sessions)
+                    idempotency.delete_expired(self._sessions)
                 run_scheduled_deletions(self._sessions, self._store)
             except Exception:
                 log.exception("the cleanup failed and is tried again")

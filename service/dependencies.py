@@ -1,13 +1,15 @@
 """What routes take as annotated parameters; the only place where Depends appears."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from service import app_context
-from service.accounts.authentication import Authentication
+from service import app_context, idempotency
+from service.accounts.authentication import Authentication, hashed
 from service.caller import Caller
 from service.contract.account_views import Scope
 from service.contract.errors import BodyIncomplete, Malformed
@@ -32,13 +34,17 @@ async def _app_context(request: Request) -> app_context.AppContext:
 AppContext = Annotated[app_context.AppContext, Depends(_app_context)]
 
 
-def _caller(
+async def _caller(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
 ) -> Caller:
     authentication: Authentication = request.app.state.authentication
     secret = credentials.credentials if credentials else None
-    admission = authentication.admit(secret, request.client.host if request.client else None)
+    address = request.client.host if request.client else None
+    if authentication.remembers(secret):
+        admission = authentication.admit(secret, address)
+    else:
+        admission = await run_in_threadpool(authentication.admit, secret, address)
     request.state.rate_limit, request.state.caller = admission.rate_limit, admission.caller
     return admission.caller
 
@@ -157,6 +163,80 @@ async def _body(request: Request, caller: MayUpload) -> AsyncIterator[Body]:
 
 
 RawBody = Annotated[Body, Depends(_body)]
+
+
+async def _fingerprint(request: Request) -> str:
+    """Of a request with a short body."""
+    return _hash(request, (await request.body()).hex())
+
+
+async def _fingerprint_of_file(request: Request) -> str:
+    """Of a request whose body is a file: of what its headers announce."""
+    announced = [request.headers.get(name, "") for name in ("content-length", "x-content-sha256")]
+    return _hash(request, request.url.query, *announced)
+
+
+def _hash(request: Request, *what: str) -> str:
+    return hashed("\n".join([request.method, request.url.path, *what]))
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="A random word; the same request with the same word creates nothing new."),
+]
+
+
+def _once(
+    request: Request,
+    context: AppContext,
+    fingerprint: Annotated[str, Depends(_fingerprint)],
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    _claim(request, context, fingerprint, idempotency_key)
+
+
+def _once_with_secret(
+    request: Request,
+    context: AppContext,
+    fingerprint: Annotated[str, Depends(_fingerprint)],
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    _claim(request, context, fingerprint, idempotency_key, has_secret=True)
+
+
+def _file_once(
+    request: Request,
+    context: AppContext,
+    fingerprint: Annotated[str, Depends(_fingerprint_of_file)],
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    longest = idempotency.ANSWERS_ARE_KEPT
+    _claim(request, context, fingerprint, idempotency_key, longest=longest)
+
+
+def _claim(
+    request: Request,
+    context: app_context.AppContext,
+    fingerprint: str,
+    key: str | None,
+    *,
+    has_secret: bool = False,
+    longest: timedelta = idempotency.LONGEST_REQUEST,
+) -> None:
+    if key is None:
+        return
+    key, token = idempotency.checked(key), idempotency.new_token()
+    # A dependency on _caller would count the request twice: its scopes are part of its identity.
+    caller: Caller = request.state.caller
+    claim = idempotency.Claim(context.sessions, caller.account_id, key, token, has_secret)
+    idempotency.claim(claim, fingerprint, longest)
+    request.state.claim = claim
+
+
+# A route that creates something takes one of these as its last parameter.
+Once = Annotated[None, Depends(_once)]
+OnceWithSecret = Annotated[None, Depends(_once_with_secret)]
+FileOnce = Annotated[None, Depends(_file_once)]
 
 
 async def _content_length(

@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
 from service import database_version
 from service.accounts.first_key import first_key
 from service.app import create_app
+from service.connection import ConnectionLimits, protocol
 from service.contract import data_folder, logs
 from service.contract.settings import Settings
 
@@ -44,6 +46,19 @@ def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
     with _listen(settings) as listener:
         announce(_url(settings.host, listener.getsockname()[1]), key)
         _serve(settings, listener)
+
+
+def server_options(settings: Settings, **limits: float) -> dict[str, Any]:
+    """How uvicorn serves the app; ``limits`` replace fields of ConnectionLimits."""
+    connection = ConnectionLimits(connections=settings.max_connections, **limits)  # type: ignore[arg-type]
+    return {
+        "http": protocol(connection),
+        "ws": "none",
+        "server_header": False,
+        "log_config": None,
+        "access_log": False,
+        "timeout_graceful_shutdown": 3,
+    }
 
 
 class LoopKeeper:
@@ -99,8 +114,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
     app = create_app(settings)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(app, **server_options(settings)))
     keeper = None
     if not settings.redis_url:
         keeper = LoopKeeper(settings, lambda: setattr(server, "should_exit", True))

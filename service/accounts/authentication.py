@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 
@@ -24,6 +25,15 @@ class Admission:
     rate_limit: RateLimit | None
 
 
+@dataclass(frozen=True)
+class Known:
+    """A key that was found, with its account; after ``until`` it is looked up again."""
+
+    key: ApiKey
+    account: Account
+    until: datetime
+
+
 class Authentication:
     """Tells who makes a request, counts it, and notes that the key was used."""
 
@@ -33,7 +43,8 @@ class Authentication:
         per_minute, failures = settings.requests_per_minute, settings.failed_keys_per_minute
         self._requests = per_minute and Buckets("key", per_minute, settings.request_burst)
         self._failures = failures and Buckets("failed-keys", failures, failures)
-        self._accepted: OrderedDict[str, None] = OrderedDict()
+        self._memory = timedelta(seconds=settings.key_memory_seconds)
+        self._accepted: OrderedDict[str, Known] = OrderedDict()
 
     def start(self) -> None:
         self._uses.start()
@@ -58,9 +69,17 @@ class Authentication:
         caller = Caller(key.account_id, key.id, scopes, key.expires_at, key.job_id, address)
         return Admission(caller, limit)
 
+    def remembers(self, secret: str | None) -> bool:
+        """Whether ``admit`` answers now without asking the database."""
+        known = self._accepted.get(hashed(secret or ""))
+        return known is not None and known.until > now()
+
     def _find(self, secret: str | None, network: str) -> tuple[ApiKey, Account]:
         # Who guesses must not lock out those who share the address and have a key.
         digest = hashed(secret or "")
+        known = self._accepted.get(digest)
+        if known is not None and known.until > now():
+            return known.key, known.account
         if self._failures and digest not in self._accepted:
             self._failures.look(network).check("This address")
         try:
@@ -69,10 +88,18 @@ class Authentication:
             if self._failures:
                 self._failures.take(network)
             raise
-        self._accepted[digest] = None
+        key, account = found
+        self._accepted[digest] = Known(key, account, self._until(key, digest))
         if len(self._accepted) > MOST_SECRETS_REMEMBERED:
             self._accepted.popitem(last=False)
         return found
+
+    def _until(self, key: ApiKey, digest: str) -> datetime:
+        """How long the key may be remembered: not beyond its end, nor that of an old secret."""
+        ends = [now() + self._memory, key.expires_at]
+        if digest == key.previous_sha256:
+            ends.append(key.previous_ends_at)
+        return min(end for end in ends if end is not None)
 
 
 def find_key(sessions: Sessions, secret: str | None) -> tuple[ApiKey, Account]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from service import quotas
 from service.accounts.accounts import named
+from service.contract.account_records import IdempotentRequest
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict
 from service.contract.job import JobState, states_before
@@ -40,6 +41,7 @@ TABLES: tuple[Any, ...] = (
     Upload,
     WorkerTime,
     AuditEntry,
+    IdempotentRequest,
 )
 
 

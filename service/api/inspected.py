@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from service.api.problems import responses
+from service.api.problems import OF_REPETITION, responses
 from service.api.uploads import RAW
 from service.contract.errors import (
     BodyIncomplete,
@@ -23,10 +23,12 @@ from service.dependencies import (
     AppContext,
     ContentLength,
     ContentSha256,
+    FileOnce,
     LabelWords,
     MayRead,
     MayUpload,
     NameFilter,
+    Once,
     RawBody,
     RowId,
     WantedPage,
@@ -53,10 +55,10 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         status_code=201,
         summary=f"Make a {noun} of a completed upload",
         response_model=view,
-        responses=responses(NotFound, UploadIncomplete, Conflict, QuotaExceeded),
+        responses=responses(NotFound, UploadIncomplete, Conflict, QuotaExceeded, *OF_REPETITION),
     )
     def create(
-        context: AppContext, caller: MayUpload, wanted: NewRecord, response: Response
+        context: AppContext, caller: MayUpload, wanted: NewRecord, response: Response, once: Once
     ) -> Any:
         record = inspections.create(context, kind, caller, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
@@ -70,7 +72,13 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         f"`curl -T FILE -X POST .../v1/{noun}s/upload?filename=FILE`.",
         response_model=view,
         responses=responses(
-            HashMismatch, Malformed, BodyIncomplete, TooLarge, StorageFull, QuotaExceeded
+            HashMismatch,
+            Malformed,
+            BodyIncomplete,
+            TooLarge,
+            StorageFull,
+            QuotaExceeded,
+            *OF_REPETITION,
         ),
         openapi_extra=RAW,
     )
@@ -83,6 +91,7 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         labels: LabelWords,
         body: RawBody,
         response: Response,
+        once: FileOnce,
         name: RecordName = None,
     ) -> Any:
         upload_id = await whole_file.receive(context, caller, filename, body, length, sha256)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from service.api.problems import responses
+from service.api.problems import OF_REPETITION, responses
 from service.contract.errors import IllegalMove, NotFound, NotReady, QuotaExceeded, Rejected
 from service.contract.job import JobState
 from service.contract.records import Job
@@ -20,6 +20,7 @@ from service.dependencies import (
     MayCreateJobs,
     MayReadJob,
     NameFilter,
+    Once,
     RowId,
     Tailer,
     WantedPage,
@@ -49,10 +50,10 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     "",
     status_code=201,
     summary="Compress a model",
-    responses=responses(NotFound, NotReady, Rejected, QuotaExceeded),
+    responses=responses(NotFound, NotReady, Rejected, QuotaExceeded, *OF_REPETITION),
 )
 def create(
-    context: AppContext, caller: MayCreateJobs, wanted: NewJob, response: Response
+    context: AppContext, caller: MayCreateJobs, wanted: NewJob, response: Response, once: Once
 ) -> JobView:
     found = jobs.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/jobs/{found.job.id}"

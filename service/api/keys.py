@@ -4,12 +4,19 @@ from fastapi import APIRouter
 
 from service.accounts import keys
 from service.accounts.keys import KeyWithSecret
-from service.api.problems import responses
+from service.api.problems import OF_REPETITION, responses
 from service.contract.account_views import CreatedKey, KeyView, NewKey, Rotation
-from service.contract.errors import NotFound, QuotaExceeded
+from service.contract.errors import NotFound, QuotaExceeded, SecretNotKept
 from service.contract.records import ApiKey
 from service.contract.views import Page
-from service.dependencies import AppContext, MayManageKeys, NameFilter, RowId, WantedPage
+from service.dependencies import (
+    AppContext,
+    MayManageKeys,
+    NameFilter,
+    OnceWithSecret,
+    RowId,
+    WantedPage,
+)
 from service.paging import Page as PageOf
 
 router = APIRouter(prefix="/keys", tags=["keys"])
@@ -17,9 +24,14 @@ AT_ONCE = Rotation()
 
 
 @router.post(
-    "", status_code=201, summary="Create another key", responses=responses(NotFound, QuotaExceeded)
+    "",
+    status_code=201,
+    summary="Create another key",
+    responses=responses(NotFound, QuotaExceeded, *OF_REPETITION, SecretNotKept),
 )
-def create(context: AppContext, caller: MayManageKeys, wanted: NewKey) -> CreatedKey:
+def create(
+    context: AppContext, caller: MayManageKeys, wanted: NewKey, once: OnceWithSecret
+) -> CreatedKey:
     return view(keys.create(context, caller, wanted))
 
 

@@ -16,10 +16,13 @@ from starlette.routing import compile_path
 from service.api import refusals
 from service.contract.errors import (
     BodyTooLarge,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyReused,
     Learn2CompressError,
     Malformed,
     MethodNotAllowed,
     NotFound,
+    RequestUnderWay,
     StorageFull,
     StoreUnavailable,
     Unauthorized,
@@ -27,6 +30,7 @@ from service.contract.errors import (
 )
 from service.contract.storage import NO_SPACE
 from service.contract.views import InputProblem, Problem
+from service.security_headers import ON_EVERY_ANSWER
 
 MEDIA_TYPE = "application/problem+json"
 EXPECTED: tuple[type[Exception], ...] = (
@@ -37,6 +41,8 @@ EXPECTED: tuple[type[Exception], ...] = (
     OperationalError,
     PoolTimeout,
 )
+OF_REPETITION = (IdempotencyKeyMalformed, IdempotencyKeyReused, RequestUnderWay)
+"""What a route may answer that takes an Idempotency-Key."""
 log = logging.getLogger(__name__)
 
 
@@ -62,7 +68,9 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
         cause_code=known.cause_code,
         errors=places(error) if isinstance(error, RequestValidationError) else None,
     )
-    headers = dict(getattr(error, "headers", None) or {})
+    # Starlette answers unexpected errors outside of all middleware.
+    headers = ON_EVERY_ANSWER | dict(getattr(error, "headers", None) or {})
+    headers["Cache-Control"] = "no-store"
     if isinstance(known, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(known, MethodNotAllowed):

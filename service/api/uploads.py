@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from service.api.problems import responses
+from service.api.problems import OF_REPETITION, responses
 from service.contract.errors import (
     BodyIncomplete,
     Conflict,
@@ -33,6 +33,7 @@ from service.dependencies import (
     ContentSha256,
     MayRead,
     MayUpload,
+    Once,
     RawBody,
     RowId,
     WantedPage,
@@ -53,10 +54,13 @@ PartNumber = Annotated[int, Path(ge=1, le=999_999, description="Counts from 1.")
 
 
 @router.post(
-    "", status_code=201, summary="Announce a file", responses=responses(TooLarge, QuotaExceeded)
+    "",
+    status_code=201,
+    summary="Announce a file",
+    responses=responses(TooLarge, QuotaExceeded, *OF_REPETITION),
 )
 def create(
-    context: AppContext, caller: MayUpload, wanted: NewUpload, response: Response
+    context: AppContext, caller: MayUpload, wanted: NewUpload, response: Response, once: Once
 ) -> UploadView:
     found = uploads.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/uploads/{found.upload.id}"

@@ -90,7 +90,7 @@ async def file(
     variant = await threads.run(variants.read, context, caller, variant_id)
     tag = f'"{variant.sha256}"'
     if redirect and (url := context.store.url(variant.key, variant.filename)):
-        return RedirectResponse(url, 307)
+        return RedirectResponse(url, 307, {"Cache-Control": "no-store"})
     if _matches(if_none_match, tag):
         return Response(status_code=304, headers={"ETag": tag})
     if if_range not in (None, tag):

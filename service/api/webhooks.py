@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from service.api.problems import responses
-from service.contract.errors import NotFound, QuotaExceeded
+from service.api.problems import OF_REPETITION, responses
+from service.contract.errors import NotFound, QuotaExceeded, SecretNotKept
 from service.contract.records import Webhook, WebhookDelivery
 from service.contract.views import Page
 from service.contract.webhook_views import (
@@ -16,7 +16,14 @@ from service.contract.webhook_views import (
     SecretRotation,
     WebhookView,
 )
-from service.dependencies import AppContext, MayCreateJobs, MayRead, RowId, WantedPage
+from service.dependencies import (
+    AppContext,
+    MayCreateJobs,
+    MayRead,
+    OnceWithSecret,
+    RowId,
+    WantedPage,
+)
 from service.paging import Page as PageOf
 from service.webhooks import webhooks
 from service.webhooks.webhooks import WebhookWithSecret
@@ -26,9 +33,18 @@ IN_A_DAY = SecretRotation()
 State = Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")]
 
 
-@router.post("", status_code=201, summary="Create a webhook", responses=responses(QuotaExceeded))
+@router.post(
+    "",
+    status_code=201,
+    summary="Create a webhook",
+    responses=responses(QuotaExceeded, *OF_REPETITION, SecretNotKept),
+)
 def create(
-    context: AppContext, caller: MayCreateJobs, wanted: NewWebhook, response: Response
+    context: AppContext,
+    caller: MayCreateJobs,
+    wanted: NewWebhook,
+    response: Response,
+    once: OnceWithSecret,
 ) -> CreatedWebhook:
     made = webhooks.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/webhooks/{made.webhook.id}"

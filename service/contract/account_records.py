@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.contract.record_base import Base, new_id, now
@@ -75,3 +75,22 @@ class AuditEntry(Base):
     address: Mapped[str | None]
     outcome: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class IdempotentRequest(Base):
+    """A creating request with an Idempotency-Key; the key makes it unique in its account.
+
+    The row is inserted before the work, with the ``token`` of who does it. ``status`` is null until
+    the answer is known; ``body`` stays null where the answer holds a secret. After ``expires_at``
+    the row counts as absent.
+    """
+
+    __tablename__ = "idempotent_requests"
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    token: Mapped[str]
+    status: Mapped[int | None]
+    location: Mapped[str | None]
+    body: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -11,7 +11,12 @@ Learn2CompressError       500 internal
 ├── RangeNotSatisfiable   416 range_not_satisfiable
 ├── Malformed             422 malformed
 │   ├── HashMismatch      422 sha256_mismatch
-│   └── BodyIncomplete    400 body_incomplete
+│   ├── BodyIncomplete    400 body_incomplete
+│   ├── MalformedRequest  400 malformed_request
+│   ├── IdempotencyKeyMalformed 400 idempotency_key_malformed
+│   └── IdempotencyKeyReused    422 idempotency_key_reused
+├── HeadTooLarge          431 head_too_large
+├── RequestTimeout        408 request_timeout
 ├── TooLarge              413 upload_too_large
 │   ├── PartTooLong       413 part_too_long
 │   └── BodyTooLarge      413 body_too_large
@@ -19,10 +24,13 @@ Learn2CompressError       500 internal
 │   ├── UploadIncomplete  409 upload_incomplete
 │   ├── NotReady          409 not_ready
 │   ├── Rejected          409 rejected
-│   └── IllegalMove       409 illegal_move
+│   ├── IllegalMove       409 illegal_move
+│   ├── RequestUnderWay   409 request_under_way
+│   └── SecretNotKept     409 secret_not_kept
 ├── StorageFull           507 storage_full
 └── Unavailable           503 unavailable
-    └── StoreUnavailable  503 storage_unavailable
+    ├── StoreUnavailable  503 storage_unavailable
+    └── TooManyConnections 503 too_many_connections
 """
 
 
@@ -109,6 +117,31 @@ class BodyIncomplete(Malformed):
     hint = "The connection closed early: send the request again, nothing of it was kept."
 
 
+class MalformedRequest(Malformed):
+    status, code = 400, "malformed_request"
+    hint = "Speak HTTP/1.1, without TLS unless a proxy is before the service."
+
+
+class IdempotencyKeyMalformed(Malformed):
+    status, code = 400, "idempotency_key_malformed"
+    hint = "Send a random word, such as a UUID, in the header Idempotency-Key, or leave it out."
+
+
+class IdempotencyKeyReused(Malformed):
+    code = "idempotency_key_reused"
+    hint = "Send a new Idempotency-Key with each new request; the same only to repeat a request."
+
+
+class HeadTooLarge(Learn2CompressError):
+    status, code = 431, "head_too_large"
+    hint = "Send shorter headers, and a shorter path and query."
+
+
+class RequestTimeout(Learn2CompressError):
+    status, code = 408, "request_timeout"
+    hint = "Send the request again, without pauses in it."
+
+
 class TooLarge(Learn2CompressError):
     status, code = 413, "upload_too_large"
     hint = "Send a smaller file, or ask the server's operator to raise L2C_MAX_UPLOAD_BYTES."
@@ -158,6 +191,16 @@ class IllegalMove(Conflict):
     hint = "GET the job to see its present state."
 
 
+class RequestUnderWay(Conflict):
+    code = "request_under_way"
+    hint = "Send it again in a few seconds, with the same Idempotency-Key."
+
+
+class SecretNotKept(Conflict):
+    code = "secret_not_kept"
+    hint = "Revoke that key (GET /v1/keys lists it), then create one with a new Idempotency-Key."
+
+
 class StorageFull(Learn2CompressError):
     status, code = 507, "storage_full"
     hint = "The server's disk is full: ask its operator to free space, then send the request again."
@@ -171,3 +214,10 @@ class Unavailable(Learn2CompressError):
 class StoreUnavailable(Unavailable):
     code = "storage_unavailable"
     hint = "The object store is away: try again in a minute."
+
+
+class TooManyConnections(Unavailable):
+    """Raised for connections beyond L2C_MAX_CONNECTIONS of one API process."""
+
+    code = "too_many_connections"
+    hint = "Wait for the seconds of the header Retry-After, then send the request again."

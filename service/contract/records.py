@@ -22,6 +22,7 @@ from sqlalchemy.orm import (
 )
 
 from service.contract.account_records import Account, ApiKey, AuditEntry, WorkerTime
+from service.contract.idle_connections import try_idle_connections
 from service.contract.job import DEFAULT_PRIORITY, InspectionState, JobKind, JobState
 from service.contract.record_base import Base, UtcDateTime, new_id, now
 from service.contract.webhook_records import Webhook, WebhookDelivery, WebhookSecret
@@ -155,6 +156,7 @@ class Job(Base):
     __table_args__ = (
         Index("ix_jobs_state_lease", "state", "lease_expires_at"),
         Index("ix_jobs_claim_order", "account_id", "state", "kind", "priority", "created_at"),
+        Index("ix_jobs_of_account", "account_id", "kind", "created_at", "id"),
     )
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("job"))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
@@ -241,7 +243,9 @@ class Deletion(Base):
 def connect(url: str) -> Engine:
     """An engine for PostgreSQL or SQLite (WAL, foreign keys, waits up to 30 s for a lock)."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, connect_args=PATIENCE)
+        engine = create_engine(url, connect_args=PATIENCE)
+        try_idle_connections(engine)
+        return engine
     engine = create_engine(url, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")

@@ -31,6 +31,7 @@ class S3Store:
         self.probing_client = _client(settings, endpoint, PROBE)
         public = settings.s3_public_endpoint_url or endpoint
         self.public_client = _client(settings, public, PATIENCE)
+        self.link_seconds = settings.s3_link_seconds
 
     def put(self, key: str, path: Path) -> None:
         with _available():
@@ -92,9 +93,10 @@ class S3Store:
             "Key": key,
             "ResponseContentDisposition": attachment(filename),
         }
-        return str(
-            self.public_client.generate_presigned_url("get_object", Params=params, ExpiresIn=3600)
+        link = self.public_client.generate_presigned_url(
+            "get_object", Params=params, ExpiresIn=self.link_seconds
         )
+        return str(link)
 
 
 def _client(settings: Settings, endpoint: str, patience: dict[str, Any]) -> Any:

@@ -35,9 +35,13 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key_id: str = ""
     s3_secret_access_key: SecretStr = SecretStr("")
+    # S3 itself refuses more than a week.
+    s3_link_seconds: int = Field(300, ge=1, le=7 * 24 * 3600)
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    # Of each API process, watchers of events included.
+    max_connections: PositiveInt = 500
 
     # 0: no metrics.
     metrics_host: str = "127.0.0.1"
@@ -66,6 +70,8 @@ class Settings(BaseSettings):
     requests_per_minute: NonNegativeInt = 3000
     request_burst: PositiveInt = 600
     failed_keys_per_minute: NonNegativeInt = 30
+    # A key that is revoked, or whose account is suspended, opens no longer than this.
+    key_memory_seconds: float = Field(1.0, ge=0, le=2)
 
     # A third of a lease passes between heartbeats, so two may be lost.
     lease_seconds: PositiveFloat = 30.0

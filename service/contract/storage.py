@@ -39,7 +39,7 @@ class Store(Protocol):
         """Delete every key that starts with ``prefix``; none is no error, a key that is left is."""
 
     def url(self, key: str, filename: str) -> str | None:
-        """A link that works without the service for an hour, or None where the store has none."""
+        """A new link, good for ``s3_link_seconds`` without a key; None where the store has none."""
 
 
 def open_store(settings: Settings) -> Store:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,19 @@ def test_a_link_works_without_credentials_or_there_is_none(store: Store, file: P
     with urllib.request.urlopen(str(store.url("key", 'kä"se.tflite')), timeout=10) as answer:
         name = "filename=\"k?'se.tflite\"; filename*=UTF-8''k%C3%A4%22se.tflite"
         assert answer.headers["Content-Disposition"] == f"attachment; {name}"
+
+
+def test_each_link_is_new_and_ends_soon(s3: dict[str, Any], tmp_path: Path, file: Path) -> None:
+    store = S3Store(Settings(data_dir=tmp_path, s3_link_seconds=2, **s3))
+    store.check()
+    put(store, "key", b"tflite", file)
+    first = str(store.url("key", "small.tflite"))
+    assert "X-Amz-Expires=2&" in first
+    time.sleep(3.1)
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(first, timeout=10)
+    with urllib.request.urlopen(str(store.url("key", "small.tflite")), timeout=10) as answer:
+        assert answer.read() == b"tflite"
 
 
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside", "/etc/passwd"])

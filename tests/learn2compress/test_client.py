@@ -236,6 +236,20 @@ def test_a_deletion_whose_answer_was_lost_has_succeeded(live: Any) -> None:
     assert live.get(f"/v1/models/{record['id']}").status_code == 404
 
 
+def test_a_creation_whose_answer_was_lost_is_repeated_and_creates_one(live: Any) -> None:
+    ids = [stand_in.upload(live, kind)["id"] for kind in ("models", "datasets")]
+    for record_id in ids:
+        stand_in.inspected(live.context, record_id)
+    with through(live, 10, 10) as client:
+        job = client.create_job(ids[0], ids[1], JobSpec(effort="draft"))
+        assert [each.id for each in client.list_jobs()] == [job.id]
+    with through(live, 10) as client, pytest.raises(Refused) as refusal:
+        client.create_key("laptop")
+    assert refusal.value.code == "secret_not_kept"
+    names = [key["name"] for key in live.get("/v1/keys").json()["items"]]
+    assert names == ["laptop", "first key"]
+
+
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"hello"])
 def test_an_answer_of_another_service_is_an_error_of_the_sdk(live: Any, body: bytes) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import uvicorn
@@ -10,18 +11,16 @@ import uvicorn
 from service.accounts import accounts
 from service.app import create_app
 from service.contract.settings import Settings
+from service.serving import server_options
 from tests.waiting import eventually
 
 
 @contextmanager
-def serving(settings: Settings, port: int = 0) -> Iterator[httpx.Client]:
-    """``client.context`` and ``client.app`` are the app's own."""
+def serving(settings: Settings, port: int = 0, **limits: Any) -> Iterator[httpx.Client]:
+    """``client.context`` and ``client.app`` are the app's own; limits: of a connection."""
     app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=1
-        )
-    )
+    options = server_options(settings, **limits) | {"timeout_graceful_shutdown": 1}
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

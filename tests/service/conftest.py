@@ -19,7 +19,12 @@ LIMIT = 1024 * 1024
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "data", part_bytes=PART_SIZE, max_upload_bytes=LIMIT)
+    return Settings(
+        data_dir=tmp_path / "data",
+        part_bytes=PART_SIZE,
+        max_upload_bytes=LIMIT,
+        key_memory_seconds=0,
+    )
 
 
 @pytest.fixture(params=["sqlite-directory", "postgresql-s3"])

@@ -41,7 +41,8 @@ def fill(api: Client, context: AppContext, folder: Path) -> Any:
     stand_in.progress(context, done["id"], 0.5)
     stand_in.succeed(context, done["id"], folder)
     key_of.create(api, job_id=done["id"])
-    upload = api.post("/v1/uploads", json={"filename": "a", "bytes": 3}).json()["id"]
+    once = {"Idempotency-Key": "a"}
+    upload = api.post("/v1/uploads", json={"filename": "a", "bytes": 3}, headers=once).json()["id"]
     api.put(f"/v1/uploads/{upload}/parts/1", content=b"abc")
     api.post("/v1/webhooks", json={"url": "https://nowhere.invalid/"})
     ended = stand_in.submit(api, context)["id"]
