@@ -25,7 +25,8 @@ REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 TEMPORARY = frozenset({502, 503, 504})
 TOO_MANY_REQUESTS = 429
 # The service answers these a second time as it did the first time, by their Idempotency-Key.
-CREATING = frozenset(f"/v1/{noun}" for noun in ("uploads", "models", "datasets", "jobs", "keys"))
+NOUNS = ("uploads", "models", "datasets", "jobs", "keys", "webhooks")
+CREATING = frozenset(f"/v1/{noun}" for noun in NOUNS)
 
 
 class ClientError(Exception):
