@@ -19,11 +19,11 @@ from service.contract.job import DEFAULT_PRIORITY, FINISHED, InspectionState, Jo
 from service.contract.report import Report
 from service.contract.views import (
     DatasetView,
-    Health,
     JobSummary,
     JobView,
     ModelView,
     ProgressEventView,
+    Ready,
     RecordSummary,
     StateEventView,
     UploadSummary,
@@ -214,8 +214,8 @@ class Client(AccountClient, WebhookClient):
         """
         return transfers.download(self.transport, variant, target)
 
-    def get_health(self) -> Health:
-        return self._get(Health, "/readyz")
+    def get_health(self) -> Ready:
+        return self._get(Ready, "/readyz")
 
     def _inspect(self, kind: str, record_id: str) -> Any:
         return self.transport.json("POST", api_path(kind, record_id, "inspect"), repeatable=True)

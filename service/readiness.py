@@ -5,15 +5,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from sqlalchemy import text
+from sqlalchemy import select
 
+from service.contract.database_clock import database_now
 from service.contract.errors import Unavailable
-from service.contract.records import Sessions
+from service.contract.records import Sessions, WorkerRecord
 from service.contract.storage import Store
 
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_CHECKS = 2.0
 SECONDS_UNTIL_STALE = 10.0
+SECONDS_UNTIL_GONE = 60.0
 
 
 class Readiness:
@@ -24,6 +26,8 @@ class Readiness:
         self._asking = "database"
         self._problem = "The database and the object store have not been asked yet."
         self._asked_at = time.monotonic()
+        self.sandboxes: tuple[str, ...] = ()
+        """Levels of the sandboxes of the workers that were seen in the last minute."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="readiness", daemon=True)
         self._checks: dict[str, Callable[[], None]] = {
@@ -64,4 +68,6 @@ class Readiness:
 
     def _ask_database(self) -> None:
         with self._sessions() as session:
-            session.execute(text("SELECT 1"))
+            recent = WorkerRecord.seen_at > database_now(-SECONDS_UNTIL_GONE)
+            levels = select(WorkerRecord.sandbox).where(recent).distinct()
+            self.sandboxes = tuple(sorted(session.scalars(levels)))

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from service.api.problems import responses
 from service.contract.errors import Unavailable
-from service.contract.views import Health
+from service.contract.views import Health, Ready
 from service.dependencies import AppContext
 from service.version import installed_version
 
@@ -21,6 +21,7 @@ async def healthz() -> Health:
     summary="Did the database and the store answer at the last check, seconds ago?",
     responses=responses(Unavailable),
 )
-async def readyz(context: AppContext) -> Health:
+async def readyz(context: AppContext) -> Ready:
     context.readiness.require()
-    return Health(status="ok", version=installed_version())
+    levels = list(context.readiness.sandboxes)
+    return Ready(status="ok", version=installed_version(), sandboxes=levels)

@@ -270,6 +270,13 @@ class Health(BaseModel):
     version: str
 
 
+class Ready(Health):
+    model_config = answer({"status": "ok", "version": "0.1.0", "sandboxes": ["namespaces"]})
+    sandboxes: list[str] = Field(
+        description="Levels of the sandboxes of the workers that were seen in the last minute."
+    )
+
+
 class InputProblem(BaseModel):
     loc: str = Field(description="The place in the input, e.g. ``body.spec.seed``.")
     msg: str = Field(description="What is wrong there.")

@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from service.contract.errors import StoreUnavailable
+from service.contract.records import WorkerRecord, now
 from service.contract.settings import Settings
 from service.store_threads import THREADS, StoreThreads
 from tests.servers import s3_installation
@@ -21,6 +23,19 @@ from tests.waiting import eventually
 
 def is_ready(api: httpx.Client) -> bool:
     return api.get("/readyz").status_code == 200
+
+
+def test_it_tells_which_sandboxes_the_workers_have(live: httpx.Client) -> None:
+    eventually(lambda: is_ready(live))
+    assert live.get("/readyz").json()["sandboxes"] == []
+    with live.context.sessions.begin() as session:  # type: ignore[attr-defined]
+        for name, level in (("a", "landlock"), ("b", "landlock"), ("c", "namespaces")):
+            seen = {"started_at": now(), "seen_at": now()}
+            session.add(WorkerRecord(id=name, host="h", version="1", sandbox=level, **seen))
+        old = {"started_at": now(), "seen_at": now() - timedelta(hours=1)}
+        session.add(WorkerRecord(id="d", host="h", version="1", sandbox="off", **old))
+    expected = ["landlock", "namespaces"]
+    eventually(lambda: live.get("/readyz").json()["sandboxes"] == expected)
 
 
 def test_a_folder_that_is_gone_is_noticed_and_its_return_too(live: httpx.Client) -> None:
