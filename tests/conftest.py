@@ -4,12 +4,14 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from migrations import upgrade
 from service.contract.s3_store import S3Store
 from service.contract.settings import Settings
 from tests import servers
@@ -46,11 +48,40 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def postgres_database(postgres_url: str) -> Iterator[str]:
     """The SQLAlchemy URL of a new, empty database."""
+    with new_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def migrated_database(postgres_url: str, postgres_template: str) -> Iterator[str]:
+    """The same, but migrated."""
+    with new_database(postgres_url, make_url(postgres_template).database) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """A migrated database to copy, which is faster than migrations in each test."""
+    with new_database(postgres_url) as url:
+        upgrade(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file."""
+    file = tmp_path_factory.mktemp("template") / "l2c.sqlite"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@contextlib.contextmanager
+def new_database(server: str, template: str | None = "template1") -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
-    url = make_url(postgres_url)
+    url = make_url(server)
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield url.set(database=name).render_as_string(hide_password=False)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -1,5 +1,6 @@
 """The real app on SQLite with the directory store, and again on PostgreSQL with S3."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +19,12 @@ LIMIT = 1024 * 1024
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Settings:
+def embedded(tmp_path: Path, sqlite_template: Path) -> Settings:
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(sqlite_template, data / sqlite_template.name)
     return Settings(
-        data_dir=tmp_path / "data",
-        part_bytes=PART_SIZE,
-        max_upload_bytes=LIMIT,
-        key_memory_seconds=0,
+        data_dir=data, part_bytes=PART_SIZE, max_upload_bytes=LIMIT, key_memory_seconds=0
     )
 
 
@@ -31,7 +32,7 @@ def embedded(tmp_path: Path) -> Settings:
 def settings(request: pytest.FixtureRequest, embedded: Settings) -> Settings:
     if request.param == "sqlite-directory":
         return embedded
-    url = request.getfixturevalue("postgres_database")
+    url = request.getfixturevalue("migrated_database")
     return Settings(
         **{**embedded.model_dump(), "database_url": url, **request.getfixturevalue("s3")}
     )

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
@@ -14,37 +15,40 @@ from service.contract.settings import Settings
 from tests.servers import postgres_installation
 
 
-def test_embedded_the_database_is_migrated(embedded: Settings) -> None:
-    embedded.data_dir.mkdir(parents=True)
-    database_version.prepare(embedded)
-    assert "jobs" in inspect(connect(embedded.database)).get_table_names()
+@pytest.fixture
+def empty(tmp_path: Path) -> Settings:
+    """Of the embedded mode, with no database yet."""
+    return Settings(data_dir=tmp_path)
+
+
+def test_embedded_the_database_is_migrated(empty: Settings) -> None:
+    database_version.prepare(empty)
+    assert "jobs" in inspect(connect(empty.database)).get_table_names()
 
 
 def test_in_production_an_old_database_is_refused_and_a_migrated_one_taken(
-    embedded: Settings,
+    empty: Settings,
 ) -> None:
-    embedded.data_dir.mkdir(parents=True)
-    production = Settings(**{**embedded.model_dump(), "redis_url": "redis://127.0.0.1:1/0"})
+    production = Settings(**{**empty.model_dump(), "redis_url": "redis://127.0.0.1:1/0"})
     with pytest.raises(WrongVersion, match="python -m migrations"):
         database_version.prepare(production)
-    database_version.prepare(embedded)
+    database_version.prepare(empty)
     database_version.prepare(production)
 
 
-def test_a_database_of_newer_code_is_a_sentence(embedded: Settings) -> None:
-    embedded.data_dir.mkdir(parents=True)
-    database_version.prepare(embedded)
-    with connect(embedded.database).begin() as connection:
+def test_a_database_of_newer_code_is_a_sentence(empty: Settings) -> None:
+    database_version.prepare(empty)
+    with connect(empty.database).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    production = Settings(**{**embedded.model_dump(), "redis_url": "redis://127.0.0.1:1/0"})
-    for settings in (embedded, production):
+    production = Settings(**{**empty.model_dump(), "redis_url": "redis://127.0.0.1:1/0"})
+    for settings in (empty, production):
         with pytest.raises(WrongVersion, match="version 9999, newer than"):
             database_version.prepare(settings)
 
 
-def test_migrations_wait_for_a_database_that_is_starting(embedded: Settings) -> None:
+def test_migrations_wait_for_a_database_that_is_starting(empty: Settings) -> None:
     with postgres_installation() as installation:
-        settings = embedded.model_copy(update={"database_url": installation.url})
+        settings = empty.model_copy(update={"database_url": installation.url})
         environment = {**os.environ, "L2C_DATABASE_URL": installation.url}
         command = [sys.executable, "-m", "migrations"]
         with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as migrating:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,8 @@ def open_worker(settings: Settings) -> WorkerUnderTest:
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> WorkerUnderTest:
+def worker(tmp_path: Path, sqlite_template: Path) -> WorkerUnderTest:
+    shutil.copy(sqlite_template, tmp_path / sqlite_template.name)
     return open_worker(settings_of(tmp_path))
 
 
