@@ -25,6 +25,11 @@ LOG = logging.getLogger(__name__)
 TICK_SECONDS = 0.1
 # A child that has closed stdout may still be shutting down.
 LINGER_SECONDS = 10.0
+READING_DOES_NOT_END = JobError(
+    code="truncated_model",
+    message="The model's file is damaged: reading it does not end.",
+    hint="Upload the file again, and compare its size and sha256.",
+)
 OUT_OF_MEMORY_HINT = (
     "It was killed, most likely because memory ran out: use fewer or smaller images, or a worker "
     "with more memory."
@@ -50,6 +55,8 @@ def run_child(attempt: Attempt, limits: TimeLimits) -> None:
             raise Postponed(DISK_FULL, last.message)
         error = JobError(code=last.code, message=last.message, hint=last.hint)
         raise Refused(error, by_child=True)
+    if status == -signal.SIGALRM:
+        raise Refused(READING_DOES_NOT_END, by_child=True)
     if status == -signal.SIGKILL:
         raise Crashed("killed", OUT_OF_MEMORY_HINT)
     raise Crashed(f"exit status {status}")

@@ -188,6 +188,18 @@ def test_results_stay_when_the_answer_to_the_last_commit_was_lost(worker: Worker
     assert worker.stored(job_id) == before != []
 
 
+def test_a_file_whose_reading_does_not_end_is_refused(worker: WorkerUnderTest) -> None:
+    endless = (
+        "from workers.compression.time_limit import must_end_within\n"
+        "with must_end_within(1):\n    while True: pass"
+    )
+    job_id = worker.job(JobKind.MODEL_INSPECTION, before_report=endless)
+    supervise(job_id, worker.context)
+    record = worker.record(ModelRecord, worker.row(job_id).model_id)
+    assert (record.state, record.error["code"]) == ("rejected", "truncated_model")
+    assert parts(worker, job_id) == 0
+
+
 @pytest.mark.parametrize(
     "limits",
     [{"inspection_idle_seconds": 0.6}, {"inspection_seconds_per_gib": 1e-9}],

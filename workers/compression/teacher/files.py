@@ -15,12 +15,15 @@ from workers.compression.teacher.config_input import check_input
 from workers.compression.teacher.rewriting import rewrite_hdf5, rewrite_keras
 from workers.compression.teacher.safety import check_config
 from workers.compression.teacher.stored_weights import check_weights
+from workers.compression.time_limit import must_end_within
 from workers.compression.values import Json
 
 HDF5_MAGIC, ZIP_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK"
 LFS_MAGIC = b"version https://git-lfs"
 MIN_BYTES = 64
 MAX_CONFIG_BYTES = 64 * 1024**2
+# Configuration and names only, not the weights.
+SECONDS_TO_READ_HDF5 = 120
 MALFORMED_FILE_ERRORS = (
     *DAMAGED_ARCHIVE_ERRORS,
     OSError,
@@ -125,7 +128,11 @@ def _checked_keras(path: Path) -> Json:
             check_input(config)
             for name in archive.namelist():
                 if name.endswith(".h5"):
-                    with archive.open(name) as member, h5py.File(member, "r") as weights:
+                    with (
+                        must_end_within(SECONDS_TO_READ_HDF5),
+                        archive.open(name) as member,
+                        h5py.File(member, "r") as weights,
+                    ):
                         check_weights(weights)
             return config
     except MALFORMED_FILE_ERRORS as error:
@@ -136,7 +143,7 @@ def _checked_keras(path: Path) -> Json:
 def _checked_hdf5(path: Path) -> Json:
     """The content of the attribute model_config."""
     try:
-        with h5py.File(path, "r") as file:
+        with must_end_within(SECONDS_TO_READ_HDF5), h5py.File(path, "r") as file:
             check_weights(file)
             stored = file.attrs.get("model_config")
             if stored is None:
