@@ -138,7 +138,7 @@ def test_a_model_beyond_the_workers_limits_is_not_called_damaged(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024**2, before[1]))
     try:
-        assert code_of(tmp_path / "wide.keras", tmp_path) == "disk_full"
+        assert code_of(tmp_path / "wide.keras", tmp_path) == "file_too_large"
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
