@@ -125,6 +125,9 @@ def _check_zip_entry(info: zipfile.ZipInfo) -> None:
     file_type = (info.external_attr >> 16) & FILE_TYPE_MASK
     if file_type not in (NO_TYPE, REGULAR_TYPE, FOLDER_TYPE):
         raise unsafe_archive(info.filename, "is a link or a device")
+    if not info.filename:
+        # zipfile ends a name at its first NUL, and looks at the last character of what is left.
+        raise unsafe_archive(info.orig_filename, "has no name")
     check_size(info.filename, info.file_size)
 
 

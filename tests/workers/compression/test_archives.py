@@ -173,3 +173,11 @@ def test_names_that_collide_are_refused(zipped, tmp_path):
     with pytest.raises(CompressionError) as caught:
         unpack(zipped({"a": b"file", "a/b": b"below it"}), tmp_path / "out")
     assert caught.value.code == "unsafe_archive"
+
+
+def test_an_entry_without_a_name_is_refused(zipped):
+    path = zipped({"NAMELESS": b"x"})
+    path.write_bytes(path.read_bytes().replace(b"NAMELESS", b"\0AMELESS"))
+    with pytest.raises(CompressionError) as caught:
+        list(members(path))
+    assert caught.value.code == "unsafe_archive"
