@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-interruptions bench-attacks bench-faults bench-fairness bench-parsers bench-outages bench-uploads bench-load bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families secrets check-deployment check-images audit clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-interruptions bench-attacks bench-faults bench-fairness bench-parsers bench-fuzz bench-outages bench-uploads bench-load bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families secrets check-deployment check-images audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench-fairness: $(READY) ## five accounts with 100 jobs on one, two and four wor
 
 bench-parsers: $(READY) ## random damage to archives, models and messages of the child (10 minutes)
 	$(BIN)/python -m benchmarks.parser_fuzzing $(ARGS)
+
+bench-fuzz: $(READY) ## 20,000 requests from the OpenAPI description; none may be a server error (20 minutes)
+	$(BIN)/python -m pytest tests/service/test_fuzzing.py --hypothesis-profile thorough $(ARGS)
 
 bench-outages: $(READY) ## kill -9 the object store in the middle of a deletion, ten times
 	$(BIN)/python -m benchmarks.store_outages $(ARGS)

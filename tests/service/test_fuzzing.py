@@ -32,6 +32,8 @@ async def without_start(scope: Any, receive: Any, send: Any) -> None:
 DESCRIBED = schemathesis.openapi.from_asgi("/openapi.json", without_start).exclude(
     path_regex="/events$"
 )
+# Few in `make test`; those of the profile in `make bench-fuzz`.
+EXAMPLES = 460 if settings.get_current_profile_name() == "thorough" else 12
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 
 
@@ -55,7 +57,9 @@ def known(embedded_api: Client) -> Iterator[dict[str, str]]:
 
 
 @DESCRIBED.parametrize()
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 def test_no_request_is_a_server_error(
     case: Case, embedded_api: Client, known: dict[str, str]
 ) -> None:
