@@ -24,7 +24,7 @@ SECONDS_REMEMBERED = 24 * 3600.0
 class Presence:
     """Without ``start`` it writes nothing. No failure of the database reaches the worker's work.
 
-    ``sandbox`` says which walls stand around the worker's children; set it before ``start``.
+    ``sandbox`` is the level of the children's sandbox; set it before ``start``.
     """
 
     def __init__(self) -> None:
