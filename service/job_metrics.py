@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from service.contract.account_records import Account
-from service.contract.database_clock import database_now
+from service.contract.claiming import ACTIVE, ORPHANED, WAITING
 from service.contract.job import FINISHED, JobKind, JobState
 from service.contract.records import Job, Sessions, now
 
@@ -40,9 +39,7 @@ class JobCollector(Collector):
 
 def _unfinished(session: Session) -> Iterator[GaugeMetricFamily]:
     queued, running = Job.state == JobState.QUEUED, Job.state == JobState.RUNNING
-    suspended = Job.account_id.in_(select(Account.id).where(Account.suspended_at.is_not(None)))
-    held = or_(suspended, Job.not_before > database_now())
-    waiting = and_(queued, not_(suspended), or_(Job.not_before.is_(None), not_(held)))
+    waiting = and_(WAITING, ACTIVE)
     yield _of_kinds("l2c_jobs_waiting", "Jobs that a worker may take.", _counts(session, waiting))
     yield _of_kinds(
         "l2c_jobs_oldest_waiting_seconds",
@@ -52,13 +49,13 @@ def _unfinished(session: Session) -> Iterator[GaugeMetricFamily]:
     yield _of_kinds(
         "l2c_jobs_held",
         "Queued jobs that no worker may take now.",
-        _counts(session, queued, held),
+        _counts(session, queued, not_(waiting)),
     )
     yield _of_kinds("l2c_jobs_running", "Jobs of a worker.", _counts(session, running))
     yield _of_kinds(
         "l2c_jobs_lease_expired",
         "Jobs whose worker sends no heartbeats, and that no other has taken.",
-        _counts(session, running, Job.lease_expires_at < database_now()),
+        _counts(session, ORPHANED),
     )
 
 

@@ -12,19 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
-from service.contract.database_clock import database_now
+from service.contract.claiming import ACTIVE, ORPHANED, WAITING
 from service.contract.job import JobKind, JobState
 from service.contract.records import Account, Job, Sessions
 
 NextJob = Callable[[Sessions], str | None]
-ORPHANED = and_(Job.state == JobState.RUNNING, Job.lease_expires_at < database_now())
-"""Running under a lease that ran out."""
-WAITING = and_(
-    Job.state == JobState.QUEUED,
-    or_(Job.not_before.is_(None), Job.not_before <= database_now()),
-)
-"""Queued, and not to wait any more. Those of suspended accounts, too."""
-ACTIVE = Job.account_id.in_(select(Account.id).where(Account.suspended_at.is_(None)))
 
 
 def claimable() -> ColumnElement[bool]:
@@ -42,10 +34,10 @@ def next_compression(sessions: Sessions) -> str | None:
     compressions = Job.kind == JobKind.COMPRESSION
     with sessions() as session:
         orphans = select(Job.id).where(compressions, ORPHANED, ACTIVE).order_by(Job.created_at)
-        return session.scalars(orphans.limit(1)).first() or session.scalars(_fair()).first()
+        return session.scalars(orphans.limit(1)).first() or session.scalars(_next_in_turn()).first()
 
 
-def _fair() -> Any:
+def _next_in_turn() -> Any:
     """The best waiting job of each account, in the order in which accounts are served.
 
     One look into an index for each account, however many jobs wait.

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, not_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import quotas
 from service.accounts.accounts import named
 from service.contract.account_records import IdempotentRequest
+from service.contract.claiming import ORPHANED
 from service.contract.deletions import schedule_deletion
 from service.contract.errors import Conflict
 from service.contract.job import JobState, states_before
@@ -61,7 +62,7 @@ def close(sessions: Sessions, name: str) -> None:
 def running_jobs(sessions: Sessions, name: str) -> int:
     """How many jobs a worker still holds. Raises NotFound."""
     with sessions() as session:
-        held = (Job.state == JobState.RUNNING, Job.lease_expires_at > now())
+        held = (Job.state == JobState.RUNNING, not_(ORPHANED))
         mine = Job.account_id == named(session, name).id
         return session.scalars(select(func.count()).where(mine, *held)).one()
 
