@@ -1,7 +1,7 @@
 """A worker's lanes: in each it does one job after the other, read from the table."""
 
 import logging
-import threading
+import time
 
 from workers import obstacles
 from workers.claim_order import NextJob
@@ -17,7 +17,6 @@ def work(context: WorkerContext, next_job: NextJob, pause_seconds: float) -> Non
 
     ``pause_seconds`` lie between two looks at a table without a job.
     """
-    pause = threading.Event()
     while not context.stopping():
         seconds = pause_seconds
         try:
@@ -27,7 +26,7 @@ def work(context: WorkerContext, next_job: NextJob, pause_seconds: float) -> Non
             # The row keeps its lease: once that has run out, the job is tried again.
             LOG.exception("the attempt broke off; the worker goes on")
             seconds = PAUSE_AFTER_ERROR_SECONDS
-        pause.wait(seconds)
+        time.sleep(seconds)
 
 
 def supervise_next(context: WorkerContext, next_job: NextJob) -> bool:
@@ -37,7 +36,7 @@ def supervise_next(context: WorkerContext, next_job: NextJob) -> bool:
         return False
     if obstacle := obstacles.find(context):
         LOG.warning("taking no job: %s", obstacle)
-        threading.Event().wait(PAUSE_AFTER_ERROR_SECONDS)
+        time.sleep(PAUSE_AFTER_ERROR_SECONDS)
         return False
     supervise(job_id, context)
     return True

@@ -3,11 +3,10 @@
 import logging
 import time
 
-from sqlalchemy.exc import OperationalError
-
 from service.contract.records import JobEvent
 from workers.child_messages import ProgressMessage
 from workers.lease import Lease
+from workers.outcomes import DATABASE_AWAY
 
 LOG = logging.getLogger(__name__)
 # As often as the event stream looks at the table.
@@ -53,7 +52,7 @@ class Relay:
             with self.lease.fenced(**seen) as session:
                 if self._written < MOST_EVENTS:
                     session.add(self._event(message))
-        except OperationalError as error:
+        except DATABASE_AWAY as error:
             LOG.warning("%s: progress waits for the database: %s", self.lease.job_id, error)
             return
         self._held, self._written = None, self._written + 1

@@ -4,7 +4,6 @@ Celery's task and the embedded loop both call ``supervise``.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -79,7 +78,7 @@ def _insist(write: Write, context: WorkerContext) -> None:
             if context.stopping():
                 raise
             LOG.warning("the end of an attempt waits for the database: %s", error)
-        threading.Event().wait(SECONDS_BETWEEN_TRIES)
+        time.sleep(SECONDS_BETWEEN_TRIES)
 
 
 def _attempt(context: WorkerContext, lease: Lease, job: Job, watch: Watch) -> Write:
@@ -146,5 +145,5 @@ def _wait_for_store(attempt: Attempt, deadline: float, error: StoreUnavailable) 
     if time.monotonic() > deadline:
         raise error
     LOG.warning("%s: its results wait for the store: %s", attempt.job.id, error)
-    threading.Event().wait(SECONDS_BETWEEN_TRIES)
+    time.sleep(SECONDS_BETWEEN_TRIES)
     attempt.watch.check()
