@@ -30,6 +30,7 @@ from service.contract.errors import (
 from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from service.contract.storage import open_store
+from service.contract.version import installed_version
 from service.contract.views import (
     DatasetView,
     ModelView,
@@ -45,7 +46,6 @@ from service.notifier import open_notifier
 from service.readiness import Readiness
 from service.security_headers import SecurityHeaders
 from service.store_threads import StoreThreads
-from service.version import installed_version
 from service.webhooks.sender import Sender
 
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,

@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -14,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.contract.database_clock import database_now
 from service.contract.records import Sessions, WorkerRecord
+from service.contract.version import installed_version
 
 LOG = logging.getLogger(__name__)
 SECONDS_BETWEEN_BEATS = 5.0
@@ -96,17 +96,10 @@ class Presence:
         return WorkerRecord(
             id=self.id,
             host=self._host[:200],
-            version=_version(),
+            version=installed_version(),
             sandbox=self.sandbox,
             started_at=database_now(),
             seen_at=database_now(),
             job_id=next(iter(self._jobs), None),
             draining=self._draining,
         )
-
-
-def _version() -> str:
-    try:
-        return version("learn2compress")
-    except PackageNotFoundError:
-        return "unknown"

@@ -4,9 +4,9 @@ from fastapi import APIRouter
 
 from service.api.problems import responses
 from service.contract.errors import Unavailable
+from service.contract.version import installed_version
 from service.contract.views import Health, Ready
 from service.dependencies import AppContext
-from service.version import installed_version
 
 router = APIRouter(tags=["health"])
 

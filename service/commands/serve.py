@@ -10,7 +10,7 @@ from learn2compress.cli.console import ExitCode, explain
 from learn2compress.transport import ClientError
 from service.commands.extras import needs_the_service_extra
 from service.contract.settings import Settings
-from service.version import installed_version
+from service.contract.version import installed_version
 
 
 def serve(

@@ -12,7 +12,7 @@ from sqlalchemy import delete, or_, select, update
 from service.contract.database_clock import database_now
 from service.contract.records import Sessions, Webhook, WebhookDelivery, WebhookSecret, now
 from service.contract.settings import Settings
-from service.version import installed_version
+from service.contract.version import installed_version
 from service.webhooks import posting, signatures
 
 log = logging.getLogger(__name__)
