@@ -45,18 +45,31 @@ def upgrade(database_url: str, version: str = "head") -> None:
 
 def refuse_newer(connection: Connection) -> None:
     """Raise WrongVersion if this code does not know the database's version."""
-    scripts = ScriptDirectory.from_config(alembic_config(connection))
-    known = {script.revision for script in scripts.walk_revisions()}
-    for version in MigrationContext.configure(connection).get_current_heads():
-        if version not in known:
-            raise WrongVersion(
-                f"The database is at version {version}, newer than this learn2compress, which knows"
-                f" {max(known)}: install the newer one again, or restore a backup from before."
-            )
+    version, known = version_of(connection), known_versions()
+    if version is not None and version not in known:
+        raise WrongVersion(
+            f"The database is at version {version}, newer than this learn2compress, which knows"
+            f" {known[0]}: install the newer one again, or restore a backup from before."
+        )
+
+
+def version_of(connection: Connection) -> str | None:
+    """The database's version; None if it has no tables of this project."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def known_versions() -> list[str]:
+    """Those that this code can migrate from, newest first."""
+    scripts = ScriptDirectory.from_config(_config())
+    return [script.revision for script in scripts.walk_revisions()]
 
 
 def alembic_config(connection: Connection) -> Config:
     """What alembic needs to run from code, wherever the package is installed."""
-    config = Config(attributes={"connection": connection})
+    return _config(connection=connection)
+
+
+def _config(**attributes: Connection) -> Config:
+    config = Config(attributes=attributes)
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return config

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import migrations
 from service.backup import manifest, rows
 from service.backup.manifest import Manifest, ObjectFile, Progress, TableFile
 from service.backup.objects import NamedObject, copy, measure, named_objects
@@ -65,7 +66,7 @@ def _take_snapshot(settings: Settings, folder: Path) -> Snapshot:
     try:
         with rows.snapshot(engine) as connection:
             tables = rows.write_tables(connection, folder)
-            version = rows.schema_version(connection) or ""
+            version = migrations.version_of(connection) or ""
             return Snapshot(version, tables, tuple(named_objects(connection)))
     finally:
         engine.dispose()

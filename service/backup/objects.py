@@ -1,7 +1,7 @@
 """Which objects of the store the rows name, and copies of them with their hashes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,22 +47,23 @@ def named_objects(connection: Connection) -> Iterator[NamedObject]:
 
 def copy(source: Store, key: str, spool: Path) -> ObjectFile:
     """Copy an object into the file ``spool``. Raises FileNotFoundError."""
-    digest, size = hashlib.sha256(), 0
     with spool.open("wb") as file:
-        for chunk in source.read(key):
-            digest.update(chunk)
-            file.write(chunk)
-            size += len(chunk)
-    return ObjectFile(key=key, bytes=size, sha256=digest.hexdigest())
+        return _read(source, key, file.write)
 
 
 def measure(source: Store, key: str) -> ObjectFile | None:
     """An object that is there already; None for one that is not."""
-    digest, size = hashlib.sha256(), 0
     try:
-        for chunk in source.read(key):
-            digest.update(chunk)
-            size += len(chunk)
+        return _read(source, key, lambda chunk: None)
     except FileNotFoundError:
         return None
+
+
+def _read(source: Store, key: str, handle: Callable[[bytes], object]) -> ObjectFile:
+    """Pass each chunk to ``handle``. Raises FileNotFoundError."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in source.read(key):
+        digest.update(chunk)
+        handle(chunk)
+        size += len(chunk)
     return ObjectFile(key=key, bytes=size, sha256=digest.hexdigest())

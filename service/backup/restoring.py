@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select
 
 import migrations
@@ -43,8 +42,7 @@ def restore(settings: Settings, folder: Path, progress: Progress) -> Manifest:
 
 
 def _require_known(version: str) -> None:
-    script = ScriptDirectory(str(Path(migrations.__file__).parent))
-    if version not in {each.revision for each in script.walk_revisions()}:
+    if version not in migrations.known_versions():
         message = f"The backup is of version {version} of the database, which is not known here."
         raise Malformed(message, "Install the version of learn2compress that made it, or a later.")
 
@@ -52,7 +50,7 @@ def _require_known(version: str) -> None:
 def _require_empty(engine: Engine, version: str) -> None:
     """Without tables, or migrated to this very version and without accounts."""
     with engine.connect() as connection:
-        present = rows.schema_version(connection)
+        present = migrations.version_of(connection)
         if present is None and not inspect(connection).get_table_names():
             return
         if present is None or connection.scalar(select(Account.id).limit(1)) is not None:

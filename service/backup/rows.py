@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from alembic.migration import MigrationContext
 from sqlalchemy import JSON, Connection, DateTime, Engine, Integer, MetaData, Table, func, select
 
 from service.backup.manifest import TABLES, TableFile, table_path
@@ -34,11 +33,6 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
                 # The driver begins a transaction at the first write only.
                 connection.exec_driver_sql("BEGIN")
             yield connection
-
-
-def schema_version(connection: Connection) -> str | None:
-    """None in a database without tables."""
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def write_tables(connection: Connection, folder: Path) -> tuple[TableFile, ...]:
