@@ -5,7 +5,6 @@ key, were all kept in memory, and connections that sent nothing more stayed open
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.problems import MEDIA_TYPE, describe
 from service.contract.errors import (
     BodyIncomplete,
     HeadTooLarge,
@@ -177,16 +177,8 @@ def _answer(error: Learn2CompressError) -> Response:
     headers = {**ON_EVERY_ANSWER, "Cache-Control": "no-store", "Connection": "close"}
     if isinstance(error, TooManyConnections):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    problem = {
-        "type": f"urn:l2c:problem:{error.code}",
-        "title": error.code.replace("_", " ").capitalize(),
-        "status": error.status,
-        "detail": error.message,
-        "code": error.code,
-        "hint": error.hint,
-    }
-    body = json.dumps(problem)
-    return Response(body, error.status, headers, media_type="application/problem+json")
+    body = describe(error).model_dump_json(exclude_none=True)
+    return Response(body, error.status, headers, media_type=MEDIA_TYPE)
 
 
 def _as_bytes(error: Learn2CompressError) -> bytes:

@@ -58,16 +58,9 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
     if known.status == 500:
         log.error("unexpected error", exc_info=error)
     await refusals.record(request, known)
-    problem = Problem(
-        type=f"urn:l2c:problem:{known.code}",
-        title=title(known.code),
-        status=known.status,
-        detail=known.message,
-        code=known.code,
-        hint=known.hint,
-        cause_code=known.cause_code,
-        errors=places(error) if isinstance(error, RequestValidationError) else None,
-    )
+    problem = describe(known)
+    if isinstance(error, RequestValidationError):
+        problem.errors = places(error)
     # Starlette answers unexpected errors outside of all middleware.
     headers = ON_EVERY_ANSWER | dict(getattr(error, "headers", None) or {})
     headers["Cache-Control"] = "no-store"
@@ -78,6 +71,19 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
         headers["Allow"] = ", ".join(sorted(_methods(request))) or headers.get("Allow", "")
     return JSONResponse(
         problem.model_dump(exclude_none=True), known.status, headers, media_type=MEDIA_TYPE
+    )
+
+
+def describe(error: Learn2CompressError) -> Problem:
+    """What a client is told of the error."""
+    return Problem(
+        type=f"urn:l2c:problem:{error.code}",
+        title=title(error.code),
+        status=error.status,
+        detail=error.message,
+        code=error.code,
+        hint=error.hint,
+        cause_code=error.cause_code,
     )
 
 
