@@ -48,9 +48,9 @@ def run(settings: Settings, announce: Callable[[str, str], None]) -> None:
         _serve(settings, listener)
 
 
-def server_options(settings: Settings, **limits: float) -> dict[str, Any]:
+def server_options(settings: Settings, **limits: Any) -> dict[str, Any]:
     """How uvicorn serves the app; ``limits`` replace fields of ConnectionLimits."""
-    connection = ConnectionLimits(connections=settings.max_connections, **limits)  # type: ignore[arg-type]
+    connection = ConnectionLimits(connections=settings.max_connections, **limits)
     return {
         "http": protocol(connection),
         "ws": "none",

@@ -11,6 +11,7 @@ from service.contract.webhook_views import (
     DAY,
     WEBHOOK_EVENTS,
     CreatedWebhook,
+    DeliveryState,
     NewWebhook,
 )
 
@@ -23,10 +24,7 @@ EventOption = Annotated[
         "left out.",
     ),
 ]
-StateOption = Annotated[
-    str | None, typer.Option("--state", help="Only these: pending, delivered or given_up.")
-]
-STATES = ("pending", "delivered", "given_up")
+StateOption = Annotated[DeliveryState | None, typer.Option("--state", help="Only these.")]
 
 
 @app.command("list")
@@ -85,10 +83,8 @@ def deliveries(
     json: Json = False,
 ) -> None:
     """List what was sent, or is to be sent, newest first."""
-    if state not in (None, *STATES):
-        raise typer.BadParameter(f"{state!r} is none of {', '.join(STATES)}")
     with connect(url, key) as client:
-        found = list(client.list_deliveries(webhook_id, state=state))  # type: ignore[arg-type]
+        found = list(client.list_deliveries(webhook_id, state=state))
     if json:
         return emit(found)
     rows = []
