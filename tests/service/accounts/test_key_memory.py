@@ -12,6 +12,7 @@ from sqlalchemy import delete, event, update
 from service.contract.records import Account, ApiKey, now
 from service.contract.settings import Settings
 from tests.service.client_of import serving
+from tests.waiting import eventually
 
 REVOKED = delete(ApiKey)
 SUSPENDED = update(Account).values(suspended_at=now())
@@ -46,7 +47,7 @@ def test_a_key_is_not_remembered_beyond_its_end(client: Any) -> None:
         session.execute(update(ApiKey).values(expires_at=end))
     while now() < end - timedelta(seconds=0.1):
         assert client.get("/v1/jobs").status_code == 200
-    time.sleep(0.15)
+    eventually(lambda: now() > end)
     assert client.get("/v1/jobs").status_code == 401
 
 
