@@ -3,63 +3,47 @@ undescribed answer.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
 from httpx import Client
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.generation.stateful.state_machine import StepInput
 
-from service.app import create_app
 from service.contract.settings import Settings
 from tests.service import stand_in
+from tests.service.described import APP, CHECKS, DESCRIBED, as_new_account, lent
 
 Case = schemathesis.Case[Any]
-APP = create_app(Settings())
-
-
-async def without_start(scope: Any, receive: Any, send: Any) -> None:
-    """APP, which schemathesis would start in a folder of its own; it borrows the context of the one
-    that has started.
-    """
-    if scope["type"] != "lifespan":
-        await APP(scope, receive, send)
-
-
-DESCRIBED = schemathesis.openapi.from_asgi("/openapi.json", without_start).exclude(
-    path_regex="/events$"
-)
+THOROUGH = settings.get_current_profile_name() == "thorough"
 # Few in `make test`; those of the profile in `make bench-fuzz`.
-EXAMPLES = 460 if settings.get_current_profile_name() == "thorough" else 12
-CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+EXAMPLES, SEQUENCES = (460, 1500) if THOROUGH else (12, 30)
+STEPS = 8
+OPTIONS: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "derandomize": True,
+}
+
+
+@pytest.fixture
+def embedded(embedded: Settings) -> Settings:
+    """Without limits of requests, because some are sent without a key on purpose."""
+    return embedded.model_copy(update={"requests_per_minute": 0, "failed_keys_per_minute": 0})
 
 
 @pytest.fixture
 def known(embedded_api: Client) -> Iterator[dict[str, str]]:
-    """Ids that exist, in what APP is lent of another for the test."""
-    started: Any = embedded_api.app.state  # type: ignore[attr-defined]
-    APP.state.context, APP.state.authentication = started.context, started.authentication
-    job = stand_in.submit(embedded_api, APP.state.context)
-    upload = embedded_api.post("/v1/uploads", json={"filename": "a", "bytes": 70_000}).json()
-    key = embedded_api.post("/v1/keys", json={"name": "other"}).json()
-    webhook = embedded_api.post("/v1/webhooks", json={"url": "https://example.org/"}).json()
-    yield {
-        "job_id": job["id"],
-        "record_id": job["model_id"],
-        "upload_id": upload["id"],
-        "key_id": key["id"],
-        "webhook_id": webhook["id"],
-    }
-    del APP.state.context, APP.state.authentication
+    with lent(embedded_api) as ids:
+        yield ids
 
 
 @DESCRIBED.parametrize()
-@settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+@settings(max_examples=EXAMPLES, **OPTIONS)
 def test_no_request_is_a_server_error(
     case: Case, embedded_api: Client, known: dict[str, str]
 ) -> None:
@@ -74,3 +58,43 @@ def test_no_request_is_a_server_error(
         "Authorization" not in answer.request.headers
     )  # on purpose, in one case per operation
     assert left_out or answer.status_code != 401, "nothing behind the door was tested"
+
+
+def test_no_sequence_of_requests_is_a_server_error(
+    embedded_api: Client, known: dict[str, str], tmp_path: Path
+) -> None:
+    """Requests with ids from earlier answers; each sequence has a waiting and an ended job."""
+    sent: Counter[str] = Counter()
+    succeeded: Counter[str] = Counter()
+
+    class Sequence(DESCRIBED.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            self.client = as_new_account(embedded_api)
+            submitted = stand_in.submit(self.client, APP.state.context)
+            create = DESCRIBED["/v1/jobs"]["POST"]
+            body = {name: submitted[name] for name in ("model_id", "dataset_id")}
+            for ends in (False, True):
+                case = create.Case(body=body)
+                self.recorder.record_case(case=case)
+                output = self._step(StepInput.initial(case))
+                if ends:
+                    stand_in.succeed(APP.state.context, output.response.json()["id"], tmp_path)
+                self._add_results_to_targets(("",), [output])
+
+        def before_call(self, case: Case) -> None:
+            case.headers["Authorization"] = self.client.headers["Authorization"]
+
+        def after_call(self, response: Any, case: Case) -> None:
+            super().after_call(response, case)
+            sent[case.operation.label] += 1
+            if response.status_code < 300:
+                succeeded[case.operation.label] += 1
+
+        def validate_response(self, response: Any, case: Case, **options: Any) -> None:
+            case.validate_response(response, checks=CHECKS)
+
+    # Without the phases that repeat: the same requests create things with other ids.
+    options = {"max_examples": SEQUENCES, "stateful_step_count": STEPS, "phases": [Phase.generate]}
+    Sequence.run(settings=settings(**options, **OPTIONS))
+    print(f"{sent.total()} requests in sequences, {succeeded.total()} of them successful")
+    assert succeeded["GET /v1/variants/{variant_id}/file"], "the requests build on no others"
