@@ -94,7 +94,7 @@ def test_no_sequence_of_requests_is_a_server_error(
             case.validate_response(response, checks=CHECKS)
 
     # Without the phases that repeat: the same requests create things with other ids.
-    options = {"max_examples": SEQUENCES, "stateful_step_count": STEPS, "phases": [Phase.generate]}
-    Sequence.run(settings=settings(**options, **OPTIONS))
+    once = {**OPTIONS, "stateful_step_count": STEPS, "phases": [Phase.generate]}
+    Sequence.run(settings=settings(max_examples=SEQUENCES, **once))
     print(f"{sent.total()} requests in sequences, {succeeded.total()} of them successful")
     assert succeeded["GET /v1/variants/{variant_id}/file"], "the requests build on no others"
