@@ -81,8 +81,9 @@ def create_app(settings: Settings) -> FastAPI:
     v1 = APIRouter(prefix="/v1", responses=problems.responses(*ANYWHERE))
     models = inspected.routes(MODELS, ModelView)
     datasets = inspected.routes(DATASETS, DatasetView)
-    others = (jobs.router, variants.router, keys.router, account.router, audit.router)
-    for router in (uploads.router, models, datasets, *others, webhooks.router):
+    # In the order in which they are asked for: every request tries one after another.
+    often = (jobs.router, variants.router, uploads.router, models, datasets)
+    for router in (*often, keys.router, account.router, audit.router, webhooks.router):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(health_route.router)

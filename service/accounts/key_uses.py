@@ -38,6 +38,8 @@ class KeyUses:
     def note(self, key: ApiKey) -> None:
         """The key was used now."""
         if key.last_used_at is None or key.last_used_at < now() - BETWEEN_WRITES:
+            # The key stays in memory for some seconds: its next requests need no write.
+            key.last_used_at = now()
             with self._changed:
                 self._noted.add(key.id)
             self._wake.set()

@@ -55,6 +55,8 @@ def create(context: AppContext, caller: Caller, wanted: NewJob) -> JobWithVarian
 def read(context: AppContext, caller: Caller, job_id: str) -> JobWithVariants:
     with context.sessions() as session:
         job = visible(session, Job, caller, job_id)
+        if job.state != JobState.SUCCEEDED:
+            return JobWithVariants(job, [])
         variants = session.scalars(select(Variant).where(Variant.job_id == job_id))
         return JobWithVariants(job, list(variants))
 
