@@ -23,7 +23,7 @@ LONGEST_OUTAGE_SECONDS = 300.0
 LONGEST_WAIT_SECONDS = 60
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 TEMPORARY = frozenset({502, 503, 504})
-TOO_MANY_REQUESTS = 429
+TOO_MANY_REQUESTS, SEE_OTHER = 429, 303
 # The service answers these a second time as it did the first time, by their Idempotency-Key.
 NOUNS = ("uploads", "models", "datasets", "jobs", "keys", "webhooks")
 CREATING = frozenset(f"/v1/{noun}" for noun in NOUNS)
@@ -109,6 +109,10 @@ class Transport:
             else:
                 if answer.status_code == TOO_MANY_REQUESTS and time.monotonic() < end_of_waiting:
                     wait_as_told(answer)
+                    continue
+                if answer.status_code == SEE_OTHER:
+                    # An earlier try has created it, and its answer was lost.
+                    method, path, how = "GET", answer.headers["Location"], {}
                     continue
                 if attempt > 1 and method == "DELETE" and answer.status_code == 404:
                     return answer  # deleted by an earlier try, whose answer was lost

@@ -20,6 +20,8 @@ class Caller:
     expires_at: datetime | None = None
     job_id: str | None = None
     address: str | None = None
+    # Names the row of the request's Idempotency-Key, if it has one.
+    request_token: str | None = None
 
     def require(self, scope: Scope) -> None:
         """Raises Forbidden if the key lacks the scope."""

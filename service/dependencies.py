@@ -1,6 +1,7 @@
 """What routes take as annotated parameters; the only place where Depends appears."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, cast
 
@@ -191,8 +192,8 @@ def _once(
     context: AppContext,
     fingerprint: Annotated[str, Depends(_fingerprint)],
     idempotency_key: IdempotencyKey = None,
-) -> None:
-    _claim(request, context, fingerprint, idempotency_key)
+) -> Caller:
+    return _claim(request, context, fingerprint, idempotency_key)
 
 
 def _once_with_secret(
@@ -200,8 +201,8 @@ def _once_with_secret(
     context: AppContext,
     fingerprint: Annotated[str, Depends(_fingerprint)],
     idempotency_key: IdempotencyKey = None,
-) -> None:
-    _claim(request, context, fingerprint, idempotency_key, has_secret=True)
+) -> Caller:
+    return _claim(request, context, fingerprint, idempotency_key, has_secret=True)
 
 
 def _file_once(
@@ -209,9 +210,9 @@ def _file_once(
     context: AppContext,
     fingerprint: Annotated[str, Depends(_fingerprint_of_file)],
     idempotency_key: IdempotencyKey = None,
-) -> None:
-    longest = idempotency.ANSWERS_ARE_KEPT
-    _claim(request, context, fingerprint, idempotency_key, longest=longest)
+) -> Caller:
+    longest = idempotency.LONGEST_PART
+    return _claim(request, context, fingerprint, idempotency_key, longest=longest)
 
 
 def _claim(
@@ -222,21 +223,22 @@ def _claim(
     *,
     has_secret: bool = False,
     longest: timedelta = idempotency.LONGEST_REQUEST,
-) -> None:
-    if key is None:
-        return
-    key, token = idempotency.checked(key), idempotency.new_token()
+) -> Caller:
     # A dependency on _caller would count the request twice: its scopes are part of its identity.
     caller: Caller = request.state.caller
+    if key is None:
+        return caller
+    key, token = idempotency.checked(key), idempotency.new_token()
     claim = idempotency.Claim(context.sessions, caller.account_id, key, token, has_secret)
     idempotency.claim(claim, fingerprint, longest)
     request.state.claim = claim
+    return replace(caller, request_token=token)
 
 
-# A route that creates something takes one of these as its last parameter.
-Once = Annotated[None, Depends(_once)]
-OnceWithSecret = Annotated[None, Depends(_once_with_secret)]
-FileOnce = Annotated[None, Depends(_file_once)]
+# A route that creates something takes one of these as its caller, after the one with its scope.
+Once = Annotated[Caller, Depends(_once)]
+OnceWithSecret = Annotated[Caller, Depends(_once_with_secret)]
+FileOnce = Annotated[Caller, Depends(_file_once)]
 
 
 async def _content_length(

@@ -1,7 +1,8 @@
 """Creating requests that may be sent twice: the second gets the answer of the first.
 
-After draft-ietf-httpapi-idempotency-key-header. Only answers of success are kept: what was refused
-created nothing, so it is tried again.
+After draft-ietf-httpapi-idempotency-key-header. What was created is noted in the transaction that
+creates it, its answer after that: where a process dies, or the database is lost, in between, the
+second request is sent on to what was created. What was refused is tried again.
 """
 
 import secrets
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, delete, update
+from sqlalchemy import ColumnElement, CursorResult, Update, delete, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from service.caller import Caller
 from service.contract.account_records import IdempotentRequest as Row
 from service.contract.errors import (
     IdempotencyKeyMalformed,
@@ -24,12 +27,15 @@ from service.contract.records import Sessions, now
 ANSWERS_ARE_KEPT = timedelta(hours=24)
 # If a process dies in the middle of a request, its key is free again after this time.
 LONGEST_REQUEST = timedelta(minutes=2)
+# The same for a file: between two of its parts.
+LONGEST_PART = timedelta(minutes=15)
+SEE_OTHER = 303
 LONGEST_KEY = 255
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``body`` is None where it holds a secret."""
+    """SEE_OTHER has no body; it stands for an answer that was lost."""
 
     status: int
     location: str | None
@@ -46,7 +52,7 @@ class Repeated(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on a request; exactly one of ``keep`` and ``release`` ends it."""
+    """The right to work on a request; ``keep`` or ``release`` ends it."""
 
     sessions: Sessions
     account_id: str
@@ -60,15 +66,14 @@ class Claim:
             "status": answer.status,
             "location": answer.location,
             "body": None if self.has_secret else answer.body,
-            "expires_at": now() + ANSWERS_ARE_KEPT,
         }
         with self.sessions.begin() as session:
             session.execute(update(Row).where(*self._ours).values(values))
 
     def release(self) -> None:
-        """The request created nothing: its key is free."""
+        """The request failed: unless it has created something, its key is free."""
         with self.sessions.begin() as session:
-            session.execute(delete(Row).where(*self._ours))
+            session.execute(delete(Row).where(*self._ours, Row.status.is_(None)))
 
     @property
     def _ours(self) -> tuple[ColumnElement[bool], ...]:
@@ -105,7 +110,36 @@ def claim(claimed: Claim, fingerprint: str, longest: timedelta = LONGEST_REQUEST
     except IntegrityError:
         found = _found(claimed)
         if found.expires_at > now() or not _take_over(claimed, found, fresh):
-            raise _reason(found, fingerprint) from None
+            raise _reason(found, fingerprint, claimed.has_secret) from None
+
+
+def note_created(session: Session, caller: Caller, collection: str, object_id: str) -> None:
+    """Call it in the transaction that creates the object ``/v1/<collection>/<object_id>``.
+
+    Raises RequestUnderWay if the request took so long that another one took its key over.
+    """
+    if caller.request_token is None:
+        return
+    values = {
+        "status": SEE_OTHER,
+        "location": f"/v1/{collection}/{object_id}",
+        "expires_at": now() + ANSWERS_ARE_KEPT,
+    }
+    noted = session.execute(_under_way(caller).values(values).returning(Row.key))
+    if noted.scalar() is None:
+        raise RequestUnderWay("Another request with this Idempotency-Key is under way.")
+
+
+def extend(sessions: Sessions, caller: Caller) -> None:
+    """Another part of the request's file has arrived."""
+    if caller.request_token is not None:
+        with sessions.begin() as session:
+            session.execute(_under_way(caller).values(expires_at=now() + LONGEST_PART))
+
+
+def _under_way(caller: Caller) -> Update:
+    this = (Row.account_id == caller.account_id, Row.token == caller.request_token)
+    return update(Row).where(*this, Row.status.is_(None))
 
 
 def new_token() -> str:
@@ -133,11 +167,11 @@ def _take_over(claimed: Claim, found: Row, fresh: dict[str, Any]) -> bool:
         return isinstance(taken, CursorResult) and taken.rowcount == 1
 
 
-def _reason(found: Row, fingerprint: str) -> Exception:
+def _reason(found: Row, fingerprint: str, has_secret: bool) -> Exception:
     if found.fingerprint != fingerprint:
         return IdempotencyKeyReused("This Idempotency-Key was sent with another request.")
     if found.status is None:
         return RequestUnderWay("The first request with this Idempotency-Key is not answered yet.")
-    if found.body is None:
+    if has_secret:
         return SecretNotKept("This request was answered before, with a secret that is not stored.")
     return Repeated(Answer(found.status, found.location, found.body))

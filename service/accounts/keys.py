@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from service import audit, paging, quotas
+from service import audit, idempotency, paging, quotas
 from service.accounts.authentication import hashed
 from service.app_context import AppContext
 from service.caller import Caller
@@ -49,6 +49,7 @@ def create(context: AppContext, caller: Caller, wanted: NewKey) -> KeyWithSecret
         if wanted.job_id is not None:
             owned(session, Job, caller.account_id, wanted.job_id)
         made = add(session, caller.account_id, wanted.name, scopes, expires_at, wanted.job_id)
+        idempotency.note_created(session, caller, "keys", made.key.id)
         audit.record(session, caller, "key.create", made.key.id)
         return made
 

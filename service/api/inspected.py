@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from service.api.idempotent_answers import SENT_ON
 from service.api.problems import OF_REPETITION, responses
 from service.api.uploads import RAW
 from service.contract.errors import (
@@ -55,10 +56,11 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         status_code=201,
         summary=f"Make a {noun} of a completed upload",
         response_model=view,
-        responses=responses(NotFound, UploadIncomplete, Conflict, QuotaExceeded, *OF_REPETITION),
+        responses=SENT_ON
+        | responses(NotFound, UploadIncomplete, Conflict, QuotaExceeded, *OF_REPETITION),
     )
     def create(
-        context: AppContext, caller: MayUpload, wanted: NewRecord, response: Response, once: Once
+        context: AppContext, allowed: MayUpload, wanted: NewRecord, response: Response, caller: Once
     ) -> Any:
         record = inspections.create(context, kind, caller, wanted)
         response.headers["Location"] = f"/v1/{noun}s/{record.id}"
@@ -71,7 +73,8 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
         description="The raw body is the file: "
         f"`curl -T FILE -X POST .../v1/{noun}s/upload?filename=FILE`.",
         response_model=view,
-        responses=responses(
+        responses=SENT_ON
+        | responses(
             HashMismatch,
             Malformed,
             BodyIncomplete,
@@ -84,14 +87,14 @@ def routes(kind: Kind[Any], view: type[RecordSummary]) -> APIRouter:
     )
     async def upload(
         context: AppContext,
-        caller: MayUpload,
+        allowed: MayUpload,
         filename: Filename,
         length: ContentLength,
         sha256: ContentSha256,
         labels: LabelWords,
         body: RawBody,
         response: Response,
-        once: FileOnce,
+        caller: FileOnce,
         name: RecordName = None,
     ) -> Any:
         upload_id = await whole_file.receive(context, caller, filename, body, length, sha256)

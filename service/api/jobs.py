@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from service.api.idempotent_answers import SENT_ON
 from service.api.problems import OF_REPETITION, responses
 from service.contract.errors import IllegalMove, NotFound, NotReady, QuotaExceeded, Rejected
 from service.contract.job import JobState
@@ -51,10 +52,10 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     "",
     status_code=201,
     summary="Compress a model",
-    responses=responses(NotFound, NotReady, Rejected, QuotaExceeded, *OF_REPETITION),
+    responses=SENT_ON | responses(NotFound, NotReady, Rejected, QuotaExceeded, *OF_REPETITION),
 )
 def create(
-    context: AppContext, caller: MayCreateJobs, wanted: NewJob, response: Response, once: Once
+    context: AppContext, allowed: MayCreateJobs, wanted: NewJob, response: Response, caller: Once
 ) -> JobView:
     found = jobs.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/jobs/{found.job.id}"

@@ -30,7 +30,7 @@ AT_ONCE = Rotation()
     responses=responses(NotFound, QuotaExceeded, *OF_REPETITION, SecretNotKept),
 )
 def create(
-    context: AppContext, caller: MayManageKeys, wanted: NewKey, once: OnceWithSecret
+    context: AppContext, allowed: MayManageKeys, wanted: NewKey, caller: OnceWithSecret
 ) -> CreatedKey:
     return view(keys.create(context, caller, wanted))
 

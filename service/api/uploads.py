@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from service.api.idempotent_answers import SENT_ON
 from service.api.problems import OF_REPETITION, responses
 from service.contract.errors import (
     BodyIncomplete,
@@ -57,10 +58,10 @@ PartNumber = Annotated[int, Path(ge=1, le=999_999, description="Counts from 1.")
     "",
     status_code=201,
     summary="Announce a file",
-    responses=responses(TooLarge, QuotaExceeded, *OF_REPETITION),
+    responses=SENT_ON | responses(TooLarge, QuotaExceeded, *OF_REPETITION),
 )
 def create(
-    context: AppContext, caller: MayUpload, wanted: NewUpload, response: Response, once: Once
+    context: AppContext, allowed: MayUpload, wanted: NewUpload, response: Response, caller: Once
 ) -> UploadView:
     found = uploads.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/uploads/{found.upload.id}"

@@ -41,10 +41,10 @@ State = Annotated[DeliveryState | None, Query(description="Only deliveries in th
 )
 def create(
     context: AppContext,
-    caller: MayCreateJobs,
+    allowed: MayCreateJobs,
     wanted: NewWebhook,
     response: Response,
-    once: OnceWithSecret,
+    caller: OnceWithSecret,
 ) -> CreatedWebhook:
     made = webhooks.create(context, caller, wanted)
     response.headers["Location"] = f"/v1/webhooks/{made.webhook.id}"

@@ -81,8 +81,8 @@ class IdempotentRequest(Base):
     """A creating request with an Idempotency-Key; the key makes it unique in its account.
 
     The row is inserted before the work, with the ``token`` of who does it. ``status`` is null until
-    the answer is known; ``body`` stays null where the answer holds a secret. After ``expires_at``
-    the row counts as absent.
+    something is created, then 303, and at last that of the answer; ``body`` stays null where the
+    answer holds a secret. After ``expires_at`` the row counts as absent.
     """
 
     __tablename__ = "idempotent_requests"

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
-from service import audit, paging, quotas, worker_time
+from service import audit, idempotency, paging, quotas, worker_time
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.deletions import schedule_deletion
@@ -60,6 +60,7 @@ def create(context: AppContext, kind: Kind[Record], caller: Caller, wanted: NewR
         session.add(record)
         session.flush()
         _queue(session, kind, record)
+        idempotency.note_created(session, caller, f"{kind.noun}s", record.id)
         audit.record(session, caller, f"{kind.noun}.create", record.id)
     return record
 

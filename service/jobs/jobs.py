@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, defer
 
-from service import audit, paging, quotas, worker_time
+from service import audit, idempotency, paging, quotas, worker_time
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.deletions import schedule_deletion
@@ -47,6 +47,7 @@ def create(context: AppContext, caller: Caller, wanted: NewJob) -> JobWithVarian
         taken = {"unfinished_jobs": 1, "worker_minutes": 0}
         quotas.take(session, context.settings, caller.account_id, **taken)
         job = _queue(session, caller.account_id, wanted)
+        idempotency.note_created(session, caller, "jobs", job.id)
         audit.record(session, caller, "job.create", job.id)
     context.notifier.notify(job.id)
     return JobWithVariants(job, [])

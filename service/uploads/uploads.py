@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service import audit, paging, quotas
+from service import audit, idempotency, paging, quotas
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.deletions import schedule_deletion
@@ -43,6 +43,7 @@ def create(context: AppContext, caller: Caller, wanted: NewUpload) -> UploadWith
         quotas.take(session, context.settings, caller.account_id, **taken)
         session.add(upload)
         session.flush()
+        idempotency.note_created(session, caller, "uploads", upload.id)
         audit.record(session, caller, "upload.create", upload.id)
     return UploadWithParts(upload)
 

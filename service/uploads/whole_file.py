@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from service import audit, quotas
+from service import audit, idempotency, quotas
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.errors import HashMismatch, Malformed, TooLarge
@@ -38,7 +38,7 @@ async def receive(
     )
     try:
         whole = hashlib.sha256()
-        size = await _cut(context, upload_id, body, whole)
+        size = await _cut(context, caller, upload_id, body, whole)
         if sha256 not in (None, whole.hexdigest()):
             raise HashMismatch(f"The file that arrived has SHA-256 {whole.hexdigest()}.")
         await asyncio.to_thread(_finish, context, caller, upload_id, size, whole.hexdigest())
@@ -49,7 +49,7 @@ async def receive(
     return upload_id
 
 
-async def _cut(context: AppContext, upload_id: str, body: Body, whole: Any) -> int:
+async def _cut(context: AppContext, caller: Caller, upload_id: str, body: Body, whole: Any) -> int:
     """Store up to two parts while the next one is being received; the size of all, in bytes."""
     size, number, limit = 0, 0, context.settings.max_upload_bytes
     storing: list[asyncio.Task[None]] = []
@@ -58,7 +58,7 @@ async def _cut(context: AppContext, upload_id: str, body: Body, whole: Any) -> i
             part := await spool(body, context.settings.work_dir, _most(context, size), whole)
         ).size:
             size, number = size + part.size, number + 1
-            storing.append(asyncio.create_task(_store(context, upload_id, number, part)))
+            storing.append(asyncio.create_task(_store(context, caller, upload_id, number, part)))
             if size > limit:
                 raise TooLarge(
                     f"The file is longer than the {limit:,} bytes that this server takes."
@@ -83,9 +83,12 @@ def _most(context: AppContext, received: int) -> int:
     return min(context.settings.part_bytes, context.settings.max_upload_bytes + 1 - received)
 
 
-async def _store(context: AppContext, upload_id: str, number: int, part: Spooled) -> None:
+async def _store(
+    context: AppContext, caller: Caller, upload_id: str, number: int, part: Spooled
+) -> None:
     try:
         await context.store_threads.run(parts.keep, context, upload_id, number, part)
+        await asyncio.to_thread(idempotency.extend, context.sessions, caller)
     finally:
         part.path.unlink(missing_ok=True)
 

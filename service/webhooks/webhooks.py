@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service import audit, paging, quotas
+from service import audit, idempotency, paging, quotas
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.database_clock import database_now
@@ -39,6 +39,7 @@ def create(context: AppContext, caller: Caller, wanted: NewWebhook) -> WebhookWi
         session.add(webhook)
         session.flush()
         secret = _add_secret(session, webhook.id)
+        idempotency.note_created(session, caller, "webhooks", webhook.id)
         audit.record(session, caller, "webhook.create", webhook.id)
         return WebhookWithSecret(webhook, secret)
 

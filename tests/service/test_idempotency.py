@@ -8,15 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
+from learn2compress.client import Client
 from service import idempotency
 from service.accounts import accounts
 from service.contract.account_records import IdempotentRequest
-from service.contract.records import Upload, now
+from service.contract.records import Job, Upload, now
 from service.contract.settings import Settings
 from tests.service import stand_in
 from tests.service.client_of import serving
+from tests.waiting import eventually
 
 FILE = {"filename": "net.keras", "bytes": 1000}
 ONCE = {"Idempotency-Key": "7c4b3f"}
@@ -99,6 +103,72 @@ def test_a_request_that_is_not_answered_yet_is_under_way(client: Any) -> None:
         made = first.result()
     assert made.status_code == 201
     assert send(b"bytes of a model").json() == made.json()
+
+
+def test_a_request_that_was_overtaken_creates_nothing(client: Any) -> None:
+    """It took longer than its key is held, and the same request was sent again meanwhile."""
+    more = threading.Event()
+
+    def slowly() -> Iterator[bytes]:
+        yield b"bytes of "
+        more.wait(20)
+        yield b"a model"
+
+    def send(content: Any) -> httpx.Response:
+        headers = ONCE | {"Content-Length": "16"}
+        url = "/v1/models/upload?filename=a.keras"
+        answer: httpx.Response = client.post(url, content=content, headers=headers)
+        return answer
+
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(send, slowly())
+        [held] = eventually(lambda: rows(client))
+        assert held.expires_at < now() + timedelta(minutes=15)
+        expire(client)
+        assert send(b"bytes of a model").status_code == 201
+        more.set()
+        assert code_of(first.result()) == (409, "request_under_way")
+    assert len(client.get("/v1/models").json()["items"]) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/uploads", "/v1/webhooks"])
+def test_nothing_is_created_twice_when_the_answer_is_lost(
+    client: Any, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = FILE if path == "/v1/uploads" else {"url": "https://example.org/"}
+    monkeypatch.setattr(idempotency.Claim, "keep", database_away)
+    made = client.post(path, json=wanted, headers=ONCE)
+    monkeypatch.undo()
+    again = client.post(path, json=wanted, headers=ONCE)
+    assert made.status_code == 201
+    if path == "/v1/uploads":
+        assert (again.status_code, again.headers["Location"]) == (303, made.headers["Location"])
+        found = client.post(path, json=wanted, headers=ONCE, follow_redirects=True)
+        assert found.json() == made.json()
+    else:
+        assert code_of(again) == (409, "secret_not_kept")
+    assert len(client.get(path).json()["items"]) == 1
+
+
+def test_a_job_whose_commit_is_not_confirmed_is_found_again(client: Any) -> None:
+    """The service answers 503 then, and the SDK sends the request again."""
+    given = stand_in.submit(client, client.context)
+    key = client.headers["Authorization"].removeprefix("Bearer ")
+
+    def lose_the_confirmation(session: Session) -> None:
+        if any(isinstance(row, Job) for row in session.identity_map.values()):
+            event.remove(Session, "after_commit", lose_the_confirmation)
+            database_away()
+
+    event.listen(Session, "after_commit", lose_the_confirmation)
+    with Client(str(client.base_url), key) as sdk:
+        made = sdk.create_job(given["model_id"], given["dataset_id"], name="once")
+        assert not event.contains(Session, "after_commit", lose_the_confirmation)
+        assert [job.id for job in sdk.list_jobs(name="once")] == [made.id]
+
+
+def database_away(*_: object) -> None:
+    raise OperationalError("COMMIT", {}, Exception("the connection was lost"))
 
 
 def test_what_was_refused_is_tried_again(client: Any) -> None:
