@@ -63,6 +63,8 @@ class DirectoryStore:
 
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)
+        # Where the folder is not mounted nothing is deleted, although nothing is there.
+        self.check()
         with self._available():
             if not prefix.endswith("/"):
                 for file in path.parent.glob(f"{path.name}*"):

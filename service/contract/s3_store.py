@@ -7,17 +7,21 @@ from typing import Any
 
 import boto3
 from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from service.contract.attachment import attachment
 from service.contract.directory_store import CHUNK
 from service.contract.errors import StoreUnavailable
-from service.contract.settings import Settings
+from service.contract.settings import MIB, Settings
 
 MISSING = ("404", "NoSuchKey", "NotFound")
 # botocore's own timeouts are a minute each, which would hold a request's thread that long.
 PATIENCE = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 5}}
+# A killed process leaves what it sent of an object in several parts, which no list shows: all that
+# one request can send is sent in one.
+IN_ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024 * MIB)
 PROBE = {"connect_timeout": 2, "read_timeout": 2, "retries": {"max_attempts": 0}}
 
 
@@ -35,7 +39,7 @@ class S3Store:
 
     def put(self, key: str, path: Path) -> None:
         with _available():
-            self.client.upload_file(str(path), self.bucket, key)
+            self.client.upload_file(str(path), self.bucket, key, Config=IN_ONE_REQUEST)
         path.unlink()
 
     def get(self, key: str, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.contract.directory_store import DirectoryStore
+from service.contract.errors import StoreUnavailable
 from service.contract.object_keys import attempt_prefix, checkpoint_key, part_key
 from service.contract.s3_store import S3Store
 from service.contract.settings import MIB, Settings
@@ -94,6 +95,28 @@ def test_delete_takes_a_prefix_and_leaves_its_neighbours(store: Store, file: Pat
     with pytest.raises(FileNotFoundError):
         store.size("jobs/1/deep/b")
     assert store.size("jobs/10/a") == 1
+
+
+def test_nothing_is_deleted_while_the_folder_is_away(tmp_path: Path, file: Path) -> None:
+    store = DirectoryStore(tmp_path / "mounted")
+    (tmp_path / "mounted").mkdir()
+    put(store, "jobs/1/a", b"1", file)
+    (tmp_path / "mounted").rename(tmp_path / "elsewhere")
+    for prefix in ("jobs/1/", "jobs/1/a"):
+        with pytest.raises(StoreUnavailable):
+            store.delete(prefix)
+
+
+def test_an_object_of_the_size_of_a_part_is_sent_in_one_request(
+    s3: dict[str, Any], tmp_path: Path, file: Path
+) -> None:
+    """Of one that is sent in several, a killed process leaves pieces that no list shows."""
+    store = S3Store(Settings(data_dir=tmp_path, **s3))
+    store.check()
+    calls: list[str] = []
+    store.client.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
+    put(store, "uploads/1/1", bytes(Settings().part_bytes), file)
+    assert calls == ["PutObject"]
 
 
 def test_delete_takes_one_key(store: Store, file: Path) -> None:
