@@ -3,8 +3,11 @@
 import logging
 import time
 
+from sqlalchemy import select
+
 from service.contract.deletions import schedule_deletion
 from service.contract.object_keys import checkpoint_key
+from service.contract.records import Job
 from workers import delivery
 from workers.attempt import Attempt
 from workers.outcomes import Crashed, LeaseLost
@@ -78,6 +81,9 @@ class CheckpointKeeper:
                     schedule_deletion(session, str(self._recorded))
         except LeaseLost:
             with lease.sessions.begin() as session:
-                schedule_deletion(session, key)
+                # The row names it if only the answer to an earlier commit was lost.
+                named = select(Job.checkpoint_key).where(Job.id == lease.job_id)
+                if session.scalar(named) != key:
+                    schedule_deletion(session, key)
             raise
         self._recorded, self._stored = key, None

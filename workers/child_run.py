@@ -17,7 +17,7 @@ from workers.child_messages import (
 )
 from workers.compression.work_folder import DONE, REFUSED
 from workers.folder_limit import FolderLimit
-from workers.outcomes import DISK_FULL, Crashed, Postponed, Refused
+from workers.outcomes import DISK_FULL, Crashed, Postponed, Refused, Stopping
 from workers.relay import Relay
 from workers.time_limits import TimeLimits
 
@@ -67,20 +67,25 @@ def _relay_messages(child: Child, attempt: Attempt, limits: TimeLimits) -> Messa
     relay, checkpoints = Relay(attempt.lease), CheckpointKeeper(attempt)
     folder_limit = FolderLimit(attempt)
     last = None
-    for line in child.lines(TICK_SECONDS):
+    try:
+        for line in child.lines(TICK_SECONDS):
+            attempt.watch.check()
+            limits.check()
+            folder_limit.check()
+            relay.tick()
+            checkpoints.tick()
+            if line is None or (message := parse_line(line)) is None:
+                continue
+            last = message
+            if isinstance(message, ProgressMessage):
+                limits.note(message)
+                relay.add(message)
+            elif isinstance(message, CheckpointMessage):
+                checkpoints.add(message.epoch)
         attempt.watch.check()
-        limits.check()
-        folder_limit.check()
-        relay.tick()
-        checkpoints.tick()
-        if line is None or (message := parse_line(line)) is None:
-            continue
-        last = message
-        if isinstance(message, ProgressMessage):
-            limits.note(message)
-            relay.add(message)
-        elif isinstance(message, CheckpointMessage):
-            checkpoints.add(message.epoch)
+    except Stopping:
+        checkpoints.finish()
+        raise
     relay.flush()
     checkpoints.finish()
     return last

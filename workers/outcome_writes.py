@@ -76,9 +76,14 @@ def give_back(lease: Lease) -> None:
 
 def postpone(lease: Lease, job: Job, error: JobError, settings: Settings) -> None:
     """Back into the queue for as long as it has waited already; fail after the longest wait."""
+    # Not what ``job`` says, which was read at the claim: a checkpoint has ended the wait since.
     with lease.sessions() as session:
-        moment = session.scalars(select(database_now())).one()
-    since = job.postponed_since or moment
+        wait = select(Job.postponed_since, database_now()).where(*lease.ours)
+        found = session.execute(wait).one_or_none()
+    if found is None:
+        raise LeaseLost(lease.job_id)
+    postponed_since, moment = found
+    since = postponed_since or moment
     waited = (moment - since).total_seconds()
     if waited > settings.outage_patience_seconds:
         return fail(lease, job, error, keep_upload=True)

@@ -29,6 +29,8 @@ def run_scheduled_deletions(sessions: Sessions, store: Store) -> int:
     with sessions() as session:
         scheduled = list(session.scalars(select(Deletion).order_by(Deletion.id)))
     for number, deletion in enumerate(scheduled):
+        if not _is_scheduled(sessions, deletion):
+            continue
         try:
             store.delete(deletion.prefix)
         except Exception as error:
@@ -38,6 +40,12 @@ def run_scheduled_deletions(sessions: Sessions, store: Store) -> int:
             return number
         _remove(sessions, deletion)
     return len(scheduled)
+
+
+def _is_scheduled(sessions: Sessions, deletion: Deletion) -> bool:
+    """False where it was done by another process, or called off since the list was read."""
+    with sessions() as session:
+        return session.get(Deletion, deletion.id) is not None
 
 
 def _remove(sessions: Sessions, deletion: Deletion, schedule_again: bool = False) -> None:

@@ -40,11 +40,11 @@ def delete_expired(settings: Settings, sessions: Sessions) -> int:
 def _delete_before(sessions: Sessions, account_id: str, before: datetime) -> int:
     with sessions() as session:
         ended = list(session.scalars(_ended_jobs(account_id, before)))
-    count = sum(_delete_job(sessions, account_id, job_id) for job_id in ended)
+    count = sum(_delete_job(sessions, account_id, job_id, before) for job_id in ended)
     for kind in (MODELS, DATASETS):
         with sessions() as session:
             unused = list(session.scalars(_unused_records(kind, account_id, before)))
-        count += sum(_delete_record(sessions, kind, account_id, each) for each in unused)
+        count += sum(_delete_record(sessions, kind, account_id, each, before) for each in unused)
     return count
 
 
@@ -63,22 +63,27 @@ def _unused_records(kind: Kind[Any], account_id: str, before: datetime) -> Any:
     )
 
 
-def _delete_job(sessions: Sessions, account_id: str, job_id: str) -> bool:
-    """False if it has gone meanwhile."""
+def _delete_job(sessions: Sessions, account_id: str, job_id: str, before: datetime) -> bool:
+    """False if it has gone meanwhile, or was queued again."""
     with sessions.begin() as session:
         quotas.lock_account(session, account_id)
-        if session.get(Job, job_id) is None:
+        if session.scalar(_ended_jobs(account_id, before).where(Job.id == job_id)) is None:
             return False
         jobs.delete_ended(session, account_id, job_id)
         _record(session, account_id, "job.delete", job_id)
     return True
 
 
-def _delete_record(sessions: Sessions, kind: Kind[Any], account_id: str, record_id: str) -> bool:
-    """False if it has gone, or is used again."""
+def _delete_record(
+    sessions: Sessions, kind: Kind[Any], account_id: str, record_id: str, before: datetime
+) -> bool:
+    """False if it has gone, or is used or inspected again."""
+    unused = _unused_records(kind, account_id, before).where(kind.table.id == record_id)
     try:
         with sessions.begin() as session:
             quotas.lock_account(session, account_id)
+            if session.scalar(unused) is None:
+                return False
             delete_record(session, kind, account_id, record_id)
             _record(session, account_id, f"{kind.noun}.delete", record_id)
     except (IntegrityError, Conflict, NotFound):

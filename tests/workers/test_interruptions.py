@@ -128,6 +128,20 @@ def test_a_checkpoint_that_comes_after_the_lease_does_not_stay(worker: WorkerUnd
     assert worker.stored(job_id) == []
 
 
+def test_a_checkpoint_that_the_row_names_stays_when_the_lease_is_lost(
+    worker: WorkerUnderTest,
+) -> None:
+    """The answer to the commit was lost, and the next worker goes on from this checkpoint."""
+    job_id, store = worker.job(), Thief(worker.context.settings.data_dir / "store")
+    key = checkpoint_key(job_id, 1, 1)
+    later = now() + timedelta(hours=1)
+    store.steal = lambda: worker.change(
+        job_id, lease_token="another", lease_expires_at=later, checkpoint_key=key
+    )
+    supervise(job_id, replace(worker.context, store=store))
+    assert worker.stored(job_id) == [key]
+
+
 def test_files_of_an_attempt_that_lost_its_lease_and_crashed_do_not_stay(
     worker: WorkerUnderTest,
 ) -> None:
@@ -170,6 +184,25 @@ def test_a_worker_that_stops_gives_the_job_back_and_the_attempt_does_not_count(
     assert (job.state, job.failures, job.lease_token, notified) == ("queued", 0, None, [job_id])
     supervise(job_id, replace(worker.context, stopping=lambda: False))
     assert worker.told(job_id)["run"] == [2, 3]
+
+
+class SlowStore(DirectoryStore):
+    def put(self, key: str, path: Path) -> None:
+        time.sleep(1)
+        super().put(key, path)
+
+
+def test_a_worker_that_stops_keeps_the_last_checkpoint(worker: WorkerUnderTest) -> None:
+    """Which waits, because storing the one before it took long."""
+    job_id, stop = worker.job(hold_at=3, epochs=4, stubborn=True), Stop()
+    store = SlowStore(worker.context.settings.data_dir / "store")
+    worker.context = replace(worker.context, stopping=stop, store=store)
+    with supervising(job_id, worker):
+        eventually(lambda: worker.row(job_id).progress >= 0.3)
+        assert worker.row(job_id).checkpoint_key == checkpoint_key(job_id, 1, 1)
+        stop.ask()
+    job = worker.row(job_id)
+    assert (job.state, job.checkpoint_key) == ("queued", checkpoint_key(job_id, 1, 2))
 
 
 @pytest.mark.parametrize("production", [False, True])

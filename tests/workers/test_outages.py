@@ -131,6 +131,17 @@ def test_after_hours_the_job_fails_and_the_upload_stays(
     assert parts(worker, job_id) == 2
 
 
+def test_an_outage_counts_from_the_last_checkpoint_on(worker: WorkerUnderTest) -> None:
+    """One that was over hours ago does not count for the next one."""
+    full = 'say(type="error", code="disk_full", message="m", hint="h"); sys.exit(2)'
+    job_id = worker.job(before_report=full)
+    patience = worker.context.settings.outage_patience_seconds
+    worker.change(job_id, postponed_since=now() - timedelta(seconds=patience + 1))
+    supervise(job_id, worker.context)
+    job = worker.row(job_id)
+    assert (job.state, job.checkpoint_key) == ("queued", checkpoint_key(job_id, 1, 2))
+
+
 def test_a_job_that_does_not_fit_on_the_disk_waits_and_nothing_is_fetched(
     worker: WorkerUnderTest,
 ) -> None:
