@@ -19,7 +19,8 @@ import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 from workers.compression import parent_death
 from workers.compression.errors import CompressionError, as_compression_error, summary
@@ -159,5 +160,8 @@ def _count_constants(graph: "graph_pb2.GraphDef") -> int:
 if __name__ == "__main__":
     parent_death.signal_at_parents_death()
     signal.alarm(TIMEOUT_SECONDS)
+    # TensorFlow imports JAX wherever it is installed, for a converter that is not used here; that
+    # is a quarter of the time that this process needs to start.
+    sys.modules["jax"] = cast(ModuleType, None)
     name, source, target, height, width = sys.argv[1:]
     sys.exit(main(name, Path(source), Path(target), (int(height), int(width))))
