@@ -45,7 +45,7 @@ from service.jobs.inspections import DATASETS, MODELS
 from service.notifier import open_notifier
 from service.readiness import Readiness
 from service.security_headers import SecurityHeaders
-from service.store_threads import StoreThreads
+from service.store_threads import HashingThreads, StoreThreads
 from service.webhooks.sender import Sender
 
 DESCRIPTION = """Upload a large trained model and its data, get several small `.tflite` students,
@@ -113,9 +113,11 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     store = open_store(settings)
     notifier = open_notifier(settings.redis_url, factory)
     cleanup = Cleanup(settings, factory, store)
-    readiness, store_threads = Readiness(factory, store), StoreThreads()
+    readiness = Readiness(factory, store)
+    store_threads, hashing_threads = StoreThreads(), HashingThreads()
+    threads = (store_threads, hashing_threads)
     app.state.context = AppContext(
-        settings, factory, store, notifier, readiness, store_threads, cleanup.wake
+        settings, factory, store, notifier, readiness, *threads, cleanup.wake
     )
     app.state.cleanup, app.state.tailer = cleanup, Tailer(factory)
     app.state.authentication = Authentication(settings, factory)
@@ -135,6 +137,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         cleanup.stop()
         sender.stop()
         store_threads.stop()
+        hashing_threads.stop()
         engine.dispose()
 
 

@@ -8,14 +8,15 @@ from service.contract.settings import Settings
 from service.contract.storage import Store
 from service.notifier import Notifier
 from service.readiness import Readiness
-from service.store_threads import StoreThreads
+from service.store_threads import HashingThreads, StoreThreads
 
 
 @dataclass(frozen=True)
 class AppContext:
     """Settings, database, store and notifier.
 
-    Work that waits for the store runs in ``store_threads``. ``delete_soon`` has the scheduled
+    Work that waits for the store runs in ``store_threads``, and what reads a whole upload in
+    ``hashing_threads``. ``delete_soon`` has the scheduled
     deletions run; call it after the commit.
     """
 
@@ -25,4 +26,5 @@ class AppContext:
     notifier: Notifier
     readiness: Readiness
     store_threads: StoreThreads
+    hashing_threads: HashingThreads
     delete_soon: Callable[[], None]

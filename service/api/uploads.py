@@ -117,8 +117,9 @@ async def complete(
     upload_id: RowId,
     completion: Completion = NOTHING_ANNOUNCED,
 ) -> UploadView:
-    completed = await context.store_threads.run(
-        uploads.complete, context, caller.account_id, upload_id, completion.sha256
+    account_id = caller.account_id
+    completed = await context.hashing_threads.run(
+        account_id, uploads.complete, context, account_id, upload_id, completion.sha256
     )
     return view(completed)
 

@@ -15,7 +15,7 @@ import pytest
 from service.contract.errors import StoreUnavailable
 from service.contract.records import WorkerRecord, now
 from service.contract.settings import Settings
-from service.store_threads import THREADS, StoreThreads
+from service.store_threads import THREADS, HashingThreads, StoreThreads
 from tests.servers import s3_installation
 from tests.service.client_of import serving
 from tests.waiting import eventually
@@ -104,3 +104,20 @@ def test_no_request_waits_for_a_thread_for_long() -> None:
         assert await threads.run(list) == []
 
     asyncio.run(fill())
+
+
+def test_an_account_uses_one_thread_for_hashing_also_when_its_client_leaves() -> None:
+    async def hash_files() -> None:
+        threads, free = HashingThreads(patience_seconds=0.2), threading.Event()
+        left = asyncio.create_task(threads.run("one", free.wait))
+        await asyncio.sleep(0)
+        left.cancel()
+        try:
+            with pytest.raises(StoreUnavailable):
+                await threads.run("one", list)
+            assert await threads.run("two", list) == []
+        finally:
+            free.set()
+        assert await threads.run("one", list) == []
+
+    asyncio.run(hash_files())
