@@ -2,34 +2,35 @@
 
 import hashlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from httpx import Client
+from typer.testing import CliRunner, Result
 
+from learn2compress.cli import app
 from service.contract.settings import Settings
 from tests.service import stand_in
 
 
-def admin(settings: Settings, *arguments: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), env=settings.environment(), capture_output=True, text=True, timeout=100
-    )
+def admin(settings: Settings, *arguments: Any) -> Result:
+    words = ["admin", *map(str, arguments)]
+    return CliRunner().invoke(app, words, env=settings.environment())
 
 
 def command(*arguments: Any) -> list[str]:
+    """``admin`` in a process of its own, which can be killed."""
     return [sys.executable, "-m", "learn2compress", "admin", *map(str, arguments)]
 
 
-def done(result: subprocess.CompletedProcess[str]) -> Any:
-    assert result.returncode == 0, result.stderr
+def done(result: Result) -> Any:
+    assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)
 
 
-def refused(result: subprocess.CompletedProcess[str], code: str, *words: str) -> None:
-    assert result.returncode == 4 and "Traceback" not in result.stderr
+def refused(result: Result, code: str, *words: str) -> None:
+    assert result.exit_code == 4 and "Traceback" not in result.stderr
     error = json.loads(result.stderr)["error"]
     assert error["code"] == code
     for word in words:

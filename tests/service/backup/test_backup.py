@@ -151,8 +151,8 @@ def test_a_lost_file_is_told_and_the_rest_is_backed_up(place: Place, tmp_path: P
         lost = next((source.data_dir / "store").rglob("large.tflite"))
         lost.write_bytes(b"something else")
         result = admin(source, "backup", folder, "--json")
-    assert result.returncode == 1 and "files_lost" in result.stderr
+    assert result.exit_code == 1 and "files_lost" in result.stderr
     assert json.loads(result.stdout)["lost"] == [f"jobs/{job}/attempt-1/large.tflite"]
     refused(admin(source, "backup", folder, "--json"), "conflict", str(folder))
-    assert admin(target, "restore", folder).returncode == 1
+    assert admin(target, "restore", folder).exit_code == 1
     assert len(list((target.data_dir / "store").rglob("*.tflite"))) == 2
