@@ -88,12 +88,10 @@ def test_one_range(api: Client, small: str, wanted: str, expected: bytes) -> Non
     assert answer.headers["content-range"].endswith(f"/{len(FILE)}")
 
 
-@pytest.mark.parametrize(
-    "wanted", ["bytes=0-1,5-6", "bytes=9-3", "bytes=-", "lines=1-2", "bytes=a-b"]
-)
-def test_other_ranges_get_the_whole_file(api: Client, small: str, wanted: str) -> None:
-    answer = api.get(f"{small}/file", headers={"Range": wanted})
-    assert (answer.status_code, answer.content) == (200, FILE)
+def test_other_ranges_get_the_whole_file(api: Client, small: str) -> None:
+    for wanted in ("bytes=0-1,5-6", "bytes=9-3", "bytes=-", "lines=1-2", "bytes=a-b"):
+        answer = api.get(f"{small}/file", headers={"Range": wanted})
+        assert (answer.status_code, answer.content) == (200, FILE), wanted
 
 
 @pytest.mark.parametrize("wanted", [f"bytes={len(FILE)}-", f"bytes={10**17}-{10**17}", "bytes=-0"])
