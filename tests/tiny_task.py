@@ -1,10 +1,10 @@
 """Run as a process, so that no test process loads TensorFlow: a small task with a teacher that has
 learnt it.
 
-    python tests/tiny_task.py OUT
+    python tests/tiny_task.py OUT [COUNT]
 
-writes OUT/data.zip (two kinds of stripes, a dozen 8 x 8 PNGs of each in class folders) and
-OUT/teacher.keras.
+writes OUT/data.zip (two kinds of stripes, a dozen 8 x 8 PNGs of each in class folders, or COUNT)
+and OUT/teacher.keras.
 """
 
 import io
@@ -58,14 +58,15 @@ def teacher(x: np.ndarray, y: np.ndarray) -> keras.Model:
     return network
 
 
-def main(out: Path) -> None:
+def main(out: Path, given: int = GIVEN_PER_CLASS) -> None:
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    data = {kind: images(kind, TAUGHT_PER_CLASS, rng) for kind in CLASSES}
-    write_zip(out / "data.zip", {kind: batch[:GIVEN_PER_CLASS] for kind, batch in data.items()})
-    labels = np.repeat(np.arange(len(CLASSES)), TAUGHT_PER_CLASS)
+    taught = max(given, TAUGHT_PER_CLASS)
+    data = {kind: images(kind, taught, rng) for kind in CLASSES}
+    write_zip(out / "data.zip", {kind: batch[:given] for kind, batch in data.items()})
+    labels = np.repeat(np.arange(len(CLASSES)), taught)
     teacher(np.concatenate(list(data.values())), labels).save(out / "teacher.keras")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

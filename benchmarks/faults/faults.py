@@ -14,8 +14,10 @@ import httpx
 
 from benchmarks.faults.site import Site
 from tests.waiting import eventually
+from tests.workers.conftest import processes_of
 
 EPOCH_SECONDS = 0.2
+SECONDS_TO_TRAIN = 300.0
 Fault = Callable[[Site, str], None]
 
 
@@ -48,12 +50,13 @@ def at_epoch(site: Site, job_id: str, epoch: int) -> None:
         key = site.jobs.row(job_id).checkpoint_key
         return key is not None and int(key.rsplit("-", 1)[1].removesuffix(".npz")) >= epoch
 
-    eventually(reached, 60)
+    eventually(reached, SECONDS_TO_TRAIN)
 
 
 def kill_child(site: Site, job_id: str) -> None:
     at_epoch(site, job_id, 3)
-    os.kill(site.jobs.pids(job_id)["child"], signal.SIGKILL)
+    # The newest process of the sandbox.
+    os.kill(max(processes_of(job_id)), signal.SIGKILL)
 
 
 def kill_worker(site: Site, job_id: str) -> None:
@@ -117,7 +120,7 @@ def postgres_away(seconds: float) -> Fault:
 
 
 def store_away(epoch: int | None, seconds: float) -> Fault:
-    """From the given epoch on; None: before any worker has taken the job."""
+    """From the given epoch on, or of the engine the last; None: before a worker has the job."""
 
     def inject(site: Site, job_id: str) -> None:
         if epoch is not None:

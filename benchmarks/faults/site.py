@@ -21,7 +21,7 @@ from tests.workers.conftest import WorkerUnderTest, open_worker
 
 SECONDS_TO_START = 90.0
 ROOT = Path(__file__).resolve().parents[2]
-WORKER = ("-m", "celery", "-A", "tests.workers.scripted_tasks", "worker")
+STAND_IN, ENGINE = "tests.workers.scripted_tasks", "workers.tasks"
 WORKER_OPTIONS = ("--pool", "prefork", "--concurrency", "1", "--loglevel", "info")
 API = ("-c", "from learn2compress.cli import app; app()", "serve")
 
@@ -59,12 +59,20 @@ class Server:
 
 
 class Site:
-    """``jobs`` creates jobs and reads their rows; ``workers`` are processes of Celery."""
+    """``jobs`` creates jobs and reads their rows; ``workers`` are processes of Celery.
+
+    ``tasks`` is STAND_IN or ENGINE: what the workers run as their child.
+    """
 
     def __init__(
-        self, folder: Path, stack: contextlib.ExitStack, s3: bool, timings: dict[str, Any]
+        self,
+        folder: Path,
+        stack: contextlib.ExitStack,
+        s3: bool,
+        timings: dict[str, Any],
+        tasks: str = STAND_IN,
     ):
-        self.folder = folder
+        self.folder, self.tasks = folder, tasks
         self.postgres = self._server(stack, servers.postgres_installation())
         self.redis = self._server(stack, servers.redis_installation())
         self.store = self._server(stack, servers.s3_installation())
@@ -89,11 +97,12 @@ class Site:
         """``before`` is a command that runs the worker, such as ``faketime``."""
         name = ("--hostname", f"worker{len(self.workers)}@site")
         quiet = ("--without-mingle", "--without-gossip")
-        command = (*before, sys.executable, *WORKER, *WORKER_OPTIONS, *quiet, *name)
+        worker = ("-m", "celery", "-A", self.tasks, "worker")
+        command = (*before, sys.executable, *worker, *WORKER_OPTIONS, *quiet, *name)
         settings = self.settings.model_copy(update=given)
-        worker = self._process(command, settings, "worker.log")
-        self.workers.append(worker)
-        return worker
+        process = self._process(command, settings, "worker.log")
+        self.workers.append(process)
+        return process
 
     @contextlib.contextmanager
     def api(self) -> Iterator[subprocess.Popen[bytes]]:

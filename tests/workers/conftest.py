@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,22 +48,30 @@ class WorkerUnderTest:
             job = Job(account_id=account.id, kind=kind, spec=spec_of(behaviour))
             for name, table in (("model", ModelRecord), ("dataset", DatasetRecord)):
                 if kind in (JobKind.COMPRESSION, f"{name}_inspection"):
-                    setattr(job, f"{name}_id", self._uploaded(session, account.id, name, table))
+                    setattr(job, f"{name}_id", self.uploaded(session, account.id, name, table))
             session.add(job)
             session.flush()
             return job.id
 
-    def _uploaded(self, session: Any, account_id: str, name: str, table: Any) -> str:
-        whole = b"".join(PARTS)
+    def uploaded(
+        self,
+        session: Any,
+        account_id: str,
+        name: str,
+        table: Any,
+        parts: Sequence[bytes] = PARTS,
+    ) -> str:
+        """A model or a dataset of a file in these parts; its id."""
+        whole = b"".join(parts)
         sizes = {
             "bytes": len(whole),
-            "part_bytes": len(PARTS[0]),
+            "part_bytes": len(parts[0]),
             "sha256": hashlib.sha256(whole).hexdigest(),
         }
         upload = Upload(account_id=account_id, filename=f"{name}.bin", completed_at=now(), **sizes)
         session.add(upload)
         session.flush()
-        for number, part in enumerate(PARTS, 1):
+        for number, part in enumerate(parts, 1):
             file = self.context.settings.data_dir / "part"
             file.write_bytes(part)
             digest = hashlib.sha256(part).hexdigest()
