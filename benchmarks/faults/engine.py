@@ -23,7 +23,7 @@ FILES: dict[str, tuple[str, Any]] = {
 @cache
 def contents() -> dict[str, bytes]:
     folder = Path(mkdtemp(prefix="l2c-tiny-"))
-    command = [sys.executable, TINY_TASK, folder, str(IMAGES_PER_CLASS)]
+    command = [sys.executable, str(TINY_TASK), str(folder), str(IMAGES_PER_CLASS)]
     subprocess.run(command, check=True, capture_output=True)
     return {name: (folder / file).read_bytes() for name, (file, _) in FILES.items()}
 
