@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from httpx import Client
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from service import audit
 from service.accounts import accounts
@@ -16,6 +17,8 @@ from service.contract.records import Account, ApiKey, AuditEntry, now
 from tests.service import stand_in
 from tests.service.accounts import key_of
 from tests.service.accounts.limits import limit
+
+CHANGE = "UPDATE audit_entries SET actor = 'nobody'"
 
 
 def entries(api: Client, **filters: Any) -> list[Any]:
@@ -115,11 +118,22 @@ def test_a_change_that_is_rolled_back_has_no_entry(api: Client, context: AppCont
 
 
 def test_old_entries_go_if_the_settings_say_so(api: Client, context: AppContext) -> None:
-    old, fresh = (key_of.create(api)["id"] for _ in range(2))
+    fresh = key_of.create(api)["id"]
     with context.sessions.begin() as session:
-        made = update(AuditEntry).where(AuditEntry.object_id == old)
-        session.execute(made.values(created_at=now() - timedelta(days=8)))
+        account = session.scalars(select(Account)).one()
+        what = {"actor": "key_0", "action": "key.create", "outcome": "done"}
+        week_ago = now() - timedelta(days=8)
+        session.add(AuditEntry(account_id=account.id, created_at=week_ago, **what))
     audit.delete_old(context.settings, context.sessions)
     assert len(entries(api)) == 2
     audit.delete_old(context.settings.model_copy(update={"audit_days": 7}), context.sessions)
     assert [entry["object_id"] for entry in entries(api)] == [fresh]
+
+
+def test_the_database_lets_no_entry_be_changed(api: Client, context: AppContext) -> None:
+    stand_in.submit(api, context)
+    before = entries(api)
+    for change in (update(AuditEntry).values(outcome="done"), text(CHANGE)):
+        with pytest.raises(DBAPIError, match="not changed"), context.sessions.begin() as session:
+            session.execute(change)
+    assert entries(api) == before
