@@ -38,8 +38,13 @@ class WorkerUnderTest:
     def __init__(self, context: WorkerContext):
         self.context = context
 
-    def job(self, kind: JobKind = JobKind.COMPRESSION, **behaviour: Any) -> str:
-        """A queued job on a fresh model, a fresh dataset or both; its id."""
+    def job(
+        self,
+        kind: JobKind = JobKind.COMPRESSION,
+        parts: tuple[bytes, ...] = PARTS,
+        **behaviour: Any,
+    ) -> str:
+        """A queued job on a fresh model, a fresh dataset or both, each in these parts; its id."""
         with self.context.sessions.begin() as session:
             account = Account(name=os.urandom(8).hex())
             session.add(account)
@@ -47,22 +52,25 @@ class WorkerUnderTest:
             job = Job(account_id=account.id, kind=kind, spec=spec_of(behaviour))
             for name, table in (("model", ModelRecord), ("dataset", DatasetRecord)):
                 if kind in (JobKind.COMPRESSION, f"{name}_inspection"):
-                    setattr(job, f"{name}_id", self._uploaded(session, account.id, name, table))
+                    record_id = self._uploaded(session, account.id, name, table, parts)
+                    setattr(job, f"{name}_id", record_id)
             session.add(job)
             session.flush()
             return job.id
 
-    def _uploaded(self, session: Any, account_id: str, name: str, table: Any) -> str:
-        whole = b"".join(PARTS)
+    def _uploaded(
+        self, session: Any, account_id: str, name: str, table: Any, parts: tuple[bytes, ...]
+    ) -> str:
+        whole = b"".join(parts)
         sizes = {
             "bytes": len(whole),
-            "part_bytes": len(PARTS[0]),
+            "part_bytes": len(parts[0]),
             "sha256": hashlib.sha256(whole).hexdigest(),
         }
         upload = Upload(account_id=account_id, filename=f"{name}.bin", completed_at=now(), **sizes)
         session.add(upload)
         session.flush()
-        for number, part in enumerate(PARTS, 1):
+        for number, part in enumerate(parts, 1):
             file = self.context.settings.data_dir / "part"
             file.write_bytes(part)
             digest = hashlib.sha256(part).hexdigest()
