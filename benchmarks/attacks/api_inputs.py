@@ -69,7 +69,7 @@ def own_name_in_the_answer(site: Site) -> str:
 
 
 VALUES: tuple[Attempt, ...] = (
-    post("JSON nested 100,000 times", f"{BAD} 413-body_too_large", UPLOADS, b"[" * 100_000),
+    post("JSON nested 100,000 times", BAD, UPLOADS, b"[" * 100_000),
     post("objects nested 10,000 times", BAD, UPLOADS, b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
     post("JSON of 10 MB", "413-body_too_large", UPLOADS, b'"' + b"a" * 10 * MIB + b'"'),
     post(
@@ -100,23 +100,21 @@ VALUES: tuple[Attempt, ...] = (
         UPLOADS,
         {"filename": "a", "bytes": 3, "account_id": "acc_1", "__class__": "x"},
     ),
-    post(
-        "a field twice", "201 422-malformed", UPLOADS, b'{"filename": "a", "bytes": 1, "bytes": 3}'
-    ),
+    post("a field twice", "201", UPLOADS, b'{"filename": "a", "bytes": 1, "bytes": 3}'),
     post(
         "JSON of a JavaScript prototype",
         BAD,
         UPLOADS,
         {"filename": "a", "bytes": 3, "__proto__": {"admin": True}},
     ),
-    filename("half a character in a name", "422-malformed 201", "\ud800"),
-    filename("a NUL in a name", "201 422-malformed", "a\0b"),
+    filename("half a character in a name", BAD, "\ud800"),
+    filename("a NUL in a name", "201", "a\0b"),
     filename("a name of 100,000 letters", BAD, "a" * 100_000),
-    filename("a name that reads from right to left", "201 422-malformed", "\u202egpj.exe"),
+    filename("a name that reads from right to left", "201", "\u202egpj.exe"),
     Attempt("a path as the name of a file", own_name_in_the_answer, ("201",)),
     post(
         "a label with SQL",
-        f"{BAD} {NONE}",
+        BAD,
         "/v1/models",
         {"upload_id": "upl_0", "labels": {"a' OR 1=1 --": "b"}},
     ),
@@ -134,7 +132,7 @@ VALUES: tuple[Attempt, ...] = (
     get("a cursor for another column", BAD, cursor("-account_id", "a", "job_0")),
     get(
         "a cursor of the year 1",
-        f"{BAD} 200",
+        BAD,
         cursor("-created_at", "0001-01-01T00:00:00+14:00", "job_0"),
     ),
     get(
@@ -144,15 +142,15 @@ VALUES: tuple[Attempt, ...] = (
     ),
     get(
         "events after a number that is none",
-        f"{BAD} 200",
+        BAD,
         "/v1/jobs/{job}/events",
         "Last-Event-ID: ' OR 1=1",
     ),
-    get("events after 2**63", f"{BAD} 200", "/v1/jobs/{job}/events", f"Last-Event-ID: {2**63}"),
-    get("events after -1", f"{BAD} 200", "/v1/jobs/{job}/events", "Last-Event-ID: -1"),
+    get("events after 2**63", BAD, "/v1/jobs/{job}/events", f"Last-Event-ID: {2**63}"),
+    get("events after -1", BAD, "/v1/jobs/{job}/events", "Last-Event-ID: -1"),
     get(
         "a range of 2**64 bytes",
-        "416-range_not_satisfiable 206 200",
+        "200",
         "/v1/variants/{variant}/file",
         f"Range: bytes=0-{2**64}",
     ),
@@ -164,7 +162,7 @@ VALUES: tuple[Attempt, ...] = (
     ),
     get(
         "10,000 ranges",
-        "200 206 416-range_not_satisfiable",
+        "200",
         "/v1/variants/{variant}/file",
         "Range: bytes=" + "0-1," * 10_000 + "0-1",
     ),

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.attacks.hostile import Hostile, hostile
+from benchmarks.attacks.hostile import READY, Hostile, hostile
 from benchmarks.attacks.raw_zip import Entry, overlapping_zip, raw_zip, zip64_end
 from tests.workers.compression.conftest import class_folders, write_zip
 
@@ -184,15 +184,15 @@ ARCHIVES: tuple[Hostile, ...] = (
     ),
     hostile(
         "a tar header that states 2**62 bytes",
-        "archive_too_large not_an_archive",
+        "archive_too_large",
         tar_of_a_huge_size,
     ),
     hostile(
         "a tar header of 5 MB", "unsafe_archive", tarred(pax_headers={"comment": "x" * 5 * MIB})
     ),
     hostile("a million entries", "too_many_entries", million_entries),
-    hostile("a stated count of 65,534 entries", "ready not_an_archive", raw(count=65_534)),
-    hostile("a stated count of no entries", "ready not_an_archive", raw(count=0)),
+    hostile("a stated count of 65,534 entries", READY, raw(count=65_534)),
+    hostile("a stated count of no entries", READY, raw(count=0)),
     hostile("zip64: 2**63 entries", "too_many_entries", zip64_lies(2**63, 100, 0)),
     hostile("zip64: a directory of 2**62 bytes", "too_many_entries", zip64_lies(1, 2**62, 0)),
     hostile("zip64: a directory behind the end", "not_an_archive", zip64_lies(1, 100, 2**62)),
@@ -203,7 +203,7 @@ ARCHIVES: tuple[Hostile, ...] = (
     ),
     hostile(
         "a file that is also a folder",
-        "ready unsafe_archive",
+        READY,
         raw(Entry(b"red/both.png", IMAGE), Entry(b"red/both.png/1.png", IMAGE)),
     ),
     hostile(
@@ -213,18 +213,18 @@ ARCHIVES: tuple[Hostile, ...] = (
     ),
     hostile(
         "another name in an extra field",
-        "ready unsafe_archive not_an_archive",
+        READY,
         raw(Entry(b"red/extra.png", IMAGE, extra=UNICODE_NAME)),
     ),
     hostile("an encrypted entry", "unsafe_archive", raw(Entry(b"red/e.png", IMAGE, flags=0x801))),
     hostile(
         "strong encryption",
-        "unsafe_archive not_an_archive",
+        "unsafe_archive",
         raw(Entry(b"red/e.png", IMAGE, flags=0x841)),
     ),
     hostile("an unknown compression", "not_an_archive", raw(Entry(b"red/c.png", IMAGE, method=99))),
     hostile("a wrong checksum", "not_an_archive", raw(Entry(b"red/c.png", IMAGE, stated_crc=1))),
-    hostile("a NUL in a name", "unsafe_archive ready", named(b"red/a.png\0../../evil.png")),
+    hostile("a NUL in a name", READY, named(b"red/a.png\0../../evil.png")),
     hostile("an entry without a name", "unsafe_archive", named(b"")),
     hostile("a line break in a name", "unsafe_archive", named(b"red/a\nb.png")),
     hostile("an escape sequence in a name", "unsafe_archive", named(b"red/\x1b[2J.png")),
@@ -235,7 +235,7 @@ ARCHIVES: tuple[Hostile, ...] = (
     ),
     hostile(
         "half a character in a name",
-        "not_an_archive names_not_utf8",
+        "not_an_archive",
         named(b"red/\xed\xa0\x80.png"),
     ),
     hostile("a name in no code page", "names_not_utf8", named(b"red/\xff\xfe.png", flags=0)),
@@ -245,7 +245,7 @@ ARCHIVES: tuple[Hostile, ...] = (
     hostile("10,001 classes", "too_many_classes", many_classes),
     hostile(
         "markup as the name of a class",
-        "empty_class too_few_images",
+        "too_few_images",
         named(b"<script>alert(1)</script>/1.png"),
     ),
     hostile(
@@ -266,13 +266,13 @@ ARCHIVES: tuple[Hostile, ...] = (
         ),
     ),
     hostile("half a zip", "not_an_archive", cut(0.5)),
-    hostile("a zip without its last bytes", "not_an_archive ready", cut(0.999)),
+    hostile("a zip without its last bytes", "not_an_archive", cut(0.999)),
     hostile("half a tar.gz", "not_an_archive", cut_tar),
     hostile("a tar with a damaged header", "not_an_archive", tar_with_damage),
     hostile("one byte", "not_an_archive", content(b"P")),
     hostile(
         "only the end of a zip",
-        "not_an_archive no_class_folders",
+        "no_class_folders",
         content(b"PK\x05\x06" + bytes(18)),
     ),
     hostile("a pickle", "not_an_archive", content(b"\x80\x04cos\nsystem\n(S'id'\ntR." * 9)),

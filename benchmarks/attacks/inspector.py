@@ -16,9 +16,9 @@ from workers.supervisor import supervise
 from workers.worker_context import open_worker_context
 
 TABLES = {JobKind.MODEL_INSPECTION: ModelRecord, JobKind.DATASET_INSPECTION: DatasetRecord}
-SECONDS_WITHOUT_PROGRESS = 60.0
+SECONDS_WITHOUT_PROGRESS = 90.0
 """Production waits for 600 s."""
-MEMORY = 8 * 1024 * MIB
+MEMORY = 6 * 1024 * MIB
 KEEPS_UPLOAD = ("inspection_timed_out",)
 """After it the file may be inspected again, so it stays."""
 OUTSIDE = Path("/tmp/l2c-evil.png")
@@ -33,6 +33,8 @@ class Inspector:
         self._folder = folder
         for place in (folder, folder / "canaries"):
             place.mkdir()
+            # The child's user passes through it; a worker gives new folders the mode 700.
+            place.chmod(0o755)
             (place / "evil.png").write_bytes(CANARY)
         settings = settings_of(
             folder / "data",
