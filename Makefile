@@ -61,8 +61,8 @@ bench-eta: $(READY) ## compare the estimated time to the end of the demo's job w
 bench-interruptions: $(READY) ## kill -9 the child and the supervisor in the middle of a training
 	$(BIN)/python -m benchmarks.interruptions
 
-bench-attacks: $(READY) ## hostile code in the sandbox, as each user that a worker may run as (2 minutes; as root)
-	$(BIN)/python -m benchmarks.attacks
+bench-attacks: $(READY) ## 500 attacks: code in the sandbox, models, archives, images, requests; as each user that a worker may run as (20 minutes; as root; ARGS="--group API")
+	$(BIN)/python -m benchmarks.attacks $(ARGS)
 
 bench-faults: $(READY) ## which faults a job survives: kills, outages, a full disk (an hour; as root; ARGS="--only Redis")
 	$(BIN)/python -m benchmarks.faults $(ARGS)

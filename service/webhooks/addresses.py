@@ -39,7 +39,8 @@ def parse(url: str) -> Receiver:
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise AddressRefused(f"This is no URL: {error}.") from error
-    if parts.scheme not in PORTS or not host:
+    # No server's name has a percent sign, but the zone of a link-local address has one.
+    if parts.scheme not in PORTS or not host or "%" in host:
         raise AddressRefused("This is no URL of a server.")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise AddressRefused("The URL must have no user, password or fragment.")

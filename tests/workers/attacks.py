@@ -13,6 +13,9 @@ def call(number, *arguments):
     if result < 0:
         raise OSError(ctypes.get_errno(), "refused")
     return result
+def iovec():
+    memory = ctypes.create_string_buffer(8)
+    return (ctypes.c_ulong * 2)(ctypes.addressof(memory), 8)
 """
 # In namespaces of its own, the others are not there at all.
 REFUSED = ("PermissionError", "OSError", "MemoryError", "FileNotFoundError", "ProcessLookupError")
@@ -117,4 +120,32 @@ OTHERS_OF_THE_SAME_USER = {
     "a file by its handle": "call(304, -100, 0, 0)",
     "type into the terminal": "fcntl.ioctl(2, 0x5412, b'x')",
 }
-ATTACKS = FILES_AND_PROCESSES | OTHERS_OF_THE_SAME_USER
+THE_KERNEL = {
+    "trace the supervisor": "call(101, 16, supervisor, 0, 0)",
+    "read the supervisor's memory from its own": "call(310, supervisor, *(iovec(), 1) * 2, 0)",
+    "write the supervisor's memory from its own": "call(311, supervisor, *(iovec(), 1) * 2, 0)",
+    "ask for work without system calls": "call(425, 1, ctypes.create_string_buffer(120))",
+    "load a program into the kernel": "call(321, 5, ctypes.create_string_buffer(128), 128)",
+    "handle its own page faults": "call(323, 0)",
+    "count the machine's events": "call(298, ctypes.create_string_buffer(112), -1, 0, -1, 0)",
+    "keep a key in the kernel": "call(248, b'user', b'name', b'secret', 6, -2)",
+    "join another keyring": "call(250, 1, 0, 0, 0, 0)",
+    "be root of its own users": "call(272, 0x10000000)",
+    "its own mounts": "call(272, 0x20000)",
+    "mount a file system": "call(165, b'none', str(folder).encode(), b'tmpfs', 0, 0)",
+    "open a file system": "call(430, b'tmpfs', 0)",
+    "copy the tree of files": "call(428, -100, b'/', 1)",
+    "replace the root": "call(155, b'.', b'.')",
+    "load a module": "call(175, ctypes.create_string_buffer(64), 64, b'')",
+    "load another kernel": "call(246, 0, 0, 0, 0)",
+    "turn off the keys for a restart": "call(169, 0xFEE1DEAD, 672274793, 0, 0)",
+    "name the machine": "call(170, b'evil', 4)",
+    "set the clock": "call(227, 0, (ctypes.c_long * 2)(0, 0))",
+    "swap to a file": "call(167, str(folder / 'swap').encode(), 0)",
+    "read the kernel's log": "call(103, 3, ctypes.create_string_buffer(64), 64)",
+    "reach the ports of devices": "call(172, 3)",
+    "watch all files": "call(300, 0, 0)",
+    "record all processes": "call(163, str(folder / 'accounts').encode())",
+    "memory that only it can see": "call(447, 0)",
+}
+ATTACKS = FILES_AND_PROCESSES | OTHERS_OF_THE_SAME_USER | THE_KERNEL

@@ -39,8 +39,13 @@ class WorkerUnderTest:
     def __init__(self, context: WorkerContext):
         self.context = context
 
-    def job(self, kind: JobKind = JobKind.COMPRESSION, **behaviour: Any) -> str:
-        """A queued job on a fresh model, a fresh dataset or both; its id."""
+    def job(
+        self,
+        kind: JobKind = JobKind.COMPRESSION,
+        parts: tuple[bytes, ...] = PARTS,
+        **behaviour: Any,
+    ) -> str:
+        """A queued job on a fresh model, a fresh dataset or both, each in these parts; its id."""
         with self.context.sessions.begin() as session:
             account = Account(name=os.urandom(8).hex())
             session.add(account)
@@ -48,7 +53,8 @@ class WorkerUnderTest:
             job = Job(account_id=account.id, kind=kind, spec=spec_of(behaviour))
             for name, table in (("model", ModelRecord), ("dataset", DatasetRecord)):
                 if kind in (JobKind.COMPRESSION, f"{name}_inspection"):
-                    setattr(job, f"{name}_id", self.uploaded(session, account.id, name, table))
+                    record_id = self.uploaded(session, account.id, name, table, parts)
+                    setattr(job, f"{name}_id", record_id)
             session.add(job)
             session.flush()
             return job.id

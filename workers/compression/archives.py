@@ -4,7 +4,7 @@ Every name, count and size is checked before use.
 """
 
 import errno
-import os
+import re
 import shutil
 import tarfile
 import unicodedata
@@ -32,6 +32,7 @@ from workers.compression.errors import CompressionError
 
 CHUNK = 1024 * 1024
 MAX_NAME = 1000
+DRIVE = re.compile("[A-Za-z]:")
 UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 1
 # The type of a file in the upper half of a zip entry's external attributes, as in stat(2); 0 is
 # what systems without such types write.
@@ -166,7 +167,7 @@ def _tar_members(path: Path) -> Iterator[Member]:
 
 def _safe_name(name: str) -> PurePosixPath:
     path = PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/"))
-    leaves = path.is_absolute() or ".." in path.parts or os.path.splitdrive(name)[0]
+    leaves = path.is_absolute() or ".." in path.parts or DRIVE.match(name)
     if leaves or "\0" in name or len(name) > MAX_NAME:
         raise unsafe_archive(name, "is a path outside the archive, or too long")
     return path

@@ -60,7 +60,15 @@ def test_without_tls_nothing_is_sent_to_public_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://u:p@host/", "https:///path", "ftp://host/", "https://h:x/"]
+    "url",
+    [
+        "https://u:p@host/",
+        "https:///path",
+        "ftp://host/",
+        "https://h:x/",
+        "https://[fe80::1%25eth0]/",
+        "https://127.0.0.1%2e/",
+    ],
 )
 def test_what_is_no_url_of_a_server_is_refused(url: str) -> None:
     with pytest.raises(AddressRefused):

@@ -34,7 +34,15 @@ def tarred(path: Path, *infos: tarfile.TarInfo) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil.png", "a/../../evil.png", "/etc/passwd", "a\\..\\..\\evil.png"]
+    "name",
+    [
+        "../evil.png",
+        "a/../../evil.png",
+        "/etc/passwd",
+        "a\\..\\..\\evil.png",
+        "C:\\a\\evil.png",
+        "C:a/evil.png",
+    ],
 )
 def test_a_path_outside_the_archive_is_refused_and_nothing_is_written(zipped, tmp_path, name):
     path = zipped({"a/1.png": b"x", name: b"evil"})

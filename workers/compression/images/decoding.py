@@ -13,6 +13,7 @@ from workers.compression.archive_checks import Opener
 from workers.compression.archives import members
 from workers.compression.errors import CompressionError
 from workers.compression.images.class_folders import Entry, Index
+from workers.compression.images.jpeg_scans import count_scans
 from workers.compression.values import Json, Shape
 
 MAX_FILE_BYTES = 64 * 1024**2
@@ -26,6 +27,8 @@ RESIZE_FILTER = "bilinear, no antialiasing"
 """Of MediaPipe; Android and TensorFlow use the same with places half a pixel further."""
 MAX_PIXELS, MAX_JPEG_PIXELS = 100_000_000, 250_000_000
 """Of an image as it is read, and of a JPEG, which is reduced while it is read."""
+MAX_SCANS = 100
+"""Of a progressive JPEG; encoders write about ten."""
 OTHER_FORMATS = {
     b"ftypavif": "AVIF",
     b"ftypavis": "AVIF",
@@ -97,6 +100,8 @@ def _decode(opener: Opener) -> Image.Image:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise UnreadableImageError(f"more than {MAX_FILE_BYTES:,} bytes")
+    if count_scans(content) > MAX_SCANS:
+        raise UnreadableImageError(f"more than {MAX_SCANS} scans")
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         _limit_pixels(image)

@@ -99,7 +99,8 @@ def _not_an_archive(head: bytes) -> CompressionError:
 def _is_keras(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
-    return any(str(name) == "config.json" for name, *_ in members(path))
+    # A list, so that the entries behind it are checked, too: Keras unpacks its assets.
+    return "config.json" in [str(name) for name, *_ in members(path)]
 
 
 def _clear(folder: Path, name: str) -> Path:

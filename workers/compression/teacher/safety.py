@@ -21,6 +21,8 @@ from workers.compression.teacher.signature import unsupported_input
 from workers.compression.teacher.tensorflow_functions import is_arithmetic
 from workers.compression.values import Json
 
+MOST_OBJECTS = 50_000
+"""Layers, initializers and other objects of a class; NASNetLarge has 5,152."""
 COMPILED_WITH = "compile_config"
 """Of a model in a .keras file: loss, metrics and optimizer."""
 OUTSIDE_OPERATIONS = re.compile(
@@ -40,13 +42,18 @@ def check_config(config: Any) -> None:
     compiled with is skipped: loaders.py does not load it.
 
     Raises:
-        CompressionError: lambda_layer, custom_layer or unsafe_operation.
+        CompressionError: lambda_layer, custom_layer, unsafe_operation, or model_not_loadable for
+            more than ``MOST_OBJECTS``, which Keras would build for hours.
     """
+    objects = 0
     for entry in _objects(config):
         if any(key.endswith("_type") and value == "lambda" for key, value in entry.items()):
             raise _with_code("a lambda", "runs code from the file")
         if "class_name" in entry:
             _check_object(entry)
+            objects += 1
+            if objects > MOST_OBJECTS:
+                raise _too_many_objects()
 
 
 def check_operations(names: Iterable[str], allow_saver: bool = False) -> None:
@@ -115,6 +122,12 @@ def _check_called_function(entry: Json) -> None:
     if not is_arithmetic(function):
         message = f"the function {function!r}, which is not arithmetic on tensors that is known"
         raise unsafe_operation(f"it calls {message}")
+
+
+def _too_many_objects() -> CompressionError:
+    message = f"The model's configuration has more than {MOST_OBJECTS:,} layers and other objects."
+    hint = "Export a SavedModel, or use a model of fewer layers."
+    return CompressionError("model_not_loadable", message, hint)
 
 
 def _with_code(name: str, reason: str) -> CompressionError:

@@ -41,6 +41,31 @@ def test_an_image_beyond_the_limit_is_left_out_with_both_numbers(
     assert reason == f"red/large.png: 80,000 pixels, more than {limit}"
 
 
+def progressive(scans: int) -> bytes:
+    """A JPEG of ten scans, the first of them repeated."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    start = content.index(b"\xff\xda")
+    end = content.index(b"\xff\xda", start + 2)
+    return content[:start] + content[start:end] * (scans - 9) + content[end:]
+
+
+def test_a_jpeg_that_a_decoder_would_go_through_many_times_is_left_out(zipped):
+    assert decoded(zipped, "red/x.jpg", progressive(10)).image.size == (64, 64)
+    assert decoded(zipped, "red/x.jpg", progressive(100)).image.size == (64, 64)
+    assert decoded(zipped, "red/x.jpg", progressive(101)).reason == "red/x.jpg: more than 100 scans"
+
+
+def test_scans_behind_a_jpeg_are_not_counted(zipped):
+    film = b"\xff\xda" * 1000
+    assert decoded(zipped, "red/x.jpg", progressive(10) + film).image.size == (64, 64)
+    exif = b"Exif\0\0" + film
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "JPEG", exif=exif)
+    assert decoded(zipped, "red/x.jpg", buffer.getvalue()).image.size == (64, 64)
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [

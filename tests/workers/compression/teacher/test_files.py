@@ -162,6 +162,14 @@ def test_a_keras_file_whose_root_is_from_another_module_is_refused(tmp_path):
     assert code_of(tmp_path / "m.keras", tmp_path) == "custom_layer"
 
 
+@pytest.mark.parametrize("name", ["../../evil", "/tmp/evil", "assets/../../evil"])
+def test_a_keras_file_whose_last_entry_leads_outside_is_refused(tmp_path, name):
+    path = keras_file(tmp_path / "m.keras", {"class_name": "Dense", "config": {}})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, b"evil")
+    assert code_of(path, tmp_path) == "unsafe_archive"
+
+
 @pytest.mark.parametrize(
     "link", [h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/elsewhere")]
 )

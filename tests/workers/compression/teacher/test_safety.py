@@ -8,7 +8,7 @@ import pytest
 import tf_keras
 
 from workers.compression.errors import CompressionError
-from workers.compression.teacher import keras_classes
+from workers.compression.teacher import keras_classes, safety
 from workers.compression.teacher.safety import check_config
 
 LAMBDA = {"class_name": "Lambda", "config": {"function": ["4wEAAA==", None, None]}}
@@ -121,6 +121,12 @@ def test_a_layer_that_calls_another_function_is_refused_by_the_functions_name(
 def test_what_a_model_was_compiled_with_is_not_checked() -> None:
     loss = {"compile_config": {"loss": layer("FocalLoss", "my_project.losses")}}
     check_config(model(model(layer("Dense")) | loss) | loss)
+
+
+def test_a_configuration_of_very_many_layers_is_refused() -> None:
+    layers = [layer("ReLU")] * (safety.MOST_OBJECTS - 1)
+    check_config(model(*layers))
+    assert refusal(model(*layers, layer("ReLU"))).code == "model_not_loadable"
 
 
 def test_a_deeply_nested_configuration_is_checked_to_its_end() -> None:
