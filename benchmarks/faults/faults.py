@@ -55,8 +55,10 @@ def at_epoch(site: Site, job_id: str, epoch: int) -> None:
 
 def kill_child(site: Site, job_id: str) -> None:
     at_epoch(site, job_id, 3)
-    # The newest process of the sandbox.
-    os.kill(max(processes_of(job_id)), signal.SIGKILL)
+    for pid in processes_of(job_id):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+        if words[-1].endswith(b"/child") and b"workers.sandbox" not in words:
+            os.kill(pid, signal.SIGKILL)
 
 
 def kill_worker(site: Site, job_id: str) -> None:
