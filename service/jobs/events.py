@@ -9,8 +9,9 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import islice
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from service.caller import Caller
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LOOKS = 0.25
 # Of one job, so that a client that reads events from the start does not delay the others.
 MOST_EVENTS_PER_LOOK = 1000
+MOST_JOBS_PER_QUERY = 200
 
 
 @dataclass(eq=False)
@@ -95,12 +97,12 @@ class Tailer:
             # Read before the events, so that all events of an ended job are among them.
             ended = _ended(session, set(cursors))
             events = {}
-            for job_id, cursor in cursors.items():
-                events[job_id] = _after(session, job_id, cursor)
+            for job_id in _with_news(session, cursors):
+                events[job_id] = _after(session, job_id, cursors[job_id])
                 if len(events[job_id]) == MOST_EVENTS_PER_LOOK:
                     ended.discard(job_id)
         for watcher in ready:
-            self._feed(watcher, events[watcher.job_id], ended)
+            self._feed(watcher, events.get(watcher.job_id, []), ended)
 
     def _feed(self, watcher: Watcher, events: list[JobEvent], ended: set[str]) -> None:
         fresh = [event for event in events if event.id > watcher.cursor]
@@ -131,6 +133,20 @@ def _cursors(watchers: list[Watcher]) -> dict[str, int]:
     for watcher in watchers:
         cursors[watcher.job_id] = min(watcher.cursor, cursors.get(watcher.job_id, watcher.cursor))
     return cursors
+
+
+def _with_news(session: Session, cursors: dict[str, int]) -> list[str]:
+    """Those of the jobs that have events after their cursors."""
+    found: list[str] = []
+    pairs = iter(cursors.items())
+    while some := list(islice(pairs, MOST_JOBS_PER_QUERY)):
+        # As text: SQLAlchemy takes longer to build so many conditions than databases to answer.
+        places = (f"job_id = :job_{n} AND id > :after_{n}" for n in range(len(some)))
+        values: dict[str, str | int] = {f"job_{n}": job for n, (job, _) in enumerate(some)}
+        values |= {f"after_{n}": cursor for n, (_, cursor) in enumerate(some)}
+        query = f"SELECT DISTINCT job_id FROM {JobEvent.__tablename__} WHERE {' OR '.join(places)}"
+        found += session.scalars(text(query), values)
+    return found
 
 
 def _after(session: Session, job_id: str, cursor: int) -> list[JobEvent]:
