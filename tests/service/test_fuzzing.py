@@ -21,7 +21,7 @@ from tests.service.described import APP, CHECKS, DESCRIBED, as_new_account, lent
 Case = schemathesis.Case[Any]
 THOROUGH = settings.get_current_profile_name() == "thorough"
 # Few in `make test`; those of the profile in `make bench-fuzz`.
-EXAMPLES, SEQUENCES = (460, 1500) if THOROUGH else (12, 30)
+EXAMPLES, SEQUENCES = (460, 400) if THOROUGH else (12, 30)
 STEPS = 8
 OPTIONS: dict[str, Any] = {
     "deadline": None,
