@@ -14,8 +14,9 @@ from sqlalchemy import func, select, update
 from service.app_context import AppContext
 from service.contract.job import JobState
 from service.contract.job_end import end_job
-from service.contract.records import Job, WebhookDelivery
+from service.contract.records import Job, Webhook, WebhookDelivery
 from service.contract.settings import Settings
+from service.contract.webhook_outbox import record_event
 from service.contract.webhook_views import WEBHOOK_EVENTS
 from service.webhooks.sender import PAUSES_SECONDS
 from tests.service import stand_in
@@ -55,6 +56,13 @@ def deliveries(api: Client, webhook: Any, state: str | None = None) -> list[Any]
         "items"
     ]
     return items
+
+
+def tell(context: AppContext, webhook: Any, count: int) -> None:
+    with context.sessions.begin() as session:
+        account_id = session.get_one(Webhook, webhook["id"]).account_id
+        for number in range(count):
+            record_event(session, account_id, "job", f"job_{number}", "succeeded")
 
 
 def try_now(context: AppContext) -> None:
@@ -177,6 +185,18 @@ def test_two_processes_send_each_event_once(
         eventually(lambda: len(deliveries(api, webhook, "delivered")) == len(jobs))
     sent = [each.headers["webhook-id"] for each in receiver.received]
     assert len(sent) == len(set(sent)) == len(jobs)
+
+
+def test_a_slow_receiver_of_one_account_does_not_delay_another_account(
+    api: Client, stranger: dict[str, str], context: AppContext, receiver: Receiver
+) -> None:
+    with receiving() as slow:
+        slow.slow = True
+        tell(context, create(api, slow), 10)
+        eventually(lambda: slow.received)
+        api.headers.update(stranger)
+        tell(context, create(api, receiver), 3)
+        eventually(partial(arrived, receiver, 3), seconds=5)
 
 
 def test_rotation_signs_with_old_and_new_secrets(
