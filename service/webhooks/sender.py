@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, or_, select, update
@@ -34,11 +34,12 @@ GONE = 410
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that nobody else tries now."""
+    """A delivery that nobody else tries before ``until``, by the database's clock."""
 
     id: str
     account_id: str
     tries: int
+    until: datetime
     url: str
     body: bytes
     secrets: tuple[str, ...]
@@ -177,8 +178,15 @@ def _take(sessions: Sessions, seen: Row[str, int, str]) -> Claimed | None:
         alive = or_(WebhookSecret.ends_at.is_(None), WebhookSecret.ends_at > now())
         mine = select(WebhookSecret.secret).where(WebhookSecret.webhook_id == row.webhook_id)
         keys = session.scalars(mine.where(alive).order_by(WebhookSecret.created_at.desc()))
-        body = row.body.encode()
-        return Claimed(row.id, webhook.account_id, row.tries, webhook.url, body, tuple(keys))
+        return Claimed(
+            row.id,
+            webhook.account_id,
+            row.tries,
+            row.next_try_at,
+            webhook.url,
+            row.body.encode(),
+            tuple(keys),
+        )
 
 
 def _pending_now() -> tuple[ColumnElement[bool], ...]:
@@ -186,7 +194,10 @@ def _pending_now() -> tuple[ColumnElement[bool], ...]:
 
 
 def _record(sessions: Sessions, claimed: Claimed, answer: posting.Answer) -> None:
-    """Fenced by the number of the try: a replay, or a later try, is not overwritten."""
+    """Fenced by the moment of the claim: a replay, or a later try, is not overwritten.
+
+    Not by the number of the try: a replay starts to count again.
+    """
     result: dict[str, Any] = {"status": answer.status, "problem": answer.problem}
     if answer.accepted:
         result |= {"state": "delivered", "next_try_at": None}
@@ -194,6 +205,6 @@ def _record(sessions: Sessions, claimed: Claimed, answer: posting.Answer) -> Non
         result |= {"state": "given_up", "next_try_at": None}
     else:
         result |= {"next_try_at": database_now(PAUSES_SECONDS[claimed.tries - 1])}
-    this = (WebhookDelivery.id == claimed.id, WebhookDelivery.tries == claimed.tries)
+    this = (WebhookDelivery.id == claimed.id, WebhookDelivery.next_try_at == claimed.until)
     with sessions.begin() as session:
         session.execute(update(WebhookDelivery).where(*this).values(result))

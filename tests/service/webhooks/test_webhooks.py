@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
+import time
 from functools import partial
 from typing import Any
 
@@ -142,6 +144,26 @@ def test_a_receiver_that_fails_is_tried_again_and_given_up_in_the_end(
     [delivered] = eventually(lambda: deliveries(api, webhook, "delivered"))
     assert (delivered["id"], delivered["status"]) == (given_up["id"], 204)
     assert receiver.received[-1].headers["webhook-id"] == given_up["id"]
+
+
+def test_the_answer_to_an_earlier_try_does_not_count_for_a_replay(
+    api: Client, context: AppContext, receiver: Receiver
+) -> None:
+    webhook = create(api, receiver)
+    earlier, later = receiver.waits[:] = [threading.Event(), threading.Event()]
+    receiver.statuses = [204, 500]
+    tell(context, webhook, 1)
+    eventually(partial(arrived, receiver, 1))
+    [delivery] = deliveries(api, webhook)
+    path = f"/v1/webhooks/{webhook['id']}/deliveries/{delivery['id']}/replay"
+    assert api.post(path).status_code == 202
+    eventually(partial(arrived, receiver, 2))
+    earlier.set()
+    time.sleep(0.5)
+    assert [each["state"] for each in deliveries(api, webhook)] == ["pending"]
+    later.set()
+    [failed] = eventually(lambda: [each for each in deliveries(api, webhook) if each["problem"]])
+    assert (failed["state"], failed["tries"], failed["status"]) == ("pending", 1, 500)
 
 
 def test_after_gone_nothing_is_tried_again(
