@@ -3,8 +3,10 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -22,15 +24,29 @@ from service.uploads.uploads import discard
 log = logging.getLogger(__name__)
 ABANDONED_AFTER = timedelta(hours=24)
 SECONDS_BETWEEN_SWEEPS = 3600.0
+SECONDS_AFTER_FAILURE = 60.0
 SECONDS_BETWEEN_TRIES = 5.0
 """Also the longest time until a deletion is run that another process scheduled."""
 
 
+Step = Callable[[], object]
+
+
 class Cleanup:
-    """Runs scheduled deletions at once when woken, else every few seconds; sweeps every hour."""
+    """Runs scheduled deletions at once when woken, else every few seconds; sweeps every hour.
+
+    A step of the sweep that fails keeps no other from its turn, and is tried again in a minute.
+    """
 
     def __init__(self, settings: Settings, sessions: Sessions, store: Store):
-        self._settings, self._sessions, self._store = settings, sessions, store
+        self._delete = partial(run_scheduled_deletions, sessions, store)
+        self._sweeps: dict[str, Step] = {
+            "abandoned uploads": partial(sweep, settings, sessions),
+            "what was kept long enough": partial(retention.delete_expired, settings, sessions),
+            "expired keys": partial(keys.delete_long_expired, sessions),
+            "old audit entries": partial(audit.delete_old, settings, sessions),
+            "answers to repeated requests": partial(idempotency.delete_expired, sessions),
+        }
         self._wake, self._stopping = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="cleanup", daemon=True)
 
@@ -46,21 +62,24 @@ class Cleanup:
         self._thread.join()
 
     def _run(self) -> None:
-        next_sweep = time.monotonic()
+        due = dict.fromkeys(self._sweeps, time.monotonic())
         while not self._stopping:
             self._wake.clear()
-            try:
-                if time.monotonic() >= next_sweep:
-                    next_sweep += SECONDS_BETWEEN_SWEEPS
-                    sweep(self._settings, self._sessions)
-                    retention.delete_expired(self._settings, self._sessions)
-                    keys.delete_long_expired(self._sessions)
-                    audit.delete_old(self._settings, self._sessions)
-                    idempotency.delete_expired(self._sessions)
-                run_scheduled_deletions(self._sessions, self._store)
-            except Exception:
-                log.exception("the cleanup failed and is tried again")
+            for name, step in self._sweeps.items():
+                if time.monotonic() >= due[name]:
+                    pause = SECONDS_BETWEEN_SWEEPS if _done(name, step) else SECONDS_AFTER_FAILURE
+                    due[name] = time.monotonic() + pause
+            _done("scheduled deletions", self._delete)
             self._wake.wait(SECONDS_BETWEEN_TRIES)
+
+
+def _done(name: str, step: Step) -> bool:
+    try:
+        step()
+    except Exception:
+        log.exception("the cleanup of %s failed and is tried again", name)
+        return False
+    return True
 
 
 def sweep(settings: Settings, sessions: Sessions) -> int:

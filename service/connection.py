@@ -87,6 +87,9 @@ class Connection(HttpToolsProtocol):
         self._bytes_of_body += len(data)
         self._moved_at = self.loop.time()
         super().data_received(data)
+        if self._idle():
+            # Line ends alone begin no message, but they end uvicorn's limit of idle connections.
+            self._head_since = self._moved_at
         if self._bytes_of_head > self._limits.head_bytes:
             self._refuse(HeadTooLarge("The head of the request is too large."))
 
@@ -136,6 +139,11 @@ class Connection(HttpToolsProtocol):
         else:
             self._end_if_unread()
         self._look_later()
+
+    def _idle(self) -> bool:
+        """Whether the client owes nothing, and no answer is under way."""
+        owed = self._head_since is not None or self._body_since is not None
+        return not owed and (self.cycle is None or self.cycle.response_complete)
 
     def _head_is_late(self) -> bool:
         since = self._head_since

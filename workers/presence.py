@@ -4,11 +4,12 @@ import logging
 import secrets
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import String, case, delete, literal, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.contract.database_clock import database_now
@@ -25,27 +26,29 @@ class Presence:
     """Without ``start`` it writes nothing. No failure of the database reaches the worker's work.
 
     ``sandbox`` is the level of the children's sandbox; set it before ``start``.
+    With ``beside`` it is of another process of the same worker: both tell their jobs in one row,
+    which only the first makes and removes.
     """
 
-    def __init__(self) -> None:
-        host = socket.gethostname()
-        self.sandbox = ""
-        self.id = ""
-        self._host, self._jobs, self._draining = host, list[str](), False
+    def __init__(self, beside: "Presence | None" = None) -> None:
+        self._host = socket.gethostname()
+        self.id: str = beside.id if beside else f"{self._host[:200]}-{secrets.token_hex(4)}"
+        self.sandbox: str = beside.sandbox if beside else ""
+        self._owner, self._draining = beside is None, False
+        self._jobs, self._recent = list[str](), deque[str](maxlen=10)
         self._sessions: Sessions | None = None
         self._stop = threading.Event()
 
     def start(self, sessions: Sessions) -> None:
         """Show this process from now on, by a thread."""
-        # Here, not before a fork: each process has an id of its own.
-        self.id = f"{self._host[:200]}-{secrets.token_hex(4)}"
         self._sessions = sessions
         threading.Thread(target=self._run, name="presence", daemon=True).start()
 
     def stop(self) -> None:
         """The row goes with the worker."""
         self._stop.set()
-        self._write(self._remove)
+        if self._owner:
+            self._write(self._remove)
 
     def draining(self) -> bool:
         """Whether an operator asked it to take no further job."""
@@ -54,6 +57,7 @@ class Presence:
 
     @contextmanager
     def doing(self, job_id: str) -> Iterator[None]:
+        self._recent.append(job_id)
         self._jobs.append(job_id)
         self._write(self._beat)
         try:
@@ -63,6 +67,8 @@ class Presence:
             self._write(self._beat)
 
     def _run(self) -> None:
+        if self._owner:
+            self._write(self._clear)
         self._write(self._beat)
         while not self._stop.wait(SECONDS_BETWEEN_BEATS):
             self._write(self._beat)
@@ -76,11 +82,21 @@ class Presence:
         except SQLAlchemyError as error:
             LOG.warning("the worker's row was not written: %s", error)
 
-    def _beat(self, session: Any) -> None:
+    def _clear(self, session: Any) -> None:
+        """Forget the job of a process that had this row and was killed."""
         this = WorkerRecord.id == self.id
-        told = {"seen_at": database_now(), "job_id": next(iter(self._jobs), None)}
-        change = update(WorkerRecord).where(this).values(told)
-        if not self._stop.is_set() and session.execute(change).rowcount == 0:
+        session.execute(update(WorkerRecord).where(this).values(job_id=None))
+
+    def _beat(self, session: Any) -> None:
+        this, job = WorkerRecord.id == self.id, next(iter(self._jobs), None)
+        # Not over the job of another process.
+        free = or_(WorkerRecord.job_id.is_(None), WorkerRecord.job_id.in_(list(self._recent)))
+        told = case((free, literal(job, String)), else_=WorkerRecord.job_id)
+        seen_at = database_now() if self._owner else WorkerRecord.seen_at
+        change = update(WorkerRecord).where(this).values(seen_at=seen_at, job_id=told)
+        if self._stop.is_set():
+            return
+        if session.execute(change).rowcount == 0 and self._owner:
             session.add(self._row())
         old = WorkerRecord.seen_at < database_now(-SECONDS_REMEMBERED)
         session.execute(delete(WorkerRecord).where(old))

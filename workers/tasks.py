@@ -167,8 +167,13 @@ def _give_inspection_back(**_: Any) -> None:
 def _inspect() -> None:
     """The lane of inspections, in the main process: the pool process may have a compression."""
     # Not ``worker_context()``: a pool process that is forked later would get its connections.
-    own = open_worker_context(settings, stopping=lambda: bool(stop.value), metrics=metrics)
-    own.presence.sandbox = presence.sandbox
+    own = open_worker_context(
+        settings,
+        stopping=lambda: bool(stop.value),
+        metrics=metrics,
+        presence=Presence(beside=presence),
+    )
+    own.presence.start(own.sessions)
     lanes.work(own, next_inspection, SECONDS_BETWEEN_LOOKS)
 
 

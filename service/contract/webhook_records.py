@@ -36,7 +36,7 @@ class WebhookDelivery(Base):
     """An event for a webhook, written in the transaction in which it happens.
 
     A pending one is tried at ``next_try_at``. Whoever tries it moves that moment first, so that
-    nobody else tries it meanwhile, and counts ``tries``, which fences the result.
+    nobody else tries it meanwhile; the moved moment also fences the result.
     """
 
     __tablename__ = "webhook_deliveries"

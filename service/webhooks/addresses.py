@@ -1,12 +1,14 @@
 """Which addresses a webhook may have: whoever makes one must not reach the server's own network."""
 
 import ipaddress
+import logging
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from service.contract.errors import Malformed
 
+log = logging.getLogger(__name__)
 PORTS = {"http": 80, "https": 443}
 # Each carries an IPv4 address inside: NAT64, local NAT64, 6to4, Teredo, IPv4-compatible.
 CARRYING = tuple(
@@ -53,8 +55,9 @@ def check(url: str, private: bool) -> None:
     try:
         receiver = parse(url)
         _require_tls(receiver, private)
-        if address := _literal(receiver.host):
-            _require_public(address, private)
+        address = _literal(receiver.host)
+        if address and not private and not is_public(address):
+            raise AddressRefused(f"The address {address} is not a public one.")
     except AddressRefused as refusal:
         hint = "Give an https URL of a public address."
         raise Malformed(f"body.url: {refusal}", hint) from refusal
@@ -63,16 +66,21 @@ def check(url: str, private: bool) -> None:
 def resolve(receiver: Receiver, private: bool) -> str:
     """The one address to connect to. Raises AddressRefused, also if only one of several is refused.
 
-    The caller must connect to this very address: a second look-up may give another one.
+    The caller must connect to this very address: a second look-up may give another one. What the
+    look-up gave is only logged: the account that owns the URL must not learn internal addresses.
     """
     _require_tls(receiver, private)
+    refusal = f"The host {receiver.host} is not known, or its address is not a public one."
     try:
         found = socket.getaddrinfo(receiver.host, receiver.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise AddressRefused(f"The host {receiver.host} is not known: {error}.") from error
+        log.warning("the host %r of a webhook is not known: %s", receiver.host, error)
+        raise AddressRefused(refusal) from error
     addresses = [str(each[4][0]) for each in found]
     for address in addresses:
-        _require_public(ipaddress.ip_address(address), private)
+        if not private and not is_public(ipaddress.ip_address(address)):
+            log.warning("the host %r of a webhook has the address %s", receiver.host, address)
+            raise AddressRefused(refusal)
     return addresses[0]
 
 
@@ -89,11 +97,6 @@ def _literal(host: str) -> Ip | None:
     except (OSError, UnicodeError):
         return None
     return ipaddress.ip_address(str(found[0][4][0]))
-
-
-def _require_public(address: Ip, private: bool) -> None:
-    if not private and not is_public(address):
-        raise AddressRefused(f"The address {address} is not a public one.")
 
 
 def is_public(address: Ip) -> bool:

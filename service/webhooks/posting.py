@@ -25,6 +25,37 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
+class Clock:
+    """Shuts a connection when ``SECONDS`` are over, from its making on.
+
+    A timeout of a socket is one of each read: a byte every nine seconds would never meet it.
+    """
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self._guard: socket.socket | None = None
+        self._timer = threading.Timer(SECONDS, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def watch(self, connection: socket.socket) -> None:
+        # A copy, because TLS takes the descriptor away from the socket that it is given.
+        self._guard = connection.dup()
+        if self.over.is_set():
+            self._end()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._guard:
+            self._guard.close()
+
+    def _end(self) -> None:
+        self.over.set()
+        if self._guard:
+            with suppress(OSError):
+                self._guard.shutdown(socket.SHUT_RDWR)
+
+
 def post(url: str, headers: dict[str, str], body: bytes, private: bool) -> Answer:
     """Follows no redirect, uses no proxy, and takes at most ten seconds once it has an address."""
     try:
@@ -39,13 +70,26 @@ def post(url: str, headers: dict[str, str], body: bytes, private: bool) -> Answe
 
 
 def _post(receiver: Receiver, address: str, headers: dict[str, str], body: bytes) -> Answer:
-    # The connection is made here, so that its address is the one that was checked.
-    plain = socket.create_connection((address, receiver.port), SECONDS)
-    over = threading.Event()
-    # A timeout of a socket is one of each read: a byte every nine seconds would never meet it.
-    clock = threading.Timer(SECONDS, _end, (plain, over))
-    clock.daemon = True
-    clock.start()
+    clock = Clock()
+    try:
+        # The connection is made here, so that its address is the one that was checked.
+        with socket.create_connection((address, receiver.port), SECONDS) as plain:
+            clock.watch(plain)
+            status = _exchange(plain, receiver, headers, body)
+    except (OSError, http.client.HTTPException):
+        if clock.over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        clock.stop()
+    if clock.over.is_set():
+        raise TimeoutError
+    return _answer(status)
+
+
+def _exchange(
+    plain: socket.socket, receiver: Receiver, headers: dict[str, str], body: bytes
+) -> int:
     connection = http.client.HTTPConnection(receiver.host, receiver.port)
     try:
         connection.sock = _secured(plain, receiver)
@@ -55,29 +99,15 @@ def _post(receiver: Receiver, address: str, headers: dict[str, str], body: bytes
         connection.endheaders(body)
         answer = connection.getresponse()
         answer.read(MOST_BYTES_READ)
-        if over.is_set():
-            raise TimeoutError
-        return _answer(answer.status)
-    except (OSError, http.client.HTTPException):
-        if over.is_set():
-            raise TimeoutError from None
-        raise
+        return answer.status
     finally:
-        clock.cancel()
         connection.close()
-        plain.close()
 
 
 def _secured(plain: socket.socket, receiver: Receiver) -> socket.socket:
     if not receiver.secure:
         return plain
     return ssl.create_default_context().wrap_socket(plain, server_hostname=receiver.host)
-
-
-def _end(connection: socket.socket, over: threading.Event) -> None:
-    over.set()
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _answer(status: int) -> Answer:

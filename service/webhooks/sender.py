@@ -3,11 +3,13 @@
 import logging
 import threading
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, or_, select, update
 
 from service.contract.database_clock import database_now
 from service.contract.records import Sessions, Webhook, WebhookDelivery, WebhookSecret, now
@@ -24,19 +26,47 @@ SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_SWEEPS = 3600.0
 DELIVERIES_STAY = timedelta(days=30)
 THREADS = 4
+THREADS_OF_ACCOUNT = 2
+"""So that an account whose receivers are slow leaves threads to the others."""
 GONE = 410
 """With this answer a receiver says that it wants no more of it."""
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that nobody else tries now."""
+    """A delivery that nobody else tries before ``until``, by the database's clock."""
 
     id: str
+    account_id: str
     tries: int
+    until: datetime
     url: str
     body: bytes
     secrets: tuple[str, ...]
+
+
+class InHand:
+    """Of which accounts this process sends something at this moment, and how much."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._changed = threading.Lock()
+
+    def enter(self, account_id: str) -> bool:
+        """Whether there was a place for one more."""
+        with self._changed:
+            free = self._counts[account_id] < THREADS_OF_ACCOUNT
+            self._counts[account_id] += free
+            return free
+
+    def leave(self, account_id: str) -> None:
+        with self._changed:
+            self._counts[account_id] -= 1
+            self._counts = +self._counts  # without those that are at 0
+
+    def full(self) -> list[str]:
+        with self._changed:
+            return [one for one, count in self._counts.items() if count >= THREADS_OF_ACCOUNT]
 
 
 class Sender:
@@ -44,7 +74,7 @@ class Sender:
 
     def __init__(self, settings: Settings, sessions: Sessions):
         self._settings, self._sessions = settings, sessions
-        self._stop = threading.Event()
+        self._in_hand, self._stop = InHand(), threading.Event()
         self._next_sweep = time.monotonic()
         self._threads = [
             threading.Thread(target=self._run, name=f"webhooks-{number}", daemon=True)
@@ -63,7 +93,7 @@ class Sender:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                if send_one(self._settings, self._sessions):
+                if send_one(self._settings, self._sessions, self._in_hand):
                     continue
                 self._sweep()
             except Exception:
@@ -77,11 +107,22 @@ class Sender:
             delete_old(self._sessions)
 
 
-def send_one(settings: Settings, sessions: Sessions) -> bool:
-    """Try the delivery that has waited longest; False when none is due."""
-    claimed = _claim(sessions)
+def send_one(settings: Settings, sessions: Sessions, in_hand: InHand) -> bool:
+    """Try the delivery that has waited longest, of an account with a free place.
+
+    False when none is due.
+    """
+    claimed = _claim(sessions, in_hand)
     if claimed is None:
         return False
+    try:
+        _send(settings, sessions, claimed)
+    finally:
+        in_hand.leave(claimed.account_id)
+    return True
+
+
+def _send(settings: Settings, sessions: Sessions, claimed: Claimed) -> None:
     headers = {
         "content-type": "application/json",
         "content-length": str(len(claimed.body)),
@@ -90,7 +131,6 @@ def send_one(settings: Settings, sessions: Sessions) -> bool:
     }
     answer = posting.post(claimed.url, headers, claimed.body, settings.webhook_private_addresses)
     _record(sessions, claimed, answer)
-    return True
 
 
 def delete_old(sessions: Sessions) -> None:
@@ -100,29 +140,64 @@ def delete_old(sessions: Sessions) -> None:
         session.execute(delete(WebhookDelivery).where(old, WebhookDelivery.state != "pending"))
 
 
-def _claim(sessions: Sessions) -> Claimed | None:
-    due = (WebhookDelivery.state == "pending", WebhookDelivery.next_try_at <= database_now())
-    oldest = select(WebhookDelivery.id, WebhookDelivery.tries).where(*due)
-    with sessions() as session:
-        seen = session.execute(oldest.order_by(WebhookDelivery.next_try_at).limit(THREADS)).all()
-    for each in seen:
-        with sessions.begin() as session:
-            this = (WebhookDelivery.id == each.id, WebhookDelivery.tries == each.tries, *due)
-            taken = {"tries": each.tries + 1, "next_try_at": database_now(CLAIM_SECONDS)}
-            change = update(WebhookDelivery).where(*this).values(taken)
-            row = session.scalar(change.returning(WebhookDelivery))
-            if row is None:
-                continue  # another thread or process has it
-            url = session.get_one(Webhook, row.webhook_id).url
-            alive = or_(WebhookSecret.ends_at.is_(None), WebhookSecret.ends_at > now())
-            mine = select(WebhookSecret.secret).where(WebhookSecret.webhook_id == row.webhook_id)
-            keys = session.scalars(mine.where(alive).order_by(WebhookSecret.created_at.desc()))
-            return Claimed(row.id, each.tries + 1, url, row.body.encode(), tuple(keys))
+def _claim(sessions: Sessions, in_hand: InHand) -> Claimed | None:
+    """Look again where all that was seen is taken: something younger may be due."""
+    while seen := _due(sessions, in_hand.full()):
+        for each in seen:
+            if not in_hand.enter(each.account_id):
+                continue
+            claimed = None
+            try:
+                claimed = _take(sessions, each)
+            finally:
+                if claimed is None:
+                    in_hand.leave(each.account_id)
+            if claimed:
+                return claimed
     return None
 
 
+def _due(sessions: Sessions, full_accounts: list[str]) -> Sequence[Row[str, int, str]]:
+    columns = (WebhookDelivery.id, WebhookDelivery.tries, Webhook.account_id)
+    oldest = select(*columns).join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
+    oldest = oldest.where(*_pending_now(), Webhook.account_id.not_in(full_accounts))
+    with sessions() as session:
+        return session.execute(oldest.order_by(WebhookDelivery.next_try_at).limit(THREADS)).all()
+
+
+def _take(sessions: Sessions, seen: Row[str, int, str]) -> Claimed | None:
+    """None if another thread or process has it."""
+    this = (WebhookDelivery.id == seen.id, WebhookDelivery.tries == seen.tries, *_pending_now())
+    taken = {"tries": seen.tries + 1, "next_try_at": database_now(CLAIM_SECONDS)}
+    change = update(WebhookDelivery).where(*this).values(taken)
+    with sessions.begin() as session:
+        row = session.scalar(change.returning(WebhookDelivery))
+        if row is None:
+            return None
+        webhook = session.get_one(Webhook, row.webhook_id)
+        alive = or_(WebhookSecret.ends_at.is_(None), WebhookSecret.ends_at > now())
+        mine = select(WebhookSecret.secret).where(WebhookSecret.webhook_id == row.webhook_id)
+        keys = session.scalars(mine.where(alive).order_by(WebhookSecret.created_at.desc()))
+        return Claimed(
+            row.id,
+            webhook.account_id,
+            row.tries,
+            row.next_try_at,
+            webhook.url,
+            row.body.encode(),
+            tuple(keys),
+        )
+
+
+def _pending_now() -> tuple[ColumnElement[bool], ...]:
+    return WebhookDelivery.state == "pending", WebhookDelivery.next_try_at <= database_now()
+
+
 def _record(sessions: Sessions, claimed: Claimed, answer: posting.Answer) -> None:
-    """Fenced by the number of the try: a replay, or a later try, is not overwritten."""
+    """Fenced by the moment of the claim: a replay, or a later try, is not overwritten.
+
+    Not by the number of the try: a replay starts to count again.
+    """
     result: dict[str, Any] = {"status": answer.status, "problem": answer.problem}
     if answer.accepted:
         result |= {"state": "delivered", "next_try_at": None}
@@ -130,6 +205,6 @@ def _record(sessions: Sessions, claimed: Claimed, answer: posting.Answer) -> Non
         result |= {"state": "given_up", "next_try_at": None}
     else:
         result |= {"next_try_at": database_now(PAUSES_SECONDS[claimed.tries - 1])}
-    this = (WebhookDelivery.id == claimed.id, WebhookDelivery.tries == claimed.tries)
+    this = (WebhookDelivery.id == claimed.id, WebhookDelivery.next_try_at == claimed.until)
     with sessions.begin() as session:
         session.execute(update(WebhookDelivery).where(*this).values(result))

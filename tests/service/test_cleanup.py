@@ -3,12 +3,17 @@
 import os
 from datetime import timedelta
 
+import pytest
 from httpx import Client
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
+from service import cleanup
+from service.accounts import accounts
 from service.app_context import AppContext
-from service.cleanup import sweep
-from service.contract.records import Upload, now
+from service.cleanup import Cleanup, sweep
+from service.contract.records import ApiKey, Sessions, Upload, connect, now, sessions
+from service.contract.settings import Settings
+from service.contract.storage import open_store
 from tests.service import stand_in
 from tests.waiting import eventually
 
@@ -40,3 +45,36 @@ def test_spool_files_of_a_killed_process_go_after_a_day(api: Client, context: Ap
     (context.settings.work_dir / "receiving-gone").symlink_to("nowhere")
     sweep(context.settings, context.sessions)
     assert [file.exists() for file in files] == [False, True, True]
+
+
+def test_a_step_that_fails_keeps_no_other_from_its_turn_and_is_soon_tried_again(
+    embedded: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "SECONDS_BETWEEN_TRIES", 0.05)
+    monkeypatch.setattr(cleanup, "SECONDS_AFTER_FAILURE", 0.05, raising=False)
+    factory = sessions(connect(embedded.database))
+    accounts.open_account(factory, "first")
+    long_ago = now() - timedelta(days=400)
+    with factory.begin() as session:
+        session.execute(update(ApiKey).values(expires_at=long_ago))
+        abandoned = Upload(filename="a", bytes=3, part_bytes=3, created_at=long_ago)
+        abandoned.account_id = session.scalars(select(ApiKey.account_id)).one()
+        session.add(abandoned)
+    # A folder where files are expected: the first step fails.
+    broken = embedded.work_dir / "receiving-broken"
+    broken.mkdir(parents=True)
+    os.utime(broken, (0, 0))
+    running = Cleanup(embedded, factory, open_store(embedded))
+    running.start()
+    try:
+        eventually(lambda: count(factory, ApiKey) == 0, seconds=5)
+        assert count(factory, Upload) == 1
+        broken.rmdir()
+        eventually(lambda: count(factory, Upload) == 0, seconds=5)
+    finally:
+        running.stop()
+
+
+def count(factory: Sessions, table: type[ApiKey | Upload]) -> int:
+    with factory() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0

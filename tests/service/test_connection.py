@@ -102,6 +102,25 @@ def test_a_head_that_drips_is_ended_and_a_body_that_drips_too(impatient: httpx.C
         assert time.monotonic() - began < 8
 
 
+@pytest.mark.parametrize("times", [1, 40])
+def test_line_ends_after_an_answer_do_not_keep_a_connection(
+    impatient: httpx.Client, times: int
+) -> None:
+    with connected(impatient) as line:
+        line.sendall(HEAD + b"\r\n")
+        eventually(lambda: b"\r\n\r\n" in line.recv(65536, socket.MSG_PEEK))
+        time.sleep(0.2)  # until the whole answer has been sent
+        began = time.monotonic()
+        line.settimeout(10)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(times):
+                line.sendall(b"\r\n")
+                time.sleep(0.2)
+        answer = answer_of(line)
+    assert time.monotonic() - began < 9
+    assert answer.startswith("HTTP/1.1 200 ") and "HTTP/1.1 408 " in answer
+
+
 def test_a_slow_body_that_moves_is_received(impatient: httpx.Client) -> None:
     def slowly() -> Iterator[bytes]:
         for _ in range(8):

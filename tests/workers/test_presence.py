@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from service.contract.job import JobKind
 from service.contract.records import WorkerRecord
 from tests.waiting import eventually
 from tests.workers.conftest import WorkerUnderTest
@@ -77,6 +78,39 @@ def test_a_celery_worker_is_shown_and_drained(production_worker: Any) -> None:  
             eventually(lambda: worker.row(second).state != "queued", seconds=3)
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+    assert rows(worker) == []
+
+
+def test_an_inspection_of_a_celery_worker_is_shown_and_ends_when_it_is_drained(
+    production_worker: Any,  # noqa: F811
+) -> None:
+    worker: WorkerUnderTest = production_worker
+    first = worker.job(JobKind.MODEL_INSPECTION, wait_before={"report": "go"})
+    with celery_worker(worker.context.settings):
+        eventually(lambda: [row.job_id for row in rows(worker)] == [first], 40)
+        drain(worker)
+        second = worker.job(JobKind.MODEL_INSPECTION)
+        release(worker, first)
+        eventually(lambda: worker.row(first).state == "succeeded")
+        eventually(lambda: rows(worker)[0].job_id is None)
+        with pytest.raises(AssertionError):
+            eventually(lambda: worker.row(second).state != "queued", seconds=3)
+
+
+def test_two_processes_of_a_worker_share_its_row(worker: WorkerUnderTest) -> None:
+    first = Presence()
+    second = Presence(beside=first)
+    for each in (first, second):
+        each.start(worker.context.sessions)
+        eventually(lambda: rows(worker))
+    with second.doing("job_2"):
+        with first.doing("job_1"):
+            assert [row.job_id for row in rows(worker)] == ["job_2"]
+        assert [row.job_id for row in rows(worker)] == ["job_2"]
+    assert [row.job_id for row in rows(worker)] == [None]
+    second.stop()
+    assert [row.id for row in rows(worker)] == [first.id]
+    first.stop()
     assert rows(worker) == []
 
 

@@ -18,11 +18,15 @@ class Received:
 
 @dataclass
 class Receiver:
-    """``statuses`` are those of the next answers; afterwards it is 204."""
+    """``statuses`` are those of the next answers; afterwards it is 204.
+
+    Each of the next answers waits for its event of ``waits``.
+    """
 
     url: str
     received: list[Received] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    waits: list[threading.Event] = field(default_factory=list)
     slow: bool = False
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -37,6 +41,8 @@ def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.received.append(Received(self.path, headers, body))
             status = receiver.statuses.pop(0) if receiver.statuses else 204
+            if receiver.waits:
+                receiver.waits.pop(0).wait(20)
             if receiver.slow:
                 return self._drip()
             self.send_response(status)

@@ -55,6 +55,18 @@ def test_every_name_of_this_machine_is_refused(host: str) -> None:
     assert answer.status is None and "not a public one" in str(answer.problem)
 
 
+def test_only_the_log_tells_what_a_look_up_gave(caplog: pytest.LogCaptureFixture) -> None:
+    told = [
+        post(f"https://{host}/", {}, b"", private=False).problem
+        for host in ("localhost", "nowhere.invalid")
+    ]
+    sentence = "The host {} is not known, or its address is not a public one."
+    assert told == [sentence.format("localhost"), sentence.format("nowhere.invalid")]
+    known, unknown = caplog.messages
+    assert "127.0.0.1" in known or "::1" in known
+    assert "'nowhere.invalid' of a webhook is not known: " in unknown
+
+
 def test_without_tls_nothing_is_sent_to_public_addresses() -> None:
     assert "https" in str(post("http://8.8.8.8/", {}, b"", private=False).problem)
 

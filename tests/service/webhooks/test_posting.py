@@ -1,10 +1,12 @@
 """What is sent to a receiver, and when it is not."""
 
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+from service.webhooks import posting
 from service.webhooks.posting import post
 from tests.server_processes import free_port
 from tests.service.webhooks.receiver import receiving
@@ -46,6 +48,21 @@ def test_a_certificate_that_is_not_trusted_or_of_another_name_is_refused(
         answer = post(f"{other}/", HEADERS, b"{}", private=True)
         assert "CERTIFICATE_VERIFY_FAILED" in str(answer.problem)
         assert receiver.received == []
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_an_answer_byte_by_byte_is_left_when_the_time_is_over(
+    secure: bool, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setattr(posting, "SECONDS", 1.0)
+    with receiving(certificate if secure else None) as receiver:
+        receiver.slow = True
+        # Without a limit it would go on for hours; so it ends, and its end is another problem.
+        threading.Timer(6, receiver.released.set).start()
+        answer = post(f"{receiver.url}/", HEADERS, b"{}", private=True)
+        assert not receiver.released.is_set()
+    assert (answer.status, answer.problem) == (None, "There was no answer within 1 s.")
 
 
 def test_a_redirect_is_not_followed() -> None:

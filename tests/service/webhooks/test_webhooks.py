@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
+import time
 from functools import partial
 from typing import Any
 
@@ -14,8 +16,9 @@ from sqlalchemy import func, select, update
 from service.app_context import AppContext
 from service.contract.job import JobState
 from service.contract.job_end import end_job
-from service.contract.records import Job, WebhookDelivery
+from service.contract.records import Job, Webhook, WebhookDelivery
 from service.contract.settings import Settings
+from service.contract.webhook_outbox import record_event
 from service.contract.webhook_views import WEBHOOK_EVENTS
 from service.webhooks.sender import PAUSES_SECONDS
 from tests.service import stand_in
@@ -55,6 +58,13 @@ def deliveries(api: Client, webhook: Any, state: str | None = None) -> list[Any]
         "items"
     ]
     return items
+
+
+def tell(context: AppContext, webhook: Any, count: int) -> None:
+    with context.sessions.begin() as session:
+        account_id = session.get_one(Webhook, webhook["id"]).account_id
+        for number in range(count):
+            record_event(session, account_id, "job", f"job_{number}", "succeeded")
 
 
 def try_now(context: AppContext) -> None:
@@ -136,6 +146,26 @@ def test_a_receiver_that_fails_is_tried_again_and_given_up_in_the_end(
     assert receiver.received[-1].headers["webhook-id"] == given_up["id"]
 
 
+def test_the_answer_to_an_earlier_try_does_not_count_for_a_replay(
+    api: Client, context: AppContext, receiver: Receiver
+) -> None:
+    webhook = create(api, receiver)
+    earlier, later = receiver.waits[:] = [threading.Event(), threading.Event()]
+    receiver.statuses = [204, 500]
+    tell(context, webhook, 1)
+    eventually(partial(arrived, receiver, 1))
+    [delivery] = deliveries(api, webhook)
+    path = f"/v1/webhooks/{webhook['id']}/deliveries/{delivery['id']}/replay"
+    assert api.post(path).status_code == 202
+    eventually(partial(arrived, receiver, 2))
+    earlier.set()
+    time.sleep(0.5)
+    assert [each["state"] for each in deliveries(api, webhook)] == ["pending"]
+    later.set()
+    [failed] = eventually(lambda: [each for each in deliveries(api, webhook) if each["problem"]])
+    assert (failed["state"], failed["tries"], failed["status"]) == ("pending", 1, 500)
+
+
 def test_after_gone_nothing_is_tried_again(
     api: Client, context: AppContext, receiver: Receiver
 ) -> None:
@@ -177,6 +207,18 @@ def test_two_processes_send_each_event_once(
         eventually(lambda: len(deliveries(api, webhook, "delivered")) == len(jobs))
     sent = [each.headers["webhook-id"] for each in receiver.received]
     assert len(sent) == len(set(sent)) == len(jobs)
+
+
+def test_a_slow_receiver_of_one_account_does_not_delay_another_account(
+    api: Client, stranger: dict[str, str], context: AppContext, receiver: Receiver
+) -> None:
+    with receiving() as slow:
+        slow.slow = True
+        tell(context, create(api, slow), 10)
+        eventually(lambda: slow.received)
+        api.headers.update(stranger)
+        tell(context, create(api, receiver), 3)
+        eventually(partial(arrived, receiver, 3), seconds=5)
 
 
 def test_rotation_signs_with_old_and_new_secrets(
