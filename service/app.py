@@ -125,7 +125,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     app.state.tailer.start()
     readiness.start()
     cleanup.start()
-    sender = Sender(settings, factory)
+    sender = Sender(settings, factory, app.state.metrics.webhook_tries)
     sender.start()
     try:
         with metrics.serving(settings, app.state.metrics, JobCollector(factory)):

@@ -40,6 +40,11 @@ class Metrics:
         self.received = self._counter("l2c_http_received_bytes_total", "Bytes of request bodies.")
         self.sent = self._counter("l2c_http_sent_bytes_total", "Bytes of response bodies.")
         self.problems = self._counter("l2c_http_problems_total", "Answered errors.", "code")
+        self.webhook_tries = self._counter(
+            "l2c_webhook_tries_total", "Tries to deliver a webhook's message.", "outcome"
+        )
+        for outcome in ("accepted", "failed"):
+            self.webhook_tries.labels(outcome)
         for code in OUTAGES:
             # From 0 on: the increase to a first 1 would not be seen.
             self.problems.labels(code)

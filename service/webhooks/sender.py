@@ -1,14 +1,15 @@
 """Threads of an API process that send what the outbox holds; several processes share the work."""
 
+import collections
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from prometheus_client import Counter
 from sqlalchemy import ColumnElement, Row, delete, or_, select, update
 
 from service.contract.database_clock import database_now
@@ -49,7 +50,7 @@ class InHand:
     """Of which accounts this process sends something at this moment, and how much."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._counts: collections.Counter[str] = collections.Counter()
         self._changed = threading.Lock()
 
     def enter(self, account_id: str) -> bool:
@@ -72,8 +73,9 @@ class InHand:
 class Sender:
     """Sends from ``start`` to ``stop``. What a stopped one had claimed is tried again later."""
 
-    def __init__(self, settings: Settings, sessions: Sessions):
-        self._settings, self._sessions = settings, sessions
+    def __init__(self, settings: Settings, sessions: Sessions, tries: Counter):
+        """``tries`` has the label ``outcome``: accepted or failed."""
+        self._settings, self._sessions, self._tries = settings, sessions, tries
         self._in_hand, self._stop = InHand(), threading.Event()
         self._next_sweep = time.monotonic()
         self._threads = [
@@ -93,7 +95,9 @@ class Sender:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                if send_one(self._settings, self._sessions, self._in_hand):
+                answer = send_one(self._settings, self._sessions, self._in_hand)
+                if answer:
+                    self._tries.labels("accepted" if answer.accepted else "failed").inc()
                     continue
                 self._sweep()
             except Exception:
@@ -107,22 +111,21 @@ class Sender:
             delete_old(self._sessions)
 
 
-def send_one(settings: Settings, sessions: Sessions, in_hand: InHand) -> bool:
+def send_one(settings: Settings, sessions: Sessions, in_hand: InHand) -> posting.Answer | None:
     """Try the delivery that has waited longest, of an account with a free place.
 
-    False when none is due.
+    None when none is due.
     """
     claimed = _claim(sessions, in_hand)
     if claimed is None:
-        return False
+        return None
     try:
-        _send(settings, sessions, claimed)
+        return _send(settings, sessions, claimed)
     finally:
         in_hand.leave(claimed.account_id)
-    return True
 
 
-def _send(settings: Settings, sessions: Sessions, claimed: Claimed) -> None:
+def _send(settings: Settings, sessions: Sessions, claimed: Claimed) -> posting.Answer:
     headers = {
         "content-type": "application/json",
         "content-length": str(len(claimed.body)),
@@ -131,6 +134,7 @@ def _send(settings: Settings, sessions: Sessions, claimed: Claimed) -> None:
     }
     answer = posting.post(claimed.url, headers, claimed.body, settings.webhook_private_addresses)
     _record(sessions, claimed, answer)
+    return answer
 
 
 def delete_old(sessions: Sessions) -> None:

@@ -144,6 +144,9 @@ def test_a_receiver_that_fails_is_tried_again_and_given_up_in_the_end(
     [delivered] = eventually(lambda: deliveries(api, webhook, "delivered"))
     assert (delivered["id"], delivered["status"]) == (given_up["id"], 204)
     assert receiver.received[-1].headers["webhook-id"] == given_up["id"]
+    registry = api.app.state.metrics.registry  # type: ignore[attr-defined]
+    failed = registry.get_sample_value("l2c_webhook_tries_total", {"outcome": "failed"})
+    assert failed == tries
 
 
 def test_the_answer_to_an_earlier_try_does_not_count_for_a_replay(
