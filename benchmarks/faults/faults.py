@@ -107,16 +107,13 @@ def flush_redis(site: Site, job_id: str) -> None:
 
 def restart_postgres(site: Site, job_id: str) -> None:
     at_epoch(site, job_id, 3)
-    site.postgres.stop(signal.SIGINT)
-    site.postgres.start()
+    site.restart_postgres()
 
 
 def postgres_away(seconds: float) -> Fault:
     def inject(site: Site, job_id: str) -> None:
         at_epoch(site, job_id, 3)
-        site.postgres.stop(signal.SIGINT)
-        time.sleep(seconds)
-        site.postgres.start()
+        site.restart_postgres(seconds)
 
     return inject
 

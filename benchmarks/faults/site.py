@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,13 @@ class Site:
 
     def forget_messages(self) -> None:
         redis.Redis.from_url(self.settings.redis_url).flushall()
+
+    def restart_postgres(self, seconds_away: float = 0.0) -> None:
+        self.postgres.stop(signal.SIGINT)
+        time.sleep(seconds_away)
+        self.postgres.start()
+        # Those of the benchmark itself, which the server has ended.
+        self.jobs.context.sessions.kw["bind"].dispose()
 
     def stop_workers(self) -> None:
         for worker in self.workers:
