@@ -30,13 +30,19 @@ def work(context: WorkerContext, next_job: NextJob, pause_seconds: float) -> Non
 
 
 def supervise_next(context: WorkerContext, next_job: NextJob) -> bool:
-    """Whether there was a job, and nothing that keeps this worker from it."""
-    job_id = next_job(context.sessions)
-    if job_id is None:
+    """Whether there was a job for this worker, and nothing that keeps it from that.
+
+    In a burst several workers choose the same job. All but one choose again: a message of Celery
+    is used up, and nobody would tell them soon of another job.
+    """
+    if next_job(context.sessions) is None:
         return False
     if obstacle := obstacles.find(context):
         LOG.warning("taking no job: %s", obstacle)
         time.sleep(PAUSE_AFTER_ERROR_SECONDS)
         return False
-    supervise(job_id, context)
-    return True
+    # Chosen after that check: it takes time, in which others would take the chosen one.
+    while job_id := next_job(context.sessions):
+        if supervise(job_id, context):
+            return True
+    return False

@@ -31,15 +31,16 @@ class JobRow:
     code: str
 
 
-def supervise(job_id: str, context: WorkerContext) -> None:
+def supervise(job_id: str, context: WorkerContext) -> bool:
     """As ``workers.supervisor.supervise``."""
     with logs.about(logs.job_id, job_id):
         before, started, broke_off = _read(context.sessions, job_id), time.monotonic(), True
         context.metrics.busy.inc()
         try:
             with context.presence.doing(job_id):
-                supervisor.supervise(job_id, context)
+                claimed = supervisor.supervise(job_id, context)
             broke_off = False
+            return claimed
         finally:
             context.metrics.busy.dec()
             after = _read(context.sessions, job_id)

@@ -42,8 +42,8 @@ SECONDS_TO_PUBLISH = 600.0
 Write = Callable[[], object]
 
 
-def supervise(job_id: str, context: WorkerContext) -> None:
-    """Make one attempt at the job, unless another worker has it.
+def supervise(job_id: str, context: WorkerContext) -> bool:
+    """Make one attempt at the job, unless another worker has it; whether it was made.
 
     Afterwards the job has ended, is queued again, or another worker has it. An unexpected error is
     raised; then the job is tried again when the lease has run out.
@@ -52,7 +52,7 @@ def supervise(job_id: str, context: WorkerContext) -> None:
     claimed = claim(context.sessions, job_id, seconds, context.presence.sandbox)
     if claimed is None:
         LOG.info("%s: finished, waiting, or another worker has it", job_id)
-        return
+        return False
     lease, job = claimed
     LOG.info("%s: attempt %d", job_id, lease.attempt)
     try:
@@ -62,6 +62,7 @@ def supervise(job_id: str, context: WorkerContext) -> None:
         _insist(partial(outcome_writes.abandon, lease), context)
     if not context.stopping():
         run_scheduled_deletions(context.sessions, context.store)
+    return True
 
 
 def _insist(write: Write, context: WorkerContext) -> None:
