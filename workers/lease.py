@@ -1,5 +1,6 @@
 """The right to work on one job: claimed by compare-and-set, kept by a heartbeat."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, func, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.contract.database_clock import database_now
@@ -15,6 +17,8 @@ from service.contract.job_end import state_event
 from service.contract.records import Account, Job, JobEvent, Sessions
 from workers.claim_order import claimable
 from workers.outcomes import LeaseLost
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,10 @@ def claim(
 
 def _note_served(sessions: Sessions, account_id: str) -> None:
     # In a transaction of its own: requests lock accounts before jobs, this would be the other way.
-    with sessions.begin() as session:
-        served = update(Account).where(Account.id == account_id)
-        session.execute(served.values(last_served_at=database_now()))
+    try:
+        with sessions.begin() as session:
+            served = update(Account).where(Account.id == account_id)
+            session.execute(served.values(last_served_at=database_now()))
+    except SQLAlchemyError as error:
+        # The job is claimed: it only decides whose turn is next.
+        LOG.warning("could not note that account %s was served: %s", account_id, error)

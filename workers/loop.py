@@ -5,10 +5,13 @@
 It ends with the process PARENT, by default the process that started it.
 """
 
+import logging
 import os
 import signal
 import sys
 import threading
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.contract import logs
 from service.contract.settings import Settings
@@ -19,6 +22,8 @@ from workers.compression.parent_death import signal_at_parents_death
 from workers.machine import prepare_machine
 from workers.presence import Presence
 from workers.worker_context import ENGINE, WorkerContext, open_worker_context
+
+LOG = logging.getLogger(__name__)
 
 
 class Stop:
@@ -60,7 +65,10 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     presence.sandbox = prepare_machine(settings)
     context = open_worker_context(settings, stopping=stop, command=command, presence=presence)
     context.metrics.serve(settings)
-    sweep_attempt_folders(context)
+    try:
+        sweep_attempt_folders(context)
+    except SQLAlchemyError:
+        LOG.exception("old work folders were not looked at; the next start does it")
     presence.start(context.sessions)
     work(context)
     presence.stop()

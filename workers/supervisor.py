@@ -61,8 +61,16 @@ def supervise(job_id: str, context: WorkerContext) -> bool:
     except LeaseLost:
         _insist(partial(outcome_writes.abandon, lease), context)
     if not context.stopping():
-        run_scheduled_deletions(context.sessions, context.store)
+        _delete_what_is_scheduled(context)
     return True
+
+
+def _delete_what_is_scheduled(context: WorkerContext) -> None:
+    try:
+        run_scheduled_deletions(context.sessions, context.store)
+    except DATABASE_AWAY as error:
+        # The attempt has ended well; the API runs these deletions, too.
+        LOG.warning("scheduled deletions wait for the database: %s", error)
 
 
 def _insist(write: Write, context: WorkerContext) -> None:

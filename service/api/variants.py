@@ -22,7 +22,7 @@ FILE_RESPONSES = {
     200: {"description": "The whole file", "content": {TFLITE: BINARY}},
     206: {"description": "The requested range", "content": {TFLITE: BINARY}},
     304: {"description": "The client has this file already"},
-    307: {"description": "A link of the object store that works for an hour"},
+    307: {"description": "A link of the object store that works for L2C_S3_LINK_SECONDS"},
     **responses(NotFound, RangeNotSatisfiable),
 }
 Sort = Annotated[variants.Sort, Query(description="A minus before it: descending.")]

@@ -5,7 +5,7 @@ They are deleted with their account, and when they are older than the operator k
 
 from alembic import op
 
-revision = "0012"
+revision = "0011"
 down_revision = "0010"
 
 REFUSAL = "entries of the audit log are not changed"
