@@ -157,7 +157,7 @@ def disk_full(site: Site, job_id: str) -> None:
         time.sleep(10)
         assert site.jobs.row(job_id).state == "queued"
         filler.unlink()
-        eventually(lambda: site.jobs.row(job_id).state == "succeeded", 60)
+        eventually(lambda: site.jobs.row(job_id).state == "succeeded", SECONDS_TO_TRAIN)
     finally:
         site.stop_workers()
         with contextlib.suppress(subprocess.CalledProcessError):
