@@ -29,8 +29,17 @@ def grow(api: Api, size: int) -> None:
         for start in range(there, size, AT_ONCE):
             numbers = range(start, min(size, start + AT_ONCE))
             session.execute(insert(Job), [_job(account_id, number) for number in numbers])
-    with api.sessions.begin() as session:
-        session.execute(text("ANALYZE"))
+    _settle(api)
+
+
+def _settle(api: Api) -> None:
+    """As tables are that were not filled a moment ago."""
+    engine = api.sessions.kw["bind"].execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("VACUUM"))
+        connection.execute(text("ANALYZE"))
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("CHECKPOINT"))
 
 
 def measure(api: Api, size: int) -> dict[str, Any]:
