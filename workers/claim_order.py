@@ -1,21 +1,24 @@
 """Which job a worker takes next.
 
-Inspections take seconds and have users who wait for them: oldest first, beside the compression in
-hand. Of compressions, those whose worker was lost come first; then the account that has the fewest
-running, and among equals the one that was served longest ago. Within an account ``priority`` and
-age decide. So an account with a hundred jobs does not make another one's single job wait for all.
+Those whose worker was lost come first. Inspections take seconds and have users who wait for them:
+oldest first, beside the compression in hand. Of compressions, first comes that of the account that
+has the fewest running, and among equals the one that was served longest ago. Within an account
+``priority`` and age decide. So an account with a hundred jobs does not make another one's single
+job wait for all.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from service.contract.claiming import ACTIVE, ORPHANED, WAITING
 from service.contract.job import JobKind, JobState
 from service.contract.records import Account, Job, Sessions
 
+INSPECTIONS = [kind for kind in JobKind if kind != JobKind.COMPRESSION]
 NextJob = Callable[[Sessions], str | None]
 
 
@@ -24,17 +27,30 @@ def claimable() -> ColumnElement[bool]:
 
 
 def next_inspection(sessions: Sessions) -> str | None:
-    inspections = Job.kind != JobKind.COMPRESSION
     with sessions() as session:
-        query = select(Job.id).where(inspections, claimable()).order_by(Job.created_at)
-        return session.scalars(query.limit(1)).first()
+        lost = session.scalars(_lost(INSPECTIONS)).first()
+        found = [session.execute(_oldest_waiting(kind)).first() for kind in INSPECTIONS]
+    waiting = sorted((row.created_at, row.id) for row in found if row)
+    return lost or (str(waiting[0][1]) if waiting else None)
 
 
 def next_compression(sessions: Sessions) -> str | None:
-    compressions = Job.kind == JobKind.COMPRESSION
     with sessions() as session:
-        orphans = select(Job.id).where(compressions, ORPHANED, ACTIVE).order_by(Job.created_at)
-        return session.scalars(orphans.limit(1)).first() or session.scalars(_next_in_turn()).first()
+        lost = session.scalars(_lost([JobKind.COMPRESSION])).first()
+        return lost or session.scalars(_next_in_turn()).first()
+
+
+def _oldest_waiting(kind: JobKind) -> Select[datetime, str]:
+    """Of one kind: for several, SQLite reads every row that waits."""
+    waiting = select(Job.created_at, Job.id).where(Job.kind == kind, WAITING, ACTIVE)
+    return waiting.order_by(Job.created_at).limit(1)
+
+
+def _lost(kinds: list[JobKind]) -> Select[str]:
+    """The job of these kinds whose worker was lost first."""
+    # In the order of the index that finds them: for another order, databases read the whole table.
+    lost = select(Job.id).where(Job.kind.in_(kinds), ORPHANED, ACTIVE)
+    return lost.order_by(Job.lease_expires_at).limit(1)
 
 
 def _next_in_turn() -> Any:

@@ -158,6 +158,7 @@ class Job(Base):
         Index("ix_jobs_claim_order", "account_id", "state", "kind", "priority", "created_at"),
         Index("ix_jobs_of_account", "account_id", "kind", "created_at", "id"),
         Index("ix_jobs_finished_at", "finished_at"),
+        Index("ix_jobs_of_kind", "kind", "state", "created_at"),
     )
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("job"))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
