@@ -7,7 +7,7 @@ has the fewest running, and among equals the one that was served longest ago. Wi
 job wait for all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ def _oldest_waiting(kind: JobKind) -> Select[datetime, str]:
     return waiting.order_by(Job.created_at).limit(1)
 
 
-def _lost(kinds: list[JobKind]) -> Select[str]:
+def _lost(kinds: Sequence[JobKind]) -> Select[str]:
     """The job of these kinds whose worker was lost first."""
     # In the order of the index that finds them: for another order, databases read the whole table.
     lost = select(Job.id).where(Job.kind.in_(kinds), ORPHANED, ACTIVE)
