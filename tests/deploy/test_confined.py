@@ -82,7 +82,10 @@ def test_the_store() -> None:
         options = [*kept, *ports, "-ip=127.0.0.1", f"-dir={folder}", f"-s3.config={identities}"]
         with confined.running(SERVICES["s3"], [str(PROGRAMS / "weed"), *options], folder):
             store = S3Store(Settings(**other.server.settings("l2c")))
-            assert eventually(lambda: put(store, folder), 50, (Exception,)) == 7
+            try:
+                assert eventually(lambda: put(store, folder), 50, (Exception,)) == 7
+            except AssertionError as error:
+                pytest.fail(f"{error}: {(folder / 'log').read_text()[-3000:]}")
 
 
 def put(store: S3Store, folder: Path) -> int:

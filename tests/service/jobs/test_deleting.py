@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,9 @@ def test_deleting_survives_a_store_that_is_down(
     stand_in.succeed(context, job["id"], tmp_path)
     with context.sessions() as session:
         assert session.get(Job, job["id"]) is not None
-    cleanup = api.app.state.cleanup
     failures = [True]
-    cleanup._store = FailingStore(context.store, lambda prefix: bool(failures and failures.pop()))
+    failing = FailingStore(context.store, lambda prefix: bool(failures and failures.pop()))
+    api.app.state.cleanup._delete = partial(run_scheduled_deletions, context.sessions, failing)
     assert api.delete(f"/v1/jobs/{job['id']}").status_code == 204
     eventually(lambda: not failures)
     assert stand_in.keys_below(context, f"jobs/{job['id']}/")
