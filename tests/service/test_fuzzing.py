@@ -97,4 +97,5 @@ def test_no_sequence_of_requests_is_a_server_error(
     once = {**OPTIONS, "stateful_step_count": STEPS, "phases": [Phase.generate]}
     Sequence.run(settings=settings(max_examples=SEQUENCES, **once))
     print(f"{sent.total()} requests in sequences, {succeeded.total()} of them successful")
-    assert succeeded["GET /v1/variants/{variant_id}/file"], "the requests build on no others"
+    with_ids = sum(count for label, count in succeeded.items() if "{" in label)
+    assert with_ids > SEQUENCES / 2, "the requests build on no others"
