@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -80,23 +81,25 @@ def test_many_at_once_create_one(client: httpx.Client) -> None:
     assert count(client) == 1 and client.get(made).status_code == 200
 
 
+def slowly(more: threading.Event) -> Iterator[bytes]:
+    yield b"bytes of "
+    more.wait(20)
+    yield b"a model"
+
+
+def send_model(client: Any, content: Any) -> httpx.Response:
+    headers = ONCE | {"Content-Length": "16"}
+    url = "/v1/models/upload?filename=a.keras"
+    answer: httpx.Response = client.post(url, content=content, headers=headers)
+    return answer
+
+
 def test_a_request_that_is_not_answered_yet_is_under_way(client: Any) -> None:
     """The first one still sends its file."""
     more = threading.Event()
-
-    def slowly() -> Iterator[bytes]:
-        yield b"bytes of "
-        more.wait(20)
-        yield b"a model"
-
-    def send(content: Any) -> httpx.Response:
-        headers = ONCE | {"Content-Length": "16"}
-        url = "/v1/models/upload?filename=a.keras"
-        answer: httpx.Response = client.post(url, content=content, headers=headers)
-        return answer
-
+    send = partial(send_model, client)
     with ThreadPoolExecutor(1) as thread:
-        first = thread.submit(send, slowly())
+        first = thread.submit(send, slowly(more))
         while not rows(client):
             pass
         assert code_of(send(b"bytes of a model")) == (409, "request_under_way")
@@ -109,20 +112,9 @@ def test_a_request_that_is_not_answered_yet_is_under_way(client: Any) -> None:
 def test_a_request_that_was_overtaken_creates_nothing(client: Any) -> None:
     """It took longer than its key is held, and the same request was sent again meanwhile."""
     more = threading.Event()
-
-    def slowly() -> Iterator[bytes]:
-        yield b"bytes of "
-        more.wait(20)
-        yield b"a model"
-
-    def send(content: Any) -> httpx.Response:
-        headers = ONCE | {"Content-Length": "16"}
-        url = "/v1/models/upload?filename=a.keras"
-        answer: httpx.Response = client.post(url, content=content, headers=headers)
-        return answer
-
+    send = partial(send_model, client)
     with ThreadPoolExecutor(1) as thread:
-        first = thread.submit(send, slowly())
+        first = thread.submit(send, slowly(more))
         [held] = eventually(lambda: rows(client))
         assert held.expires_at < now() + timedelta(minutes=15)
         expire(client)
