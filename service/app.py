@@ -10,7 +10,18 @@ from fastapi_offline import FastAPIOffline
 
 from service import database_version, metrics
 from service.accounts.authentication import Authentication
-from service.api import account, audit, inspected, jobs, keys, problems, uploads, variants, webhooks
+from service.api import (
+    account,
+    audit,
+    inspected,
+    jobs,
+    keys,
+    problems,
+    refusals,
+    uploads,
+    variants,
+    webhooks,
+)
 from service.api import health as health_route
 from service.api.idempotent_answers import IdempotentAnswers, answer_again
 from service.api.observing import Observing
@@ -89,7 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health_route.router)
     problems.install(app)
     app.add_exception_handler(Repeated, answer_again)
-    app.state.metrics = metrics.Metrics()
+    app.state.metrics, app.state.refusals = metrics.Metrics(), refusals.new_buckets()
     app.add_middleware(IdempotentAnswers)
     app.add_middleware(SmallBodies)
     app.add_middleware(RateLimitHeaders)

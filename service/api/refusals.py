@@ -1,4 +1,7 @@
-"""Writes into the audit log that a change was refused."""
+"""Writes into the audit log that a change was refused.
+
+Of one key only so many, since they cost it nothing; the metrics count all.
+"""
 
 import logging
 import re
@@ -9,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from service import audit
+from service.accounts.rate_limits import Buckets
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.errors import Conflict, Forbidden, Learn2CompressError, NotFound
@@ -16,7 +20,12 @@ from service.contract.errors import Conflict, Forbidden, Learn2CompressError, No
 log = logging.getLogger(__name__)
 RECORDED = (Forbidden, NotFound, Conflict)
 READING = ("GET", "HEAD")
+PER_MINUTE, AT_ONCE = 30, 60
 ID = re.compile(r"[a-z0-9_]{1,64}")
+
+
+def new_buckets() -> Buckets:
+    return Buckets("refusals", PER_MINUTE, AT_ONCE)
 
 
 async def record(request: Request, error: Learn2CompressError) -> None:
@@ -28,7 +37,8 @@ async def record(request: Request, error: Learn2CompressError) -> None:
     route = request.scope.get("route")
     if caller is None or request.method in READING or not isinstance(error, RECORDED):
         return
-    if not isinstance(route, APIRoute):
+    buckets: Buckets = request.app.state.refusals
+    if not isinstance(route, APIRoute) or not buckets.take(caller.key_id).allowed:
         return
     action = f"{str(route.tags[0]).removesuffix('s')}.{route.name}"
     # Of a path such as uploads/{upload_id}/parts/{number}, the first; perhaps not checked yet.

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service import audit
 from service.accounts import accounts
+from service.api.refusals import AT_ONCE
 from service.app_context import AppContext
 from service.caller import Caller
 from service.contract.records import Account, ApiKey, AuditEntry, now
@@ -137,3 +138,9 @@ def test_the_database_lets_no_entry_be_changed(api: Client, context: AppContext)
         with pytest.raises(DBAPIError, match="not changed"), context.sessions.begin() as session:
             session.execute(change)
     assert entries(api) == before
+
+
+def test_a_key_cannot_fill_the_log_with_refusals(embedded_api: Client) -> None:
+    for _ in range(AT_ONCE + 10):
+        assert embedded_api.delete("/v1/jobs/job_0").status_code == 404
+    assert AT_ONCE <= len(entries(embedded_api)) < AT_ONCE + 10
