@@ -88,23 +88,26 @@ class Training:
         with mock.patch.object(fitting, "JointModel", self.model):
             students, seconds = joint_training.train(inputs, file, lambda *_, **__: None)
         keras.backend.clear_session()
-        rows = {each.plan.name: self._measure(each) | {"seconds": seconds} for each in students}
+        rows = {}
+        for each in students:
+            measured = measure_student(each, self.data, self.folder)
+            rows[each.plan.name] = measured | {"seconds": seconds}
         path.write_text(json.dumps(rows, indent=2) + "\n")
 
-    def _measure(self, student: Student) -> dict[str, Any]:
-        name = student.plan.name
-        path = self.folder / f"{name}.tflite"
-        export.export_student(student, "int8", path)
-        artifact = Artifact(name, student.plan, "int8", path, 0, student.float32_top1)
-        preparation = f"Images are resized: {RESIZE_FILTER}."
-        about = metadata.About(self.data.classes, preparation, PROVENANCE)
-        metadata.describe(artifact, about)
-        test = self.data.test
-        scores = interpreter.predict(path, test.features, pixels.scale)
-        file = path.read_bytes()
-        return {
-            "float32_top1": student.float32_top1,
-            "int8_top1": accuracy.top_k(scores, test.labels, 1),
-            "bytes": len(file),
-            "gzip_bytes": len(gzip.compress(file, mtime=0)),
-        }
+
+def measure_student(student: Student, data: Dataset, folder: Path) -> dict[str, Any]:
+    """Export ``student`` to ``folder`` as int8, and measure the file on the test images."""
+    name = student.plan.name
+    path = folder / f"{name}.tflite"
+    export.export_student(student, "int8", path)
+    artifact = Artifact(name, student.plan, "int8", path, 0, student.float32_top1)
+    preparation = f"Images are resized: {RESIZE_FILTER}."
+    metadata.describe(artifact, metadata.About(data.classes, preparation, PROVENANCE))
+    scores = interpreter.predict(path, data.test.features, pixels.scale)
+    file = path.read_bytes()
+    return {
+        "float32_top1": student.float32_top1,
+        "int8_top1": accuracy.top_k(scores, data.test.labels, 1),
+        "bytes": len(file),
+        "gzip_bytes": len(gzip.compress(file, mtime=0)),
+    }

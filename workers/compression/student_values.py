@@ -12,6 +12,9 @@ from workers.compression.values import Json, Shape
 Budget = Mapping[str, float]
 """The limits of a variant that are set: ``max_bytes``, ``min_top1``, ..."""
 
+TEACHER = "teacher"
+"""The name of the teacher's plan, and of a trained teacher's logits among the students'."""
+
 MIN_FILTER_RANGE = 1e-3
 """Of a filter's quantization range, as a share of the widest in its kernel.
 

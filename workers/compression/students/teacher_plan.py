@@ -1,13 +1,10 @@
 """The teacher as a student of full width, for family ``pruned`` and a trained teacher."""
 
 from workers.compression.errors import CompressionError
-from workers.compression.student_values import StudentPlan
+from workers.compression.student_values import TEACHER, StudentPlan
 from workers.compression.teacher.channel_importance import sort_channels
 from workers.compression.teacher.graph_loading import read_graph, scale_input, with_two_classes
 from workers.compression.values import PreparedTeacher
-
-NAME = "teacher"
-"""Also of a trained teacher's logits, among the students'."""
 
 
 def teacher_as_plan(teacher: PreparedTeacher, classes: int) -> StudentPlan:
@@ -25,8 +22,8 @@ def teacher_as_plan(teacher: PreparedTeacher, classes: int) -> StudentPlan:
     graph = with_two_classes(sort_channels(read_graph(teacher.loaded.tflite)))
     graph = scale_input(graph, *teacher.input_map)
     return StudentPlan(
-        name=NAME,
-        variant=NAME,
+        name=TEACHER,
+        variant=TEACHER,
         family="pruned",
         width=100,
         depth=1,

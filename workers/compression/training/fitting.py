@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from workers.compression.recipe import Phase, Recipe
-from workers.compression.students import teacher_plan
+from workers.compression.student_values import TEACHER
 from workers.compression.training.batches import Batches
 from workers.compression.training.feeding import for_fit
 from workers.compression.values import Checkpoint, Preprocessing, Split, TeacherLogits, Tensor
@@ -57,7 +57,7 @@ class JointModel(keras.Model):
         training: bool = True,
     ) -> Tensor:
         students = dict(y_pred)
-        trained_teacher = students.pop(teacher_plan.NAME, None)
+        trained_teacher = students.pop(TEACHER, None)
         loss, targets = 0.0, y["teacher_logits"]
         if trained_teacher is not None:
             teacher_loss = ops.mean(_cross_entropy(y["label"], trained_teacher))
