@@ -16,19 +16,21 @@ from learn2compress.resources import label_items
 from learn2compress.transport import Transport, api_path, validate_view
 from learn2compress.webhook_client import WebhookClient
 from service.contract.job import DEFAULT_PRIORITY, FINISHED, InspectionState, JobSpec
+from service.contract.job_views import (
+    JobSummary,
+    JobView,
+    ProgressEventView,
+    StateEventView,
+    VariantView,
+)
 from service.contract.report import Report
 from service.contract.views import (
     DatasetView,
-    JobSummary,
-    JobView,
     ModelView,
-    ProgressEventView,
     Ready,
     RecordSummary,
-    StateEventView,
     UploadSummary,
     UploadView,
-    VariantView,
 )
 
 Record = TypeVar("Record", ModelView, DatasetView)

@@ -17,7 +17,8 @@ from learn2compress.transport import (
     pause,
     validate_view,
 )
-from service.contract.views import UploadView, VariantView
+from service.contract.job_views import VariantView
+from service.contract.views import UploadView
 
 CHUNK_BYTES = 1024 * 1024
 # While one part waits for its answer, others are sent. Each is held in memory.

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from service.contract.views import EVENT, ProgressEventView, StateEventView
+from service.contract.job_views import EVENT, ProgressEventView, StateEventView
 
 View = TypeVar("View", bound=BaseModel)
 LONGEST_PAUSE_SECONDS = 5.0

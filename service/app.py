@@ -38,17 +38,12 @@ from service.contract.errors import (
     Unauthorized,
     Unavailable,
 )
+from service.contract.job_views import ProgressEventView, StateEventView
 from service.contract.records import connect, sessions
 from service.contract.settings import Settings
 from service.contract.storage import open_store
 from service.contract.version import installed_version
-from service.contract.views import (
-    DatasetView,
-    ModelView,
-    Problem,
-    ProgressEventView,
-    StateEventView,
-)
+from service.contract.views import DatasetView, ModelView, Problem
 from service.idempotency import Repeated
 from service.job_metrics import JobCollector
 from service.jobs.events import Tailer

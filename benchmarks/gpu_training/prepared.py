@@ -48,7 +48,8 @@ def load(folder: Path) -> TrainingInputs:
     for name in SPLITS:
         features = np.load(folder / f"{name}_features.npy")
         parts[name] = Split(features, np.load(folder / f"{name}_labels.npy"))
-    data = Dataset(tuple(about["classes"]), *(parts[name] for name in SPLITS), description={})
+    train, val, test = (parts[name] for name in SPLITS)
+    data = Dataset(tuple(about["classes"]), train, val, test, description={})
     targets = TeacherLogits(np.load(folder / LOGITS))
     preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)
     return TrainingInputs(recipe, plans, None, data, targets, preprocessing)

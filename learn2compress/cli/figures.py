@@ -4,8 +4,8 @@ import typer
 
 from learn2compress.cli.console import show_table
 from service.contract.figures import Accuracies, VariantMetrics
+from service.contract.job_views import JobView, VariantView
 from service.contract.report import Baseline
-from service.contract.views import JobView, VariantView
 
 COLUMNS = [
     *("variant", "format", "top-1", "top-3", "kB", "gzip\nkB", "M\nMACs", "p50\nms"),

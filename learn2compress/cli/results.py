@@ -12,8 +12,8 @@ from learn2compress.cli.console import ExitCode, explain
 from learn2compress.client import Client
 from learn2compress.transport import ClientError, Refused, api_path
 from service.contract.job import JobState
+from service.contract.job_views import JobView
 from service.contract.report import PLOT_NAME
-from service.contract.views import JobView
 
 Out = Annotated[
     Path,

@@ -8,7 +8,7 @@ from learn2compress.cli.console import ExitCode
 from learn2compress.cli.job_bar import JobBar, note
 from learn2compress.client import Client
 from service.contract.job import JobState
-from service.contract.views import JobView, StateEventView
+from service.contract.job_views import JobView, StateEventView
 
 WAITING = "waiting for a worker"
 

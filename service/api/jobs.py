@@ -12,9 +12,10 @@ from service.api.idempotent_answers import SENT_ON
 from service.api.problems import OF_REPETITION, responses
 from service.contract.errors import IllegalMove, NotFound, NotReady, QuotaExceeded, Rejected
 from service.contract.job import JobState
+from service.contract.job_views import EVENT, JobSummary, JobView, NewJob, VariantView
 from service.contract.records import Job
 from service.contract.report import Report
-from service.contract.views import EVENT, Id, JobSummary, JobView, NewJob, Page, VariantView
+from service.contract.views import Id, Page
 from service.dependencies import (
     AppContext,
     LabelWords,

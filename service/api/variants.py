@@ -8,8 +8,9 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from service.api.problems import responses
 from service.contract.attachment import attachment
 from service.contract.errors import NotFound, RangeNotSatisfiable
+from service.contract.job_views import VariantView
 from service.contract.records import Variant
-from service.contract.views import Page, VariantView
+from service.contract.views import Page
 from service.dependencies import AppContext, MayReadJob, RowId, WantedPage, WantedVariants
 from service.jobs import variants
 from service.paging import NEWEST_FIRST

@@ -1,4 +1,7 @@
-"""What goes over the wire, for the API that writes it and the client that reads it."""
+"""What goes over the wire, for the API that writes it and the client that reads it.
+
+job_views.py has jobs, variants and events; account_views.py and webhook_views.py the rest.
+"""
 
 import re
 from datetime import datetime
@@ -16,16 +19,7 @@ from pydantic import (
 
 from service.contract import examples
 from service.contract.descriptions import DatasetDescription, ModelDescription
-from service.contract.figures import VariantMetrics
-from service.contract.job import (
-    DEFAULT_PRIORITY,
-    InspectionState,
-    JobError,
-    JobSpec,
-    JobState,
-    ProgressEvent,
-)
-from service.contract.report import Baseline, ReportSummary
+from service.contract.job import InspectionState, JobError
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
@@ -164,104 +158,6 @@ class ModelView(RecordSummary):
 class DatasetView(RecordSummary):
     model_config = answer(examples.DATASET)
     description: DatasetDescription | None = Field(description="Null until it is ready.")
-
-
-Priority = Annotated[
-    int, Field(ge=0, le=9, description="Among your own waiting jobs: 0 first, 9 last.")
-]
-
-
-class NewJob(BaseModel):
-    model_config = request(examples.NEW_JOB)
-    model_id: Id
-    dataset_id: Id
-    spec: JobSpec = Field(default_factory=JobSpec)
-    name: Name | None = Field(default=None, description="The model's name when left out.")
-    labels: Labels = Field(default_factory=dict, description="Free words to find it by.")
-    priority: Priority = DEFAULT_PRIORITY
-
-
-class VariantView(BaseModel):
-    model_config = answer(examples.VARIANT)
-    id: str
-    job_id: str
-    name: str
-    filename: str
-    bytes: int
-    sha256: str
-    metrics: VariantMetrics
-    created_at: datetime
-
-
-class JobSummary(BaseModel):
-    """A job, as in lists."""
-
-    model_config = answer(examples.JOB)
-    id: str
-    name: str
-    labels: Labels
-    model_id: str | None = Field(description="Null once the model was deleted.")
-    dataset_id: str | None = Field(description="Null once the dataset was deleted.")
-    priority: int
-    state: JobState
-    stage: str
-    progress: float = Field(description="0..1 of the whole job.")
-    eta_seconds: float | None
-    cancel_requested: bool
-    attempts: int
-    sandbox: str | None = Field(
-        description="Of the last attempt: namespaces (all of it), landlock, partial or off."
-    )
-    error: JobError | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-
-
-class JobView(JobSummary):
-    """A job with its results; each figure stands here once. GET /report has all of report.json."""
-
-    model_config = answer({**examples.JOB, "spec": {"effort": "draft"}, "variants": []})
-    spec: JobSpec
-    baseline: Baseline | None = Field(description="The teacher's row; null until it succeeded.")
-    report: ReportSummary | None = Field(
-        description="The report without its rows; null until the job has succeeded."
-    )
-    variants: list[VariantView]
-
-
-class ProgressData(ProgressEvent):
-    attempt: int
-    at: datetime
-
-
-class StateData(BaseModel):
-    state: JobState
-    error: JobError | None = None
-    attempt: int
-    at: datetime
-
-
-class ProgressEventView(BaseModel):
-    """How far the job is."""
-
-    model_config = ConfigDict(frozen=True)
-    id: int
-    type: Literal["progress"]
-    data: ProgressData
-
-
-class StateEventView(BaseModel):
-    """The job's state changed."""
-
-    model_config = ConfigDict(frozen=True)
-    id: int
-    type: Literal["state"]
-    data: StateData
-
-
-EventView = Annotated[ProgressEventView | StateEventView, Field(discriminator="type")]
-EVENT: TypeAdapter[ProgressEventView | StateEventView] = TypeAdapter(EventView)
 
 
 class Health(BaseModel):

@@ -13,10 +13,10 @@ from service.contract.deletions import schedule_deletion
 from service.contract.errors import IllegalMove, NotFound, NotReady, Rejected
 from service.contract.job import FINISHED, InspectionState, JobKind, JobState, states_before
 from service.contract.job_end import end_job, state_event
+from service.contract.job_views import NewJob
 from service.contract.object_keys import job_prefix
 from service.contract.records import DatasetRecord, Job, ModelRecord, Variant, now
 from service.contract.report import PLOT_NAME
-from service.contract.views import NewJob
 from service.ownership import owned, visible
 
 

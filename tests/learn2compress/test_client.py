@@ -12,8 +12,8 @@ import pytest
 
 from learn2compress import Client, ConnectionFailed, DamagedDownload, Refused
 from service.contract.job import JobSpec, JobState
+from service.contract.job_views import ProgressEventView, StateEventView
 from service.contract.settings import Settings
-from service.contract.views import ProgressEventView, StateEventView
 from tests.service import stand_in
 from tests.service.client_of import serving
 
