@@ -15,6 +15,7 @@ from learn2compress.account_client import AccountClient
 from learn2compress.resources import label_items
 from learn2compress.transport import Transport, api_path, validate_view
 from learn2compress.webhook_client import WebhookClient
+from service.contract.devices import Device
 from service.contract.job import DEFAULT_PRIORITY, FINISHED, InspectionState, JobSpec
 from service.contract.job_views import (
     JobSummary,
@@ -145,14 +146,17 @@ class Client(AccountClient, WebhookClient):
         name: str | None = None,
         labels: Mapping[str, str] | None = None,
         priority: int = DEFAULT_PRIORITY,
+        device: Device = Device.ANY,
     ) -> JobView:
         """Queue a compression; model and dataset must be ready.
 
-        ``priority`` orders your own waiting jobs: 0 first, 9 last.
+        ``priority`` orders your own waiting jobs: 0 first, 9 last. ``device`` is the kind of worker
+        that takes it.
         """
         spec = spec or JobSpec()
         wanted = {"model_id": model_id, "dataset_id": dataset_id, **_named(name, labels)}
-        body = {**wanted, "priority": priority, "spec": spec.model_dump(mode="json")}
+        order = {"priority": priority, "device": device}
+        body = {**wanted, **order, "spec": spec.model_dump(mode="json")}
         return validate_view(JobView, self.transport.json("POST", "/v1/jobs", json=body))
 
     def get_job(self, job_id: str, *, patient: bool = False) -> JobView:

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.contract.database_clock import database_now
-from service.contract.job import QUEUE, RUN_JOB
+from service.contract.devices import RUN_JOB, queue_of
 from service.contract.records import Job, Sessions
 
 log = logging.getLogger(__name__)
@@ -20,14 +20,17 @@ SECONDS_TO_WAIT_FOR_REDIS = 1.0
 
 
 class Notifier(Protocol):
-    def notify(self, job_id: str) -> None:
-        """Tell a worker that this job waits; call it after the commit. Never raises."""
+    def notify(self, job_id: str, device: str) -> None:
+        """Tell a worker that this job, for ``device``, waits.
+
+        Call it after the commit. Never raises.
+        """
 
 
 class NoNotifier:
     """Embedded mode: the claim loop reads the table several times a second."""
 
-    def notify(self, job_id: str) -> None:
+    def notify(self, job_id: str, device: str) -> None:
         return None
 
 
@@ -43,10 +46,11 @@ class CeleryNotifier:
             "max_retries": 0,
         }
 
-    def notify(self, job_id: str) -> None:
+    def notify(self, job_id: str, device: str) -> None:
         try:
+            queue = queue_of(device)
             self._app.send_task(
-                RUN_JOB, args=[job_id], queue=QUEUE, ignore_result=True, retry=False
+                RUN_JOB, args=[job_id], queue=queue, ignore_result=True, retry=False
             )
             with self._sessions.begin() as session:
                 session.execute(

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,7 +20,7 @@ from workers import lanes
 from workers.attempt_folders import sweep_attempt_folders
 from workers.claim_order import next_compression, next_inspection
 from workers.compression.parent_death import signal_at_parents_death
-from workers.machine import prepare_machine
+from workers.machine import device_of, prepare_machine
 from workers.presence import Presence
 from workers.worker_context import ENGINE, WorkerContext, open_worker_context
 
@@ -44,7 +45,7 @@ def work(context: WorkerContext) -> None:
     pause = context.settings.poll_seconds
     inspections = threading.Thread(target=lanes.work, args=(context, next_inspection, pause))
     inspections.start()
-    lanes.work(context, next_compression, pause)
+    lanes.work(context, partial(next_compression, worker=context.presence.device), pause)
     inspections.join()
 
 
@@ -62,7 +63,7 @@ def main(command: tuple[str, ...] = ENGINE) -> None:
     if os.getppid() != parent:
         return
     presence = Presence()
-    presence.sandbox = prepare_machine(settings)
+    presence.sandbox, presence.device = prepare_machine(settings), device_of(settings)
     context = open_worker_context(settings, stopping=stop, command=command, presence=presence)
     context.metrics.serve(settings)
     try:

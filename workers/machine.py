@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from service.contract import data_folder
+from service.contract.devices import Device
 from service.contract.settings import Settings
 from workers import landlock, sandbox
 from workers.removal import remove_tree
@@ -52,6 +53,13 @@ def prepare_machine(settings: Settings) -> str:
     level = _level(limits, lacks, proof)
     LOG.info("sandbox: %s (%s)", _walls(limits, proof), level)
     return level
+
+
+def device_of(settings: Settings) -> Device:
+    """The device that is set, or what this machine has."""
+    if settings.device != "auto":
+        return Device(settings.device)
+    return Device.GPU if sandbox.gpu_files(settings.cuda_visible_devices) else Device.CPU
 
 
 def _level(limits: sandbox.Limits, lacks: str, proof: dict[str, int]) -> str:

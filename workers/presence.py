@@ -13,6 +13,7 @@ from sqlalchemy import String, case, delete, literal, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.contract.database_clock import database_now
+from service.contract.devices import Device
 from service.contract.records import Sessions, WorkerRecord
 from service.contract.version import installed_version
 
@@ -25,7 +26,8 @@ SECONDS_REMEMBERED = 24 * 3600.0
 class Presence:
     """Without ``start`` it writes nothing. No failure of the database reaches the worker's work.
 
-    ``sandbox`` is the level of the children's sandbox; set it before ``start``.
+    ``sandbox`` is the level of the children's sandbox, ``device`` the worker's; set them before
+    ``start``.
     With ``beside`` it is of another process of the same worker: both tell their jobs in one row,
     which only the first makes and removes.
     """
@@ -34,6 +36,7 @@ class Presence:
         self._host = socket.gethostname()
         self.id: str = beside.id if beside else f"{self._host[:200]}-{secrets.token_hex(4)}"
         self.sandbox: str = beside.sandbox if beside else ""
+        self.device: Device = beside.device if beside else Device.CPU
         self._owner, self._draining = beside is None, False
         self._jobs, self._recent = list[str](), deque[str](maxlen=10)
         self._sessions: Sessions | None = None
@@ -114,6 +117,7 @@ class Presence:
             host=self._host[:200],
             version=installed_version(),
             sandbox=self.sandbox,
+            device=self.device,
             started_at=database_now(),
             seen_at=database_now(),
             job_id=next(iter(self._jobs), None),

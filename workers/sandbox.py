@@ -146,9 +146,7 @@ def main(plan: str, *command: str) -> None:
         print(f"this machine lacks {lacks}", file=sys.stderr)
         if limits.mode == REQUIRE:
             raise SystemExit(os.EX_CONFIG)
-    gpus: list[Path] = []
-    if limits.cuda_visible_devices != "-1":
-        gpus = sorted(Path("/dev").glob("nvidia*"))
+    gpus = gpu_files(limits.cuda_visible_devices)
     _limit_resources(limits, bool(gpus))
     if limits.mode == OFF:
         os.chdir(folder)
@@ -186,6 +184,11 @@ def _become(limits: Limits) -> None:
     os.umask(UMASK_OF_BOTH)
     # Linux forgets the signal when the user changes.
     signal_at_parents_death()
+
+
+def gpu_files(visible: str) -> list[Path]:
+    """Those of NVIDIA's driver; none where ``visible`` (CUDA_VISIBLE_DEVICES) hides every GPU."""
+    return [] if visible == "-1" else sorted(Path("/dev").glob("nvidia*"))
 
 
 def _readable(folder: Path, gpus: list[Path]) -> list[Path]:

@@ -11,6 +11,7 @@ import functools
 import logging
 import multiprocessing
 import threading
+from functools import partial
 from typing import Any
 
 from celery import Celery
@@ -27,14 +28,14 @@ from kombu.exceptions import ChannelError
 from kombu.exceptions import OperationalError as BrokerError
 
 from service.contract import logs
-from service.contract.job import QUEUE, RUN_JOB
-from service.contract.records import connect, sessions
+from service.contract.devices import RUN_JOB, Device, queue_of, taken_by
+from service.contract.records import Sessions, connect, sessions
 from service.contract.settings import Settings
 from workers import lanes, reaper
 from workers.attempt_folders import sweep_attempt_folders
 from workers.claim_order import next_compression, next_inspection
 from workers.compression.parent_death import signal_at_parents_death
-from workers.machine import prepare_machine
+from workers.machine import device_of, prepare_machine
 from workers.metrics import WorkerMetrics
 from workers.presence import Presence
 from workers.worker_context import WorkerContext, open_worker_context
@@ -46,6 +47,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_GIVE_BACK = 10.0
 
 settings = Settings()
+device = device_of(settings)
 metrics = WorkerMetrics()
 presence = Presence()
 # Shared with the pool process across the fork; without a lock, because a signal handler sets it.
@@ -63,7 +65,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options=redelivery,
     visibility_timeout=redelivery["visibility_timeout"],
-    task_default_queue=QUEUE,
+    task_queues={queue_of(each): {} for each in taken_by(device)},
     task_ignore_result=True,
     # Acknowledge after the job, so that a worker that is killed does not lose the message.
     task_acks_late=True,
@@ -82,7 +84,7 @@ def run_job(job_id: str) -> None:
 
     As many messages as jobs are sent, and the reaper sends those that were lost.
     """
-    lanes.supervise_next(worker_context(), next_compression)
+    lanes.supervise_next(worker_context(), partial(next_compression, worker=device))
 
 
 @functools.cache
@@ -97,8 +99,8 @@ def worker_context() -> WorkerContext:
     )
 
 
-def send(job_id: str) -> None:
-    app.send_task(RUN_JOB, [job_id], queue=QUEUE, retry=False)
+def send(job_id: str, wanted: str) -> None:
+    app.send_task(RUN_JOB, [job_id], queue=queue_of(wanted), retry=False)
 
 
 def notify_workers(job_id: str) -> None:
@@ -109,10 +111,11 @@ def notify_workers(job_id: str) -> None:
         LOG.warning("%s: could not notify workers; the reaper will retry: %s", job_id, error)
 
 
-def waiting_messages() -> int:
+def waiting_messages(wanted: Device) -> int:
     with app.connection_for_write() as connection:
         try:
-            return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)
+            declared = connection.default_channel.queue_declare(queue_of(wanted), passive=True)
+            return int(declared.message_count)
         except ChannelError:
             return 0  # Redis has no empty lists: the queue exists from its first message on
 
@@ -130,7 +133,7 @@ def _refuse_to_start(**_: Any) -> None:
     # message would be lost.
     if not settings.redis_url:
         raise SystemExit("L2C_REDIS_URL is not set; without Redis, run `python -m workers.loop`.")
-    presence.sandbox = prepare_machine(settings)
+    presence.sandbox, presence.device = prepare_machine(settings), device
 
 
 @worker_process_init.connect
@@ -184,14 +187,19 @@ def _reap() -> None:
     while not stop.value:
         try:
             own = own or open_worker_context(settings)
-            waiting = waiting_messages()
-            for job_id in reaper.jobs_to_notify(own.sessions, waiting, settings.reap_seconds):
-                LOG.info("%s: notifying again", job_id)
-                reaper.send_and_record(own.sessions, send, job_id)
+            for each in Device:
+                _notify_again(own.sessions, each)
             sweep_attempt_folders(own)
         except Exception:
             LOG.exception("the reaper failed; it tries again")
         pause.wait(settings.reap_seconds)
+
+
+def _notify_again(sessions: Sessions, wanted: Device) -> None:
+    waiting = waiting_messages(wanted)
+    for job_id in reaper.jobs_to_notify(sessions, wanted, waiting, settings.reap_seconds):
+        LOG.info("%s: notifying again", job_id)
+        reaper.send_and_record(sessions, send, job_id)
 
 
 inspections = threading.Thread(target=_inspect, daemon=True, name="inspections")

@@ -13,7 +13,7 @@ from typing import Any
 import redis
 from celery import Celery
 
-from service.contract.job import QUEUE, RUN_JOB
+from service.contract.devices import RUN_JOB, Device, queue_of
 from service.contract.settings import Settings
 from tests import servers
 from tests.server_processes import free_port
@@ -133,7 +133,7 @@ class Site:
     def notify(self, job_id: str, times: int = 1) -> None:
         app = Celery(broker=self.settings.redis_url)
         for _ in range(times):
-            app.send_task(RUN_JOB, [job_id], queue=QUEUE)
+            app.send_task(RUN_JOB, [job_id], queue=queue_of(Device.ANY))
 
     def forget_messages(self) -> None:
         redis.Redis.from_url(self.settings.redis_url).flushall()

@@ -11,6 +11,7 @@ from sqlalchemy import func, insert, select, text
 
 from benchmarks.load.requests import get
 from benchmarks.load.servers import Api
+from service.contract.devices import Device
 from service.contract.job import JobState
 from service.contract.records import Account, Job, new_id, now
 from workers.claim_order import next_compression
@@ -51,7 +52,7 @@ def measure(api: Api, size: int) -> dict[str, Any]:
 
 def take(api: Api) -> None:
     """What a worker does for its next job."""
-    if job_id := next_compression(api.sessions):
+    if job_id := next_compression(api.sessions, Device.CPU):
         claim(api.sessions, job_id, 3600)
 
 

@@ -8,6 +8,7 @@ from rich.progress import Progress
 
 from learn2compress.cli import figures, results, uploading, watching
 from learn2compress.cli.console import (
+    DeviceOption,
     Json,
     Key,
     LabelOption,
@@ -21,6 +22,7 @@ from learn2compress.cli.console import (
 from learn2compress.cli.kinds import DATASETS, MODELS, Kind
 from learn2compress.client import Client
 from learn2compress.job_options import with_spec_options
+from service.contract.devices import Device
 from service.contract.job import DEFAULT_PRIORITY, JobSpec
 
 File = typer.Argument(exists=True, dir_okay=False, readable=True)
@@ -40,6 +42,7 @@ def compress(
     ] = None,
     name: NameOption = None,
     priority: PriorityOption = DEFAULT_PRIORITY,
+    device: DeviceOption = Device.ANY,
     label: LabelOption = None,
     url: Url = None,
     key: Key = None,
@@ -63,7 +66,7 @@ def compress(
             dataset_id = dataset_id or _sent(client, DATASETS, data, bars)
         uploading.wait_until_ready(client, MODELS, model_id, quiet=json)
         uploading.wait_until_ready(client, DATASETS, dataset_id, quiet=json)
-        created = client.create_job(model_id, dataset_id, spec, name, labels, priority)
+        created = client.create_job(model_id, dataset_id, spec, name, labels, priority, device)
         job = watching.watch(client, created.id, quiet=json)
         results.exit_unless_succeeded(job)
         with uploading.transfer_bars(quiet=json) as bars:

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from learn2compress.client import Client
 from learn2compress.transport import ClientError, ConnectionFailed, Refused
 from service.contract.client_settings import ClientSettings
+from service.contract.devices import Device
 from service.contract.views import labels_of
 
 ATTEMPTS = 4
@@ -36,6 +37,7 @@ NameOption = Annotated[str | None, typer.Option("--name", help="Name to find it 
 PriorityOption = Annotated[
     int, typer.Option(min=0, max=9, help="Among your own waiting jobs: 0 first, 9 last.")
 ]
+DeviceOption = Annotated[Device, typer.Option(help="The kind of worker that the job needs.")]
 LabelOption = Annotated[
     list[str] | None,
     typer.Option("--label", metavar="KEY:VALUE", help="Label to find it by; repeat for several."),

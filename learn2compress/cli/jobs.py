@@ -7,6 +7,7 @@ import typer
 
 from learn2compress.cli import figures, results, uploading, watching
 from learn2compress.cli.console import (
+    DeviceOption,
     Json,
     Key,
     LabelOption,
@@ -21,6 +22,7 @@ from learn2compress.cli.console import (
     show_table,
 )
 from learn2compress.job_options import with_spec_options
+from service.contract.devices import Device
 from service.contract.job import DEFAULT_PRIORITY, JobSpec, JobState
 
 app = typer.Typer(no_args_is_help=True)
@@ -67,6 +69,7 @@ def submit(
     dataset_id: str,
     name: NameOption = None,
     priority: PriorityOption = DEFAULT_PRIORITY,
+    device: DeviceOption = Device.ANY,
     label: LabelOption = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until it has ended, and show its table.")
@@ -85,7 +88,8 @@ def submit(
     if out:
         results.make_folder(out)
     with connect(url, key) as client:
-        job = client.create_job(model_id, dataset_id, spec, name, label_options(label), priority)
+        labels = label_options(label)
+        job = client.create_job(model_id, dataset_id, spec, name, labels, priority, device)
         if wait:
             typer.echo(job.id, err=True)
             job = watching.watch(client, job.id, quiet=json)

@@ -27,8 +27,8 @@ def browse(
     rows = []
     for each in jobs:
         done = (each.state, each.stage, f"{each.progress:.0%}", each.attempts, each.code)
-        rows.append([each.id, each.account, each.kind, *done, moment(each.created_at)])
-    columns = ["id", "account", "kind", "state", "stage", "progress", "attempts", "error"]
+        rows.append([each.id, each.account, each.kind, each.device, *done, moment(each.created_at)])
+    columns = ["id", "account", "kind", "device", "state", "stage", "progress", "attempts", "error"]
     show_table([*columns, "created"], rows)
 
 

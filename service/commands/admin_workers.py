@@ -18,8 +18,10 @@ def browse(json: Json = False) -> None:
     rows = []
     for each in workers:
         times = (moment(each.started_at), f"{each.seen_at:%Y-%m-%d %H:%M:%S}")
-        rows.append([each.id, each.state, each.job_id, each.version, *times, each.sandbox])
-    show_table(["id", "state", "job", "version", "started", "last seen", "sandbox"], rows)
+        rows.append(
+            [each.id, each.state, each.job_id, each.version, *times, each.device, each.sandbox]
+        )
+    show_table(["id", "state", "job", "version", "started", "last seen", "device", "sandbox"], rows)
 
 
 @app.command()

@@ -119,6 +119,7 @@ JOB: dict[str, Any] = {
     "model_id": "mod_1a",
     "dataset_id": "dat_2b",
     "priority": 5,
+    "device": "any",
     "state": "running",
     "stage": "train",
     "progress": 0.41,

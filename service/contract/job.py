@@ -18,8 +18,6 @@ from pydantic import (
     model_validator,
 )
 
-QUEUE = "l2c.jobs"
-RUN_JOB = "l2c.run_job"
 DEFAULT_PRIORITY = 5
 
 Pixels = Annotated[int, Field(ge=1, le=4096)]

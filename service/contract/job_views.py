@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from service.contract import examples
+from service.contract.devices import Device
 from service.contract.figures import VariantMetrics
 from service.contract.job import (
     DEFAULT_PRIORITY,
@@ -22,6 +23,11 @@ Priority = Annotated[
 ]
 
 
+DeviceOfJob = Annotated[
+    Device, Field(description="The kind of worker that it needs; any: whichever is free first.")
+]
+
+
 class NewJob(BaseModel):
     model_config = request(examples.NEW_JOB)
     model_id: Id
@@ -30,6 +36,7 @@ class NewJob(BaseModel):
     name: Name | None = Field(default=None, description="The model's name when left out.")
     labels: Labels = Field(default_factory=dict, description="Free words to find it by.")
     priority: Priority = DEFAULT_PRIORITY
+    device: DeviceOfJob = Device.ANY
 
 
 class VariantView(BaseModel):
@@ -54,6 +61,7 @@ class JobSummary(BaseModel):
     model_id: str | None = Field(description="Null once the model was deleted.")
     dataset_id: str | None = Field(description="Null once the dataset was deleted.")
     priority: int
+    device: Device
     state: JobState
     stage: str
     progress: float = Field(description="0..1 of the whole job.")

@@ -19,6 +19,7 @@ class OperatorJob(BaseModel):
     progress: float
     attempts: int
     failures: int
+    device: str
     code: str | None
     created_at: datetime
     finished_at: datetime | None
@@ -32,6 +33,7 @@ class WorkerView(BaseModel):
     host: str
     version: str
     sandbox: str
+    device: str
     state: Literal["idle", "busy", "draining", "lost"]
     job_id: str | None
     started_at: datetime

@@ -22,6 +22,7 @@ from sqlalchemy.orm import (
 )
 
 from service.contract.account_records import Account, ApiKey, AuditEntry, WorkerTime
+from service.contract.devices import Device
 from service.contract.idle_connections import try_idle_connections
 from service.contract.job import DEFAULT_PRIORITY, InspectionState, JobKind, JobState
 from service.contract.record_base import Base, UtcDateTime, new_id, now
@@ -142,6 +143,9 @@ class DatasetRecord(UploadedRecord, Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("dat"))
 
 
+CLAIM_ORDER = ("account_id", "state", "kind", "device", "priority", "created_at")
+
+
 class Job(Base):
     """One run of the child: a compression, or the inspection of an upload.
 
@@ -155,7 +159,7 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_state_lease", "state", "lease_expires_at"),
-        Index("ix_jobs_claim_order", "account_id", "state", "kind", "priority", "created_at"),
+        Index("ix_jobs_claim_order", *CLAIM_ORDER),
         Index("ix_jobs_of_account", "account_id", "kind", "created_at", "id"),
         Index("ix_jobs_finished_at", "finished_at"),
         Index("ix_jobs_of_kind", "kind", "state", "created_at"),
@@ -169,6 +173,7 @@ class Job(Base):
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id"), index=True)
     spec: Mapped[dict[str, Any]] = mapped_column(default=dict)
     priority: Mapped[int] = mapped_column(default=DEFAULT_PRIORITY)
+    device: Mapped[str] = mapped_column(default=Device.ANY)
     state: Mapped[str] = mapped_column(default=JobState.QUEUED)
     stage: Mapped[str] = mapped_column(default="queued")
     progress: Mapped[float] = mapped_column(default=0.0)

@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     work_folder_bytes: PositiveInt = 256 * 1024 * MIB
     child_uid: int = Field(60001, ge=0, lt=2**32 - 1)
     cuda_visible_devices: str = ""
+    # auto: gpu where the child sees an NVIDIA GPU.
+    device: Literal["auto", "cpu", "gpu"] = "auto"
 
     @classmethod
     def settings_customise_sources(

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.contract.devices import Device
 from service.contract.record_base import Base
 
 
@@ -15,6 +16,7 @@ class WorkerRecord(Base):
     host: Mapped[str]
     version: Mapped[str]
     sandbox: Mapped[str]
+    device: Mapped[str] = mapped_column(default=Device.CPU)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     job_id: Mapped[str | None]

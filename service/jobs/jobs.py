@@ -49,7 +49,7 @@ def create(context: AppContext, caller: Caller, wanted: NewJob) -> JobWithVarian
         job = _queue(session, caller.account_id, wanted)
         idempotency.note_created(session, caller, "jobs", job.id)
         audit.record(session, caller, "job.create", job.id)
-    context.notifier.notify(job.id)
+    context.notifier.notify(job.id, job.device)
     return JobWithVariants(job, [])
 
 
@@ -145,6 +145,7 @@ def _queue(session: Session, account_id: str, wanted: NewJob) -> Job:
         name=wanted.name or model.name,
         labels=wanted.labels,
         priority=wanted.priority,
+        device=wanted.device,
         model_id=wanted.model_id,
         dataset_id=wanted.dataset_id,
         spec=wanted.spec.model_dump(mode="json"),

@@ -56,6 +56,12 @@ def test_a_container_cannot_change_its_image_or_gain_rights(name: str) -> None:
     assert PODS[name]["automountServiceAccountToken"] is False
 
 
+def test_each_worker_takes_the_jobs_for_its_device() -> None:
+    for device in ("cpu", "gpu"):
+        container = CONTAINERS[f"l2c-worker-{device}"]
+        assert {"name": "L2C_DEVICE", "value": device} in container["env"]
+
+
 @each_pod
 def test_only_workers_are_root(name: str) -> None:
     rights = CONTAINERS[name]["securityContext"]
@@ -103,7 +109,8 @@ def test_every_variable_is_a_setting_and_no_secret_is_one() -> None:
     hidden = {name.upper() for each in objects("Secret") for name in each["stringData"]}
     assert plain | hidden <= setting_names()
     assert not plain & hidden and {"L2C_DATABASE_URL", "L2C_REDIS_URL"} <= hidden
-    assert all("env" not in each for each in CONTAINERS.values())
+    own = {each["name"] for name in CONTAINERS for each in CONTAINERS[name].get("env", ())}
+    assert own == {"L2C_DEVICE"}
 
 
 @each_pod

@@ -9,7 +9,7 @@ import redis
 from sqlalchemy import Engine, select
 
 import migrations
-from service.contract.job import QUEUE, RUN_JOB
+from service.contract.devices import RUN_JOB, Device, queue_of
 from service.contract.records import Account, Job, Sessions, connect, sessions
 from service.notifier import open_notifier
 
@@ -42,19 +42,19 @@ def test_a_notification_is_one_message_with_the_job_s_id(
 ) -> None:
     job = queued_job(database)
     client = redis.Redis.from_url(redis_url)
-    client.delete(QUEUE)
-    open_notifier(redis_url, database).notify(job.id)
-    (message,) = [json.loads(raw) for raw in client.lrange(QUEUE, 0, -1)]
+    client.delete(queue_of(Device.ANY))
+    open_notifier(redis_url, database).notify(job.id, job.device)
+    (message,) = [json.loads(raw) for raw in client.lrange(queue_of(Device.ANY), 0, -1)]
     assert message["headers"]["task"] == RUN_JOB
     assert message["headers"]["argsrepr"] == f"['{job.id}']"
     assert notified_at(database) is not None
-    client.delete(QUEUE)
+    client.delete(queue_of(Device.ANY))
 
 
 def test_a_redis_that_is_down_costs_little_time_and_no_job(database: Sessions) -> None:
     job = queued_job(database)
     started = time.monotonic()
-    open_notifier("redis://127.0.0.1:1/0", database).notify(job.id)
+    open_notifier("redis://127.0.0.1:1/0", database).notify(job.id, job.device)
     assert time.monotonic() - started < 4
     assert notified_at(database) is None
 
@@ -63,10 +63,10 @@ def test_a_database_that_fails_after_the_commit_costs_no_request(
     tmp_path: Path, redis_url: str
 ) -> None:
     nowhere = sessions(connect(f"sqlite:///{tmp_path / 'missing' / 'l2c.sqlite'}"))
-    open_notifier(redis_url, nowhere).notify("job_0")
-    redis.Redis.from_url(redis_url).delete(QUEUE)
+    open_notifier(redis_url, nowhere).notify("job_0", Device.ANY)
+    redis.Redis.from_url(redis_url).delete(queue_of(Device.ANY))
 
 
 def test_the_embedded_mode_notifies_nobody(database: Sessions) -> None:
-    open_notifier("", database).notify(queued_job(database).id)
+    open_notifier("", database).notify(queued_job(database).id, Device.ANY)
     assert notified_at(database) is None

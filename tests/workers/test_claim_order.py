@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from service.contract.devices import Device
 from service.contract.job import JobKind, JobState
 from service.contract.records import Account, Job, now
 from tests.workers.conftest import WorkerUnderTest, open_worker, settings_of
 from workers.claim_order import next_compression, next_inspection
 from workers.lease import claim
+
+CPU, GPU = Device.CPU, Device.GPU
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -37,9 +40,9 @@ def queue(worker: WorkerUnderTest, account_id: str, name: str, **values: Any) ->
         return job.id
 
 
-def take(worker: WorkerUnderTest) -> str:
-    """Claim the next compression; its name."""
-    job_id = next_compression(worker.context.sessions)
+def take(worker: WorkerUnderTest, device: Device = CPU) -> str:
+    """Claim the next compression of a worker with this device; its name."""
+    job_id = next_compression(worker.context.sessions, device)
     assert job_id is not None
     claimed = claim(worker.context.sessions, job_id, 60)
     assert claimed is not None
@@ -63,7 +66,7 @@ def test_one_worker_serves_the_accounts_in_turn(either: WorkerUnderTest) -> None
         finish(either, taken[-1])
     assert taken[:4] == ["many-0", "few-0", "many-1", "few-1"]
     assert taken[4:] == ["many-2", "many-3", "many-4"]
-    assert next_compression(either.context.sessions) is None
+    assert next_compression(either.context.sessions, CPU) is None
 
 
 def test_the_account_with_the_fewest_running_jobs_comes_first(either: WorkerUnderTest) -> None:
@@ -103,11 +106,40 @@ def test_neither_a_suspended_account_nor_a_job_in_a_pause_is_served(
     inspection = JobKind.MODEL_INSPECTION
     queue(either, closed, "suspended inspection", kind=inspection)
     queue(either, open_, "paused", not_before=now() + timedelta(minutes=1))
-    assert next_compression(either.context.sessions) is None
+    assert next_compression(either.context.sessions, CPU) is None
     assert next_inspection(either.context.sessions) is None
     assert claim(either.context.sessions, suspended, 60) is None
     waited = queue(either, open_, "waited", not_before=now() - timedelta(seconds=1))
-    assert next_compression(either.context.sessions) == waited
+    assert next_compression(either.context.sessions, CPU) == waited
+
+
+def test_a_job_for_another_device_is_left_to_its_workers(either: WorkerUnderTest) -> None:
+    owner = account(either, "owner")
+    queue(either, owner, "first for gpu", device=GPU, priority=0)
+    queue(either, owner, "later", priority=7)
+    queue(either, owner, "for cpu", device=CPU, priority=6)
+    assert [take(either, CPU), take(either, CPU)] == ["for cpu", "later"]
+    assert next_compression(either.context.sessions, CPU) is None
+    assert take(either, GPU) == "first for gpu"
+
+
+def test_a_lost_job_goes_to_a_worker_with_its_device(either: WorkerUnderTest) -> None:
+    past = now() - timedelta(seconds=1)
+    lost: dict[str, Any] = {"state": "running", "lease_token": "dead", "lease_expires_at": past}
+    queue(either, account(either, "owner"), "lost", device=GPU, **lost)
+    assert next_compression(either.context.sessions, CPU) is None
+    assert take(either, GPU) == "lost"
+
+
+def test_accounts_are_served_in_turn_whichever_device_they_ask_for(
+    either: WorkerUnderTest,
+) -> None:
+    many, few = account(either, "many"), account(either, "few")
+    for number in range(3):
+        queue(either, many, f"many-{number}", device=GPU)
+    queue(either, few, "few-0")
+    queue(either, few, "few-1", device=GPU)
+    assert [take(either, GPU) for _ in range(4)] == ["many-0", "few-0", "many-1", "few-1"]
 
 
 def test_inspections_have_an_order_of_their_own(either: WorkerUnderTest) -> None:
@@ -118,4 +150,4 @@ def test_inspections_have_an_order_of_their_own(either: WorkerUnderTest) -> None
     ]
     assert next_inspection(either.context.sessions) == inspections[0]
     assert take(either) == "job"
-    assert next_compression(either.context.sessions) is None
+    assert next_compression(either.context.sessions, CPU) is None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from service.contract.devices import Device
 from service.contract.records import Sessions
 from tests.workers.conftest import WorkerUnderTest
 from workers.claim_order import next_compression
@@ -14,7 +15,7 @@ def overtaken(times: int) -> Callable[[Sessions], str | None]:
     chosen = list[str | None]()
 
     def choose(sessions: Sessions) -> str | None:
-        job_id = next_compression(sessions)
+        job_id = next_compression(sessions, Device.CPU)
         chosen.append(job_id)
         if job_id and len(chosen) <= times:
             assert claim(sessions, job_id, seconds=60)

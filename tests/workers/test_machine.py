@@ -6,8 +6,13 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
+
+from service.contract.settings import Settings
+from workers import sandbox
+from workers.machine import device_of
 
 ROOT = Path(__file__).parents[2]
 PREPARE = """
@@ -40,6 +45,24 @@ def test_it_proves_the_sandbox_and_keeps_the_folder_private(tmp_path: Path) -> N
     assert list((tmp_path / "data" / "work").iterdir()) == []
     if "namespaces of its own" in done.stderr:
         assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_a_workers_device_is_the_one_that_is_set(
+    tmp_path: Path, device: Literal["cpu", "gpu"]
+) -> None:
+    assert device_of(Settings(data_dir=tmp_path, device=device)) == device
+
+
+@pytest.mark.skipif(not sandbox.gpu_files(""), reason="no NVIDIA GPU here")
+def test_a_machine_with_a_gpu_is_a_gpu_worker_unless_it_is_hidden(tmp_path: Path) -> None:
+    assert device_of(Settings(data_dir=tmp_path)) == "gpu"
+    assert device_of(Settings(data_dir=tmp_path, cuda_visible_devices="-1")) == "cpu"
+
+
+@pytest.mark.skipif(bool(sandbox.gpu_files("")), reason="a GPU is here")
+def test_a_machine_without_a_gpu_is_a_cpu_worker(tmp_path: Path) -> None:
+    assert device_of(Settings(data_dir=tmp_path)) == "cpu"
 
 
 def test_it_says_when_there_is_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

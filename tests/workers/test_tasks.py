@@ -18,7 +18,8 @@ import redis
 from celery import Celery
 
 from migrations import upgrade
-from service.contract.job import QUEUE, RUN_JOB, JobKind
+from service.contract.devices import RUN_JOB, Device, queue_of
+from service.contract.job import JobKind
 from service.contract.records import Variant
 from service.contract.settings import Settings
 from tests import server_processes
@@ -69,8 +70,9 @@ def celery_worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def notify(worker: WorkerUnderTest, job_id: str) -> None:
-    Celery(broker=worker.context.settings.redis_url).send_task(RUN_JOB, [job_id], queue=QUEUE)
+def notify(worker: WorkerUnderTest, job_id: str, device: Device = Device.ANY) -> None:
+    app = Celery(broker=worker.context.settings.redis_url)
+    app.send_task(RUN_JOB, [job_id], queue=queue_of(device))
 
 
 def state(worker: WorkerUnderTest, job_id: str) -> str:
@@ -83,6 +85,26 @@ def test_a_message_starts_a_job(worker: WorkerUnderTest) -> None:
         notify(worker, job_id)
         eventually(lambda: state(worker, job_id) == "succeeded")
     assert len(worker.rows(Variant, job_id)) == 3
+
+
+def test_a_job_for_a_gpu_waits_for_such_a_worker(worker: WorkerUnderTest) -> None:
+    """A CPU worker neither takes the job nor uses up its message."""
+    for_gpu, for_cpu = worker.job(), worker.job()
+    worker.change(for_gpu, device=Device.GPU, priority=0)
+    worker.change(for_cpu, device=Device.CPU)
+    messages = redis.Redis.from_url(worker.context.settings.redis_url)
+    with celery_worker(with_device(worker, "cpu")):
+        notify(worker, for_gpu, Device.GPU)
+        notify(worker, for_cpu, Device.CPU)
+        eventually(lambda: state(worker, for_cpu) == "succeeded")
+    assert (state(worker, for_gpu), messages.llen(queue_of(Device.GPU))) == ("queued", 1)
+    with celery_worker(with_device(worker, "gpu")):
+        eventually(lambda: state(worker, for_gpu) == "succeeded")
+
+
+def with_device(worker: WorkerUnderTest, device: str) -> Settings:
+    """The worker's settings; its reaper sends no message again during a test."""
+    return worker.context.settings.model_copy(update={"device": device, "reap_seconds": 600.0})
 
 
 def test_a_job_whose_message_was_lost_is_found(worker: WorkerUnderTest) -> None:

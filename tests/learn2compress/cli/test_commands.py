@@ -89,7 +89,8 @@ def test_a_job_is_submitted_over_records_that_are_there(l2c: Any, live: Any) -> 
     ).stdout.strip()
     spec = live.get(f"/v1/jobs/{job_id}").json()["spec"]
     assert (spec["effort"], spec["class_names"]) == ("draft", ["a", "b"])
-    assert ok(l2c("jobs", "submit", *ids, "--json"))["spec"]["effort"] == "standard"
+    submitted = ok(l2c("jobs", "submit", *ids, "--device", "gpu", "--json"))
+    assert (submitted["spec"]["effort"], submitted["device"]) == ("standard", "gpu")
     refused(l2c("jobs", "submit", ids[0], "dat_0"), 4, "not_found")
     refused(l2c("jobs", "submit", *ids, "--class-name", "a"), 2, "class_names")
     refused(l2c("jobs", "submit", *ids, "--quantization", "int7"), 2, "quantizations", "float16")

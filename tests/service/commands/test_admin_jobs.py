@@ -96,11 +96,17 @@ def test_workers_are_listed_and_drained(api: Client, context: AppContext, admin:
     with context.sessions.begin() as session:
         for name, seconds in seen.items():
             at = now() - timedelta(seconds=seconds)
-            told = {"host": "host", "version": "1", "sandbox": "Landlock 5", "started_at": at}
+            told = {
+                "host": "host",
+                "version": "1",
+                "sandbox": "Landlock 5",
+                "device": "gpu",
+                "started_at": at,
+            }
             job_id = "job_1" if name == "busy" else None
             session.add(WorkerRecord(id=name, seen_at=at, job_id=job_id, draining=False, **told))
     listed = {each["id"]: each["state"] for each in ok(admin("workers", "list", "--json"))}
     assert listed == {name: name for name in seen}
-    assert "Landlock 5" in admin("workers", "list").stdout
+    assert "gpu     Landlock 5" in admin("workers", "list").stdout
     assert ok(admin("workers", "drain", "idle", "--json"))["state"] == "draining"
     refused(admin("workers", "drain", "nobody"), 4, "not_found", "l2c admin workers list")

@@ -19,6 +19,16 @@ from tests.service import stand_in
 from tests.waiting import eventually
 
 
+def test_a_job_may_ask_for_a_device(api: Client, context: AppContext) -> None:
+    job = stand_in.submit(api, context)
+    assert job["device"] == "any"
+    wanted = {"model_id": job["model_id"], "dataset_id": job["dataset_id"]}
+    created = api.post("/v1/jobs", json={**wanted, "device": "gpu"}).json()
+    assert api.get(f"/v1/jobs/{created['id']}").json()["device"] == "gpu"
+    refused = api.post("/v1/jobs", json={**wanted, "device": "tpu"})
+    assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (422, "body.device")
+
+
 def test_a_job_goes_its_way_and_shows_what_came_of_it(
     api: Client, context: AppContext, tmp_path: Path
 ) -> None:
