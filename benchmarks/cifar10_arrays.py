@@ -25,6 +25,7 @@ from workers.compression.training import fitting, networks
 from workers.compression.values import (
     Augmentation,
     Dataset,
+    KnownLogits,
     PreparedTeacher,
     Split,
     TeacherLogits,
@@ -35,6 +36,7 @@ FOLDER, RESULTS = ROOT / "out" / "cifar10-arrays", ROOT / "benchmarks" / "result
 TEACHER = real_data.FOLDER / "teachers" / "cifar10-resnet32" / "resnet.h5"
 TEACHER_PARAMETERS, INPUT_SHAPE, IMAGES = 470_000, (32, 32, 3), 50_000
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+NOTHING_KNOWN = KnownLogits(np.zeros(0, int), np.zeros((0, len(CLASSES)), np.float32))
 TOLERATED = Augmentation(mirrored=True, shift=1 / 16)
 """What augmentation.tolerated_augmentation finds for this teacher."""
 KNOWN = JobSpec(input_scaling="standardized", teacher_output="softmax").model_dump(mode="json")
@@ -83,7 +85,7 @@ def teacher_logits(train: Split) -> TeacherLogits:
         print(f"computing the teacher's logits of {2 * len(train):,} views", flush=True)
         scratch = FOLDER / "scratch"
         predict, mirrored = _teacher().predict_logits, augmentation.preprocessing(True, 0)
-        soft_targets.compute(predict, train, mirrored, scratch, lambda _: None)
+        soft_targets.compute(predict, train, mirrored, scratch, lambda _: None, NOTHING_KNOWN)
         os.replace(scratch / "teacher_logits.npy", path)
     return TeacherLogits(np.load(path))
 

@@ -60,7 +60,7 @@ def accuracy(model_path: Path, data_path: Path, spec: Spec) -> Json:
         data, _ = splits.load_both(
             data_path, shape, shape, spec, scratch, lambda _: None, prefers_stored
         )
-        contract = input_scaling.find(teacher, data.train, data.classes, spec)
+        contract = input_scaling.find(teacher, data.train, data.classes, spec).contract
         data = data.reordered(contract.classes)
         logits = input_scaling.teacher_logits(teacher, contract, data.test.features)
         return {

@@ -75,7 +75,8 @@ def compress(
         partial(report_progress, "load"),
         partial(orientation.prefers_stored, loaded, spec),
     )
-    teacher = input_scaling.prepare_teacher(loaded, data, spec)
+    report_half = partial(_report_half, report_progress)
+    teacher = input_scaling.prepare_teacher(loaded, data, spec, partial(report_half, 0))
     data, student_data = (each.reordered(teacher.contract.classes) for each in (data, student_data))
 
     # A checkpoint also has the recipe and the sizes of its students: another measurement of the
@@ -84,17 +85,16 @@ def compress(
     file = checkpoint.CheckpointFile(folder / CHECKPOINT, fingerprint)
     resumed = file.resumed_checkpoint
     given = Recipe.from_json(resumed.recipe) if resumed else recipe
-    report_progress("plan", 0.0)
     recipe = given or _derive(spec, teacher, data)
     teacher_plan = _teacher_plan(recipe, teacher, data)
     about = About.of(data, Provenance.of(origin, model, dataset, spec))
     plans = _plan(recipe, spec, teacher_plan, about, scratch, resumed)
-    report_progress("plan", 1.0, expected=expected_seconds(recipe, plans, teacher, data))
+    report_progress("plan", 0.5, expected=expected_seconds(recipe, plans, teacher, data))
 
     # Nothing is removed before the plan: it may refuse the job.
     _remove_earlier_results(folder)
     if not given:
-        tolerated = augmentation.tolerated_augmentation(teacher.predict_logits, data)
+        tolerated = augmentation.tolerated_augmentation(teacher, data, partial(report_half, 1))
         recipe = recipe.with_augmentation(tolerated)
     preprocessing = augmentation.preprocessing(recipe.mirrored, recipe.shift)
     # The converter works beside the training, in a process of its own.
@@ -129,6 +129,11 @@ def _make_folders(folder: Path) -> tuple[Path, Path]:
     scratch.mkdir(parents=True, exist_ok=True)
     variants.mkdir(parents=True, exist_ok=True)
     return scratch, variants
+
+
+def _report_half(report_progress: ReportProgress, half: int, fraction: float) -> None:
+    """Of the stage "plan": first the search of the scaling, then that of the augmentation."""
+    report_progress("plan", (half + fraction) / 2)
 
 
 def _derive(spec: Spec, teacher: PreparedTeacher, data: Dataset) -> Recipe:
@@ -186,4 +191,6 @@ def _targets(
         return soft_targets.placeholder(data.train, preprocessing.views, len(data.classes))
     report_fraction = partial(report_progress, "teach")
     predict = teacher.predict_logits
-    return soft_targets.compute(predict, data.train, preprocessing, scratch, report_fraction)
+    return soft_targets.compute(
+        predict, data.train, preprocessing, scratch, report_fraction, teacher.known
+    )

@@ -73,6 +73,14 @@ class InputContract:
 
 
 @dataclass(frozen=True)
+class KnownLogits:
+    """Logits (n, classes) of the training examples in ``rows`` (n,)."""
+
+    rows: np.ndarray
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
 class PreparedTeacher:
     """A teacher that takes stored features, as the package of the task (``images/``) found out.
 
@@ -80,6 +88,7 @@ class PreparedTeacher:
     predict_logits: stored features (N, *input_shape) -> float32 logits (N, classes).
     input_map: from a student's input to the teacher's; None where the teacher's depends on all
         pixels of an image.
+    known: the logits that are computed already, of training examples as they are.
     """
 
     loaded: Teacher
@@ -87,6 +96,7 @@ class PreparedTeacher:
     seconds: float
     predict_logits: Predict
     input_map: InputMap | None
+    known: KnownLogits
 
 
 @dataclass(frozen=True)
@@ -107,8 +117,12 @@ class Split:
 
     def sample(self, count: int) -> "Split":
         """At most ``count`` examples, evenly spaced, because a split may be sorted by class."""
-        rows = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        rows = self.sample_rows(count)
         return Split(self.features[rows], self.labels[rows])
+
+    def sample_rows(self, count: int) -> np.ndarray:
+        """The rows of ``sample``, in order."""
+        return np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
 
 
 @dataclass(frozen=True)

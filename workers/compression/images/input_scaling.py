@@ -1,6 +1,5 @@
 """Finds how the teacher's pixels are scaled and what its outputs are, on labelled images."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,14 +7,17 @@ from functools import partial
 import numpy as np
 
 from workers.compression.errors import CompressionError, listed
+from workers.compression.images.reading import ReportFraction, report_no_fraction
 from workers.compression.images.scaling_search import (
+    Answers,
     Trial,
     best,
-    finalists,
+    count_inferences,
     is_clearly_more,
     outputs,
     relabelled,
-    try_each,
+    rounds,
+    search,
 )
 from workers.compression.images.scalings import (
     Scaling,
@@ -30,17 +32,15 @@ from workers.compression.teacher.signature import any_size_hint
 from workers.compression.values import (
     Dataset,
     InputContract,
-    Predict,
+    KnownLogits,
     PreparedTeacher,
     Spec,
     Split,
     Teacher,
 )
 
-SCREENED = 256
-"""Training images for every scaling; the best are compared on more."""
-TIMED = 256
-"""Images by which the teacher's speed is measured."""
+SEARCH_IMAGES, SEARCH_SHARE = 400, 0.1
+"""Training images for the best scalings: 400 and a tenth of all, but not more than a sample."""
 MIN_MARGIN = 0.1
 """Of the way from chance to certainty, for a teacher that may teach."""
 GOOD_MARGIN = 0.5
@@ -59,27 +59,41 @@ class Ordered:
     trials: list[Trial]
 
 
-def prepare_teacher(teacher: Teacher, data: Dataset, spec: Spec) -> PreparedTeacher:
+@dataclass(frozen=True)
+class Found:
+    """A teacher's contract; its logits of the images of the search; seconds for one image."""
+
+    contract: InputContract
+    known: KnownLogits
+    seconds: float
+
+
+def prepare_teacher(
+    teacher: Teacher,
+    data: Dataset,
+    spec: Spec,
+    report_fraction: ReportFraction = report_no_fraction,
+) -> PreparedTeacher:
     """Find the teacher's scaling on the training images, and make it take any uint8 images.
 
     Raises:
         CompressionError: what ``find`` raises.
     """
-    contract = find(teacher, data.train, data.classes, spec)
-    predict_logits = partial(teacher_logits, teacher, contract)
-    seconds = _seconds(predict_logits, data.train.sample(TIMED).features)
-    input_map = student_to_teacher(contract, teacher.input_shape[2])
-    return PreparedTeacher(teacher, contract, seconds, predict_logits, input_map)
+    found = find(teacher, data.train, data.classes, spec, report_fraction)
+    predict_logits = partial(teacher_logits, teacher, found.contract)
+    input_map = student_to_teacher(found.contract, teacher.input_shape[2])
+    return PreparedTeacher(
+        teacher, found.contract, found.seconds, predict_logits, input_map, found.known
+    )
 
 
-def _seconds(predict_logits: Predict, images: np.ndarray) -> float:
-    """That one image takes of many."""
-    start = time.perf_counter()
-    predict_logits(images)
-    return (time.perf_counter() - start) / len(images)
-
-
-def find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -> InputContract:
+def find(
+    teacher: Teacher,
+    train: Split,
+    classes: tuple[str, ...],
+    spec: Spec,
+    report_fraction: ReportFraction = report_no_fraction,
+) -> Found:
     """Try every scaling on a sample of the training images, and choose the best.
 
     What ``spec`` states is not doubted, but still measured.
@@ -90,7 +104,7 @@ def find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -
     """
     check_output_count(teacher.outputs, len(classes))
     try:
-        return _find(teacher, train, classes, spec)
+        return _find(teacher, train, classes, spec, report_fraction)
     except CompressionError as error:
         if not teacher.description.get("size_assumed"):
             raise
@@ -98,18 +112,25 @@ def find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -
         raise CompressionError(error.code, error.message, hint) from error
 
 
-def _find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) -> InputContract:
-    sample = train.sample(train.sample_size)
-    mean, std = mean_and_std(sample.features)
+def _find(
+    teacher: Teacher,
+    train: Split,
+    classes: tuple[str, ...],
+    spec: Spec,
+    report_fraction: ReportFraction,
+) -> Found:
+    mean, std = mean_and_std(train.sample(train.sample_size).features)
     candidates = candidates_of(scalings(mean, std, teacher.input_shape[2]), spec["input_scaling"])
-    accuracies: dict[str, float] = {}
-    if len(candidates) > 1 and len(sample) > SCREENED:
-        screened = try_each(teacher, candidates, sample.sample(SCREENED), spec["teacher_output"])
-        accuracies = {trial.scaling: trial.accuracy for trial in screened}
-        promising = finalists(screened)
-        candidates = {name: candidates[name] for name in candidates if name in promising}
-    trials = try_each(teacher, candidates, sample, spec["teacher_output"])
-    ordered = Ordered(classes, sample.labels, trials)
+    rows = _search_rows(train)
+    planned = rounds(len(candidates), len(classes), len(rows))
+    inferences = count_inferences(planned)
+    answers = Answers(
+        teacher, train.features[rows], lambda count: report_fraction(count / inferences)
+    )
+    trials, accuracies = search(
+        answers, candidates, train.labels[rows], planned, spec["teacher_output"]
+    )
+    ordered = Ordered(classes, train.labels[rows], trials)
     if spec["class_names"] is None:
         ordered = _best_order(ordered)
     trials, labels = ordered.trials, ordered.labels
@@ -118,7 +139,7 @@ def _find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) 
     in_some_order = max(trials, key=lambda trial: trial.any_order)
     check_order(in_some_order.logits, labels, ordered.classes, chosen.accuracy)
     _check_better_than_chance(trials, chosen, labels, len(classes))
-    return InputContract(
+    contract = InputContract(
         scaling=chosen.scaling,
         output=chosen.output,
         classes=ordered.classes,
@@ -131,6 +152,13 @@ def _find(teacher: Teacher, train: Split, classes: tuple[str, ...], spec: Spec) 
             *_warnings(trials, chosen, len(classes)),
         ),
     )
+    return Found(contract, KnownLogits(rows, chosen.logits), float(np.median(answers.seconds)))
+
+
+def _search_rows(train: Split) -> np.ndarray:
+    """Rows of a sample, in a random order, so that the first of them are a sample too."""
+    count = min(train.sample_size, SEARCH_IMAGES + int(SEARCH_SHARE * len(train)))
+    return np.random.default_rng(0).permutation(train.sample_rows(count))
 
 
 def _best_order(given: Ordered) -> Ordered:

@@ -4,7 +4,7 @@ Keras and TensorFlow decode JPEGs without their EXIF orientation; viewers and ph
 """
 
 from workers.compression.images.input_scaling import candidates_of
-from workers.compression.images.scaling_search import is_clearly_more, try_each
+from workers.compression.images.scaling_search import Answers, is_clearly_more, try_each
 from workers.compression.images.scalings import is_usual, mean_and_std, scalings
 from workers.compression.values import Spec, Split, Teacher
 
@@ -20,6 +20,7 @@ def prefers_stored(teacher: Teacher, spec: Spec, upright: Split, stored: Split) 
         candidates = candidates_of(known, spec["input_scaling"])
         if spec["input_scaling"] is None:
             candidates = {name: known[name] for name in known if is_usual(name)}
-        trials = try_each(teacher, candidates, images, spec["teacher_output"])
+        answers = Answers(teacher, images.features)
+        trials = try_each(answers, candidates, images.labels, spec["teacher_output"])
         correct.append(max(trials, key=lambda trial: trial.accuracy).correct)
     return is_clearly_more(correct[1], correct[0])

@@ -20,6 +20,10 @@ CHUNK = 1024
 ReportFraction = Callable[[float], None]
 
 
+def report_no_fraction(fraction: float) -> None:
+    """A ReportFraction for callers that show none."""
+
+
 @dataclass(frozen=True)
 class DecodedImages:
     """All readable images of an archive, in its order, at the size of the teacher's input.

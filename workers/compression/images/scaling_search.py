@@ -1,6 +1,8 @@
 """Tries input scalings on labelled images, and ranks them by what the teacher answers."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +15,22 @@ from workers.compression.teacher.outputs import (
     cross_entropies,
     output_kind,
 )
-from workers.compression.values import Split, Teacher
+from workers.compression.values import Teacher
 
-FINALISTS = 4
+FIRST_IMAGES, MOST_FIRST_IMAGES, IMAGES_PER_CLASS = 32, 200, 3
+"""For every scaling: three per class, but at least 32 and at most 200."""
+FINALISTS = 2
+"""Scalings that are tried on all images."""
 MIN_ERRORS = 3.0
 """Standard errors by which one scaling must be better than another to be preferred for it."""
 CHUNK = 128
+
+ReportCount = Callable[[int], None]
+"""Told how many images the teacher has answered so far."""
+
+
+def report_no_count(count: int) -> None:
+    """For callers that show no progress."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,8 @@ class Trial:
     """What the teacher answers under one scaling: logits (N, classes) for N labelled images.
 
     ``correct`` (N,) says which images are classified correctly, ``losses`` (N,) are their
-    cross-entropies. ``any_order`` is the accuracy with the classes in the order that fits best.
+    cross-entropies. ``any_order`` is the accuracy with the classes in the order that fits best,
+    ``any_order_loss`` the mean cross-entropy.
     """
 
     scaling: str
@@ -35,6 +48,7 @@ class Trial:
     correct: np.ndarray
     losses: np.ndarray
     any_order: float
+    any_order_loss: float
 
     @property
     def accuracy(self) -> float:
@@ -47,10 +61,81 @@ class Trial:
         return float(self.losses.mean())
 
 
+class Answers:
+    """The teacher's raw outputs for ``features`` under each scaling; none is computed twice."""
+
+    def __init__(
+        self, teacher: Teacher, features: np.ndarray, report_count: ReportCount = report_no_count
+    ):
+        self._teacher, self._features, self._report_count = teacher, features, report_count
+        self._known: dict[str, list[np.ndarray]] = defaultdict(list)
+        self.computed = 0
+        self.seconds: list[float] = []
+        """Of each chunk, those that one image took."""
+
+    def __call__(self, name: str, scaling: Scaling, count: int) -> np.ndarray:
+        """The outputs (count, outputs) for the first ``count`` images."""
+        known = self._known[name]
+        for start in range(sum(map(len, known)), count, CHUNK):
+            chunk = self._features[start : min(start + CHUNK, count)]
+            began = time.perf_counter()
+            known.append(outputs(self._teacher, scaling, chunk))
+            self.seconds.append((time.perf_counter() - began) / len(chunk))
+            self.computed += len(chunk)
+            self._report_count(self.computed)
+        return np.concatenate(known)
+
+
+def rounds(candidates: int, classes: int, images: int) -> list[tuple[int, int]]:
+    """(scalings, images) of each round: half of the scalings, then twice as many images."""
+    found = []
+    count = min(max(FIRST_IMAGES, IMAGES_PER_CLASS * classes), MOST_FIRST_IMAGES)
+    while candidates > FINALISTS and count < images:
+        found.append((candidates, count))
+        candidates, count = max(FINALISTS, candidates // 2), min(2 * count, images)
+    return [*found, (candidates, images)]
+
+
+def count_inferences(planned: Sequence[tuple[int, int]]) -> int:
+    """The images that the teacher answers in these rounds."""
+    total, before = 0, 0
+    for scalings, images in planned:
+        total += scalings * (images - before)
+        before = images
+    return total
+
+
+def search(
+    answers: Answers,
+    candidates: Mapping[str, Scaling],
+    labels: np.ndarray,
+    planned: Sequence[tuple[int, int]],
+    output: str | None,
+) -> tuple[list[Trial], dict[str, float]]:
+    """Trials of the best scalings on all ``labels`` (N,), whose images are in a random order.
+
+    By successive halving (Jamieson & Talwalkar 2016, section 3). Also returns the top-1 of every
+    scaling on the images that it was tried on.
+
+    Raises:
+        CompressionError: what ``try_each`` raises.
+    """
+    remaining = dict(candidates)
+    accuracies: dict[str, float] = {}
+    trials: list[Trial] = []
+    for scalings, images in planned:
+        if trials:
+            kept = finalists(trials, scalings)
+            remaining = {name: remaining[name] for name in remaining if name in kept}
+        trials = try_each(answers, remaining, labels[:images], output)
+        accuracies |= {trial.scaling: trial.accuracy for trial in trials}
+    return trials, accuracies
+
+
 def try_each(
-    teacher: Teacher, candidates: Mapping[str, Scaling], sample: Split, output: str | None
+    answers: Answers, candidates: Mapping[str, Scaling], labels: np.ndarray, output: str | None
 ) -> list[Trial]:
-    """A trial of each scaling that the teacher accepts and answers with numbers.
+    """A trial on the first images of each scaling that the teacher answers with numbers.
 
     ``output`` is the kind of its outputs; it is found for each scaling where that is None.
 
@@ -61,13 +146,13 @@ def try_each(
     refusals = []
     for name, scaling in candidates.items():
         try:
-            values = outputs(teacher, scaling, sample.features)
+            values = answers(name, scaling, len(labels))
         except CompressionError as error:
             # A graph may check the range of its input.
             refusals.append(error)
             continue
         if np.isfinite(values).all():
-            trials.append(_trial(name, output or output_kind(values), values, sample.labels))
+            trials.append(_trial(name, output or output_kind(values), values, labels))
     if not trials and len(refusals) == len(candidates):
         raise refusals[0]
     if not trials:
@@ -82,7 +167,8 @@ def _trial(name: str, kind: str, values: np.ndarray, labels: np.ndarray) -> Tria
 
 
 def _scored(name: str, kind: str, logits: np.ndarray, labels: np.ndarray) -> Trial:
-    _, any_order = likely_order(logits, labels, tuple(map(str, range(logits.shape[1]))))
+    order, any_order = likely_order(logits, labels, tuple(map(str, range(logits.shape[1]))))
+    of_classes = logits[:, np.argsort([int(name) for name in order])]
     return Trial(
         scaling=name,
         output=kind,
@@ -90,6 +176,7 @@ def _scored(name: str, kind: str, logits: np.ndarray, labels: np.ndarray) -> Tri
         correct=logits.argmax(1) == labels,
         losses=cross_entropies(logits, labels),
         any_order=any_order,
+        any_order_loss=float(cross_entropies(of_classes, labels).mean()),
     )
 
 
@@ -102,10 +189,11 @@ def outputs(teacher: Teacher, scaling: Scaling, images: np.ndarray) -> np.ndarra
     return np.concatenate(parts)
 
 
-def finalists(trials: Sequence[Trial]) -> set[str]:
-    """The most promising scalings, whatever the order of the classes is."""
-    promising = sorted(trials, key=lambda trial: (-trial.any_order, trial.cross_entropy))
-    return {best(trials).scaling, *(trial.scaling for trial in promising[:FINALISTS])}
+def finalists(trials: Sequence[Trial], count: int) -> set[str]:
+    """The ``count`` most promising scalings, whatever the order of the classes is."""
+    promising = sorted(trials, key=lambda trial: (-trial.any_order, trial.any_order_loss))
+    names = [best(trials).scaling, *(trial.scaling for trial in promising)]
+    return set(list(dict.fromkeys(names))[:count])
 
 
 def relabelled(trial: Trial, labels: np.ndarray) -> Trial:

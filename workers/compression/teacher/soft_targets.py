@@ -6,9 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from workers.compression.disk_arrays import allocate
-from workers.compression.values import Predict, Preprocessing, Split, TeacherLogits
+from workers.compression.values import (
+    KnownLogits,
+    Predict,
+    Preprocessing,
+    Split,
+    TeacherLogits,
+)
 
-CHUNK = 1024
+CHUNK = 256
 
 
 def compute(
@@ -17,19 +23,26 @@ def compute(
     preprocessing: Preprocessing,
     folder: Path,
     report_fraction: Callable[[float], None],
+    known: KnownLogits,
 ) -> TeacherLogits:
     """The logits of every view of every example, float32 (views, N, classes).
 
-    They are a memory map below ``folder``.
+    They are a memory map below ``folder``. Those that are ``known`` are not computed again.
     """
-    classes = predict_logits(train.features[:1]).shape[1]
-    shape = (preprocessing.views, len(train), classes)
+    shape = (preprocessing.views, len(train), known.logits.shape[1])
     stored = allocate(folder / "teacher_logits.npy", np.float32, shape)
-    for start in range(0, len(train), CHUNK):
-        rows = slice(start, start + CHUNK)
-        for view in range(preprocessing.views):
-            stored[view, rows] = predict_logits(preprocessing.make_view(train.features[rows], view))
-        report_fraction(min(1.0, (start + CHUNK) / len(train)))
+    stored[0, known.rows] = known.logits
+    unknown = np.setdiff1d(np.arange(len(train)), known.rows)
+    rows_of_views = [unknown, *[np.arange(len(train))] * (preprocessing.views - 1)]
+    done, total = 0, sum(map(len, rows_of_views))
+    for view, rows in enumerate(rows_of_views):
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
+            examples = preprocessing.make_view(train.features[chunk], view)
+            stored[view, chunk] = predict_logits(examples)
+            done += len(chunk)
+            report_fraction(done / total)
+    report_fraction(1.0)
     return TeacherLogits(stored)
 
 

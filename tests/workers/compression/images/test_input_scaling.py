@@ -38,7 +38,7 @@ def brightness_teacher(scale, order=(0, 1, 2, 3)):
 
 
 def find(teacher, train=TRAIN, classes=CLASSES, **spec):
-    return input_scaling.find(teacher, train, classes, full_spec(**spec))
+    return input_scaling.find(teacher, train, classes, full_spec(**spec)).contract
 
 
 def refusal(teacher, train=TRAIN, classes=CLASSES, **spec):
