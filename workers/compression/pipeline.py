@@ -88,7 +88,9 @@ def compress(
     recipe = given or _derive(spec, teacher, data)
     teacher_plan = _teacher_plan(recipe, teacher, data)
     about = About.of(data, Provenance.of(origin, model, dataset, spec))
-    plans = _plan(recipe, spec, teacher_plan, about, scratch, resumed)
+    measure = partial(measuring.measure_plan, recipe, about, scratch)
+    template = planning.plan_template(recipe, len(about.classes), teacher_plan)
+    plans = _plan(recipe, spec, teacher, template, measure, resumed)
     report_progress("plan", 0.5, expected=expected_seconds(recipe, plans, teacher, data))
 
     # Nothing is removed before the plan: it may refuse the job.
@@ -151,15 +153,15 @@ def _teacher_plan(recipe: Recipe, teacher: PreparedTeacher, data: Dataset) -> St
 def _plan(
     recipe: Recipe,
     spec: Spec,
-    teacher_plan: StudentPlan | None,
-    about: About,
-    scratch: Path,
+    teacher: PreparedTeacher,
+    template: StudentPlan,
+    measure: planning.Measure,
     resumed: Checkpoint | None,
 ) -> tuple[StudentPlan, ...]:
-    measure = partial(measuring.measure_plan, recipe, about, scratch)
-    template = planning.plan_template(recipe, len(about.classes), teacher_plan)
-    sizes = resumed.students if resumed else None
-    return planning.plan_students(recipe, spec["variants"], template, measure, sizes)
+    if resumed:
+        return planning.plan_students(recipe, spec["variants"], template, measure, resumed.students)
+    costs = {} if spec["variants"] else measuring.measure_teacher(teacher.loaded.tflite)
+    return planning.plan_students(recipe, spec["variants"], template, measure, None, costs)
 
 
 def _remove_earlier_results(folder: Path) -> None:

@@ -6,10 +6,21 @@ from workers.compression.artifacts import file_costs, metadata
 from workers.compression.artifacts.export import export_students
 from workers.compression.artifacts.interpreter import measure_latencies
 from workers.compression.recipe import Recipe
-from workers.compression.student_values import FileCosts, StudentPlan
+from workers.compression.student_values import Budget, FileCosts, StudentPlan
 from workers.compression.students.costs import random_student
 
-LATENCY_RUNS = 50
+LATENCY_RUNS, TEACHER_RUNS = 50, 10
+
+
+def measure_teacher(tflite: Path | None) -> Budget:
+    """The MACs and the median latency of the teacher's float32 file, as limits of a student.
+
+    Empty where there is no file.
+    """
+    if tflite is None:
+        return {}
+    (latency,) = measure_latencies([tflite], TEACHER_RUNS)
+    return {"max_macs": file_costs.count_macs(tflite), "max_latency_ms": latency.p50}
 
 
 def measure_plan(

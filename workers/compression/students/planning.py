@@ -4,6 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from workers.compression.errors import CompressionError
 from workers.compression.recipe import Recipe
@@ -27,6 +28,7 @@ def plan_students(
     template: StudentPlan,
     measure: Measure,
     resumed_students: Sizes | None = None,
+    teacher_costs: Budget = MappingProxyType({}),
 ) -> tuple[StudentPlan, ...]:
     """The students to train, the largest first.
 
@@ -34,7 +36,9 @@ def plan_students(
     candidates: the largest student within its maxima (without maxima, one of about
     ``recipe.parameters`` weights), and two smaller ones; the pipeline chooses one after the
     training. ``template`` has what all plans share: family, input, classes and graph.
-    ``resumed_students`` are the sizes of a training that is continued.
+    ``resumed_students`` are the sizes of a training that is continued. Without ``variants`` no
+    student exceeds ``teacher_costs`` (``max_macs``, ``max_latency_ms``), unless even the smallest
+    does.
 
     Raises:
         CompressionError: budget_unreachable, if even the smallest student exceeds a limit.
@@ -51,7 +55,7 @@ def plan_students(
             plans += _plan_variant(variant, recipe, measure)
     else:
         plans = []
-        for plan in spread(template, recipe.parameters, SIZE_NAMES):
+        for plan in _default_students(template, recipe.parameters, teacher_costs, measure):
             plans.append(replace(plan, variant=plan.name))
     return tuple(sorted(plans, key=lambda plan: (plan.width, plan.depth), reverse=True))
 
@@ -60,6 +64,19 @@ def plan_template(recipe: Recipe, classes: int, teacher: StudentPlan | None) -> 
     """A plan without name and size; ``teacher`` has the graph for family ``pruned``."""
     graph = teacher.graph if teacher else None
     return StudentPlan("", "", recipe.family, 0, 0, recipe.input_shape, classes, graph=graph)
+
+
+def _default_students(
+    template: StudentPlan, parameters: float, teacher_costs: Budget, measure: Measure
+) -> list[StudentPlan]:
+    sizes = all_sizes(template)
+    plans = spread(sizes, parameters, SIZE_NAMES)
+    # Most teachers are much larger, and then only one student is measured.
+    if not teacher_costs or not _is_too_large(plans[0], teacher_costs, measure):
+        return plans
+    smallest, *larger = sizes
+    kept = bisect_right(larger, False, key=lambda size: _is_too_large(size, teacher_costs, measure))
+    return spread([smallest, *larger[:kept]], parameters, SIZE_NAMES)
 
 
 def _limits(variant: Json) -> Budget:
@@ -113,7 +130,7 @@ def _plan_variant(variant: StudentPlan, recipe: Recipe, measure: Measure) -> lis
         parameters = min(parameters, recipe.parameters)
     # No variant's name contains a dot.
     names = (variant.name, f"{variant.name}.2", f"{variant.name}.3")
-    return spread(variant, parameters, names)
+    return spread(all_sizes(variant), parameters, names)
 
 
 def _is_too_large(size: StudentPlan, budget: Budget, measure: Measure) -> bool:

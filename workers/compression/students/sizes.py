@@ -38,12 +38,13 @@ def all_sizes(template: StudentPlan) -> list[StudentPlan]:
     return [replace(template, width=width, depth=depth) for width, depth in sizes]
 
 
-def spread(template: StudentPlan, parameters: float, names: Sequence[str]) -> list[StudentPlan]:
-    """Three different students with about ``parameters`` weights, a third and a thirteenth of them.
+def spread(
+    sizes: Sequence[StudentPlan], parameters: float, names: Sequence[str]
+) -> list[StudentPlan]:
+    """Three of ``sizes`` with about ``parameters`` weights, a third and a thirteenth of them.
 
     There are fewer where the first one is among the smallest.
     """
-    sizes = all_sizes(template)
     counts = [count_costs(size).parameters for size in sizes]
     found: list[StudentPlan] = []
     end = len(sizes)

@@ -10,6 +10,7 @@ from workers.compression.students import planning
 from workers.compression.students.costs import count_costs
 from workers.compression.students.sizes import SIZES
 
+NO_LIMIT: dict[str, float] = {}
 RECIPE = Recipe.derive(full_spec(), 470_000, (32, 32, 3), 50_000)
 
 
@@ -20,11 +21,11 @@ def measured(plan, with_latency):
     return FileCosts(costs.parameters + 2_000, costs.macs, latency)
 
 
-def plan(*variants, family="resnet", recipe=RECIPE, resumed=None):
+def plan(*variants, family="resnet", recipe=RECIPE, resumed=None, teacher_costs=NO_LIMIT):
     recipe = replace(recipe, family=family)
     complete = full_spec(variants=variants or None)["variants"]
     template = planning.plan_template(recipe, 10, None)
-    return planning.plan_students(recipe, complete, template, measured, resumed)
+    return planning.plan_students(recipe, complete, template, measured, resumed, teacher_costs)
 
 
 def sizes_of(plans):
@@ -42,6 +43,26 @@ def test_without_budgets_there_are_three_students_of_different_sizes(family):
     assert [each.name for each in plans] == ["large", "medium", "small"]
     assert 0.4 * 470_000 < counts[0] < 0.7 * 470_000
     assert counts[0] > 2.5 * counts[1] > 2.5 * 3 * counts[2]
+
+
+@pytest.mark.parametrize("family", ["resnet", "mobilenet", "nasnet"])
+@pytest.mark.parametrize("costs", [{"max_macs": 4_000_000}, {"max_latency_ms": 0.4}])
+def test_no_default_student_has_more_macs_or_a_larger_latency_than_the_teacher(family, costs):
+    unlimited, limited = plan(family=family), plan(family=family, teacher_costs=costs)
+    assert count_costs(unlimited[0]).macs > 4_000_000 >= count_costs(limited[0]).macs
+    assert [each.name for each in limited] == ["large", "medium", "small"]
+    counts = parameters(limited)
+    assert counts[0] > counts[1] > counts[2]
+
+
+def test_the_smallest_student_stays_although_the_teacher_is_smaller():
+    (only,) = plan(teacher_costs={"max_macs": 10})
+    assert (only.width, only.depth) == SIZES["resnet"][0]
+
+
+def test_a_student_that_was_asked_for_may_be_larger_than_the_teacher():
+    (asked,) = plan({"name": "app", "max_bytes": 60_000}, teacher_costs={"max_macs": 10})
+    assert count_costs(asked).macs > 1_000_000
 
 
 def test_a_tiny_teacher_gets_smaller_students():
