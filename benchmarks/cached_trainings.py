@@ -86,12 +86,12 @@ class Training:
         file = CheckpointFile(self.folder / "checkpoint.npz", self.folder.name)
         # The engine itself has only one kind of joint model.
         with mock.patch.object(fitting, "JointModel", self.model):
-            students, seconds = joint_training.train(inputs, file, lambda *_, **__: None)
+            trained = joint_training.train(inputs, file, lambda *_, **__: None)
         keras.backend.clear_session()
         rows = {}
-        for each in students:
+        for each in trained.students:
             measured = measure_student(each, self.data, self.folder)
-            rows[each.plan.name] = measured | {"seconds": seconds}
+            rows[each.plan.name] = measured | {"seconds": trained.seconds}
         path.write_text(json.dumps(rows, indent=2) + "\n")
 
 

@@ -25,6 +25,7 @@ def _described(field: str) -> str | None:
 # typer takes no list of Literals: JobSpec checks the words of quantizations itself.
 OPTIONS: dict[str, Any] = {
     "effort": Annotated[job.Effort, typer.Option(help=_described("effort"))],
+    "max_minutes": Annotated[float | None, typer.Option(min=0.5, help=_described("max_minutes"))],
     "seed": Annotated[int, typer.Option(min=0, max=2**31 - 1, help=_described("seed"))],
     "input_scaling": Annotated[
         job.InputScaling | None, typer.Option(help=_described("input_scaling"))

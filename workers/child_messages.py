@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
-from service.contract.job import ProgressEvent
+from service.contract.progress import ProgressEvent
 
 LONGEST_LINE = 64 * 1024
 LARGEST_REPORT = 16 * 1024 * 1024

@@ -31,6 +31,7 @@ from service.contract.records import (
     Upload,
     UploadPart,
     Variant,
+    now,
 )
 from service.contract.report import Report, ReportedVariant
 from service.contract.storage import Store
@@ -104,6 +105,8 @@ def fetch_inputs(job: Job, context: WorkerContext, folder: Path, check: Callable
             task[name] = str(target.relative_to(folder))
     except FileNotFoundError as error:
         raise Refused(STORAGE_LOST) from error
+    # Of all attempts, because a deadline counts from the first one on.
+    task["elapsed_seconds"] = max(0.0, (now() - (job.started_at or now())).total_seconds())
     (folder / TASK).write_text(json.dumps(task))
     return total
 

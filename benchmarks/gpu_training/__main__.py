@@ -136,12 +136,12 @@ def publish(args: argparse.Namespace) -> None:
     rows = []
     for folder in args.folders:
         inputs, file = prepared.load(folder), prepared.checkpoint_file(folder)
-        students, seconds = joint_training.train(inputs, file, lambda *_, **__: None)
+        trained = joint_training.train(inputs, file, lambda *_, **__: None)
         times = json.loads((folder / TIMES).read_text())
         files = {}
-        for student in students:
+        for student in trained.students:
             files[student.plan.name] = measure_student(student, inputs.data, folder)
-        rows.append(times | {"seconds": round(seconds, 1), "files": files})
+        rows.append(times | {"seconds": round(trained.seconds, 1), "files": files})
         print(f"{times['device']}: {times['seconds_per_epoch']} s an epoch, {files}")
     result = {"images": len(inputs.data.train), "recipe": inputs.recipe.to_json(), "rows": rows}
     path = Path(__file__).parents[1] / "results" / "gpu_training.json"

@@ -172,6 +172,12 @@ class JobSpec(BaseModel):
     )
 
     effort: Effort = Field("standard", description="How long to train.")
+    max_minutes: float | None = Field(
+        None,
+        ge=0.5,
+        le=7 * 24 * 60,
+        description="In which the job is finished, from its start on. Takes the place of effort.",
+    )
     seed: int = Field(
         0, ge=0, le=2**31 - 1, description="Seed of the split, the weights and the batches."
     )
@@ -272,22 +278,6 @@ def _first_repeated(names: Sequence[str]) -> str | None:
         if name == following:
             return name
     return None
-
-
-class ProgressEvent(BaseModel):
-    """How far a job is, as the child process prints it and as the event stream relays it."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-    stage: str = Field(max_length=40)
-    progress: float = Field(ge=0, le=1, description="Of the whole job.")
-    eta_seconds: float | None = Field(None, ge=0, le=10**9)
-    epoch: int | None = Field(None, ge=0, le=10**6)
-    epochs: int | None = Field(None, ge=0, le=10**6)
-    metrics: dict[str, float] = Field(
-        default_factory=dict, max_length=200, description="E.g. top-1 per student after an epoch."
-    )
-    message: str = Field("", max_length=500)
 
 
 class JobError(BaseModel):

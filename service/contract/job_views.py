@@ -8,13 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from service.contract import examples
 from service.contract.devices import Device
 from service.contract.figures import VariantMetrics
-from service.contract.job import (
-    DEFAULT_PRIORITY,
-    JobError,
-    JobSpec,
-    JobState,
-    ProgressEvent,
-)
+from service.contract.job import DEFAULT_PRIORITY, JobError, JobSpec, JobState
+from service.contract.progress import ProgressEvent
 from service.contract.report import Baseline, ReportSummary
 from service.contract.views import Id, Labels, Name, answer, request
 

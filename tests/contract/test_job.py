@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from service.contract.job import FINISHED, MOVES, JobSpec, JobState, ProgressEvent, states_before
+from service.contract.job import FINISHED, MOVES, JobSpec, JobState, states_before
+from service.contract.progress import ProgressEvent
 
 
 def small(name: str = "small", **budgets: object) -> dict[str, object]:

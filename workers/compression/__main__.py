@@ -45,7 +45,9 @@ def run_task(folder: Path, report_progress: ReportProgress) -> Json:
 
     model, dataset = folder / task["model"], folder / task["dataset"]
     origin = Origin(task["job"], task["date"])
-    return start.compress(model, dataset, folder, task["spec"], report_progress, origin=origin)
+    elapsed = task.get("elapsed_seconds", 0.0)
+    spec = task["spec"]
+    return start.compress(model, dataset, folder, spec, report_progress, None, origin, elapsed)
 
 
 def print_error(error: CompressionError) -> None:

@@ -1,8 +1,11 @@
 """One compression from the beginning to the end: a teacher and its data in, .tflite files out."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from workers.compression import time_budget
 from workers.compression.artifacts import (
     evaluation,
     export,
@@ -15,6 +18,7 @@ from workers.compression.artifacts import (
 from workers.compression.artifacts.evaluation import TestedFile
 from workers.compression.artifacts.metadata import About
 from workers.compression.artifacts.provenance import Provenance
+from workers.compression.deadline import Deadline
 from workers.compression.expected_times import expected_seconds
 from workers.compression.images import (
     augmentation,
@@ -29,7 +33,7 @@ from workers.compression.student_values import StudentPlan
 from workers.compression.students import planning
 from workers.compression.students.teacher_plan import teacher_as_plan
 from workers.compression.teacher import quantized, soft_targets
-from workers.compression.training import checkpoint, joint_training
+from workers.compression.training import checkpoint, joint_training, trial
 from workers.compression.training.training_state import TrainingInputs
 from workers.compression.values import (
     Checkpoint,
@@ -54,6 +58,7 @@ def compress(
     report_progress: ReportProgress,
     recipe: Recipe | None,
     origin: Origin,
+    deadline: Deadline,
 ) -> Json:
     """Compress ``model``, which was ``loaded``, on ``dataset``; return the content of report.json.
 
@@ -91,7 +96,10 @@ def compress(
     measure = partial(measuring.measure_plan, recipe, about, scratch)
     template = planning.plan_template(recipe, len(about.classes), teacher_plan)
     plans = _plan(recipe, spec, teacher, template, measure, resumed)
-    report_progress("plan", 0.5, expected=expected_seconds(recipe, plans, teacher, data))
+    expected = expected_seconds(recipe, plans, teacher, data)
+    if not resumed:
+        time_budget.check_feasible(deadline, expected)
+    report_progress("plan", 0.5, expected=expected)
 
     # Nothing is removed before the plan: it may refuse the job.
     _remove_earlier_results(folder)
@@ -103,10 +111,14 @@ def compress(
     conversion = _start_conversion(teacher, data, preprocessing, recipe.keep_grey, variants)
     targets = _targets(recipe, teacher, data, preprocessing, scratch, report_progress)
     inputs = TrainingInputs(recipe, plans, teacher_plan, student_data, targets, preprocessing)
-    students, seconds = joint_training.train(inputs, file, report_progress)
+    if deadline.exists and not resumed:
+        inputs, deadline = _fit_to_deadline(inputs, deadline, expected or {}, report_progress)
+        recipe = inputs.recipe
+    trained = joint_training.train(inputs, file, report_progress, deadline)
+    recipe = replace(recipe, epochs=trained.float_epochs)
 
     report_progress("export", 0.0)
-    artifacts = export.export_students(students, recipe, variants)
+    artifacts = export.export_students(trained.students, recipe, variants)
     files = [TestedFile(artifact, student_data) for artifact in artifacts]
     if conversion and (teacher_int8 := conversion.result()):
         files.append(TestedFile(teacher_int8, data))
@@ -119,7 +131,11 @@ def compress(
         files, teacher, data, pixels.scale, recipe.latency_runs, report_fraction
     )
     chosen = selection.choose([each.artifact for each in files], cards)
-    report = summary.report(teacher, teacher_card, chosen, recipe, seconds / 60, data)
+    left_out: list[str] = []
+    if not (spec["variants"] or recipe.students):
+        chosen, left_out = selection.leave_out_beaten(chosen)
+    minutes = trained.seconds / 60
+    report = summary.report(teacher, teacher_card, chosen, recipe, minutes, data, left_out)
     report["provenance"] = about.provenance.to_json()
     plots.plot_accuracy_over_bytes(report, folder)
     return report
@@ -136,6 +152,23 @@ def _make_folders(folder: Path) -> tuple[Path, Path]:
 def _report_half(report_progress: ReportProgress, half: int, fraction: float) -> None:
     """Of the stage "plan": first the search of the scaling, then that of the augmentation."""
     report_progress("plan", (half + fraction) / 2)
+
+
+def _fit_to_deadline(
+    inputs: TrainingInputs,
+    deadline: Deadline,
+    expected: Mapping[str, float],
+    report_progress: ReportProgress,
+) -> tuple[TrainingInputs, Deadline]:
+    """The inputs with as many steps as there is time for, by the time that some steps take."""
+    report_progress("train", 0.0, message="measuring how long a step takes")
+    times = trial.measure_steps(inputs)
+    afterwards = expected.get("export", 0.0) + expected.get("evaluate", 0.0)
+    monitored = min(joint_training.MONITORED_EXAMPLES, len(inputs.data.val))
+    examples = len(inputs.data.train)
+    recipe = time_budget.fit_recipe(inputs.recipe, times, deadline, examples, monitored, afterwards)
+    reserve = time_budget.seconds_after_float(recipe, times, examples, afterwards)
+    return replace(inputs, recipe=recipe), replace(deadline, reserve=reserve)
 
 
 def _derive(spec: Spec, teacher: PreparedTeacher, data: Dataset) -> Recipe:

@@ -19,6 +19,8 @@ TEACHER_SHARE = 0.6
 MAX_RESNET_SIDE = 64
 """Pixels up to which ``auto`` means resnet: "what `auto` should choose for few images"."""
 EXAMPLES_SEEN = {"draft": 120_000, "standard": 3_000_000, "thorough": 5_000_000}
+SHORT_EPOCHS_MONITORED = 0.25
+"""Examples that are measured after an epoch that has not all of them, as a share of its own."""
 EPOCH_BOUNDS = {"draft": (3, 30), "standard": (10, 90), "thorough": (30, 300)}
 
 
@@ -48,6 +50,7 @@ class Recipe:
     sparsity: the share of weights that magnitude pruning sets to zero.
     keep_grey: files for grey images take one channel; else three, of which they use the mean.
     input_shape: of the students in training: height, width, channels.
+    epoch_examples: how many training examples an epoch has, drawn anew for each; 0 for all.
     """
 
     effort: str
@@ -73,6 +76,7 @@ class Recipe:
     mirrored: bool
     shift: int
     latency_runs: int
+    epoch_examples: int = 0
 
     @classmethod
     def derive(
@@ -223,6 +227,11 @@ def _batch(examples: int, input_shape: Shape) -> int:
 def _epochs(effort: str, examples: int) -> int:
     least, most = EPOCH_BOUNDS[effort]
     return min(most, max(least, round(EXAMPLES_SEEN[effort] / examples)))
+
+
+def most_epochs(examples: int) -> int:
+    """Those of effort ``thorough``, which a deadline may allow."""
+    return _epochs("thorough", examples)
 
 
 def _with_tuples(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from workers.compression.deadline import Deadline
 from workers.compression.images import input_size
 from workers.compression.origin import Origin
 from workers.compression.recipe import Recipe
@@ -18,14 +19,16 @@ def compress(
     report_progress: ReportProgress,
     recipe: Recipe | None = None,
     origin: Origin | None = None,
+    elapsed: float = 0.0,
 ) -> Json:
     """Compress ``model`` on ``dataset`` and return the content of report.json.
 
-    See ``pipeline.compress``.
+    See ``pipeline.compress``. ``elapsed`` seconds of the spec's ``max_minutes`` are over.
 
     Raises:
         CompressionError: for everything that the user can do something about.
     """
+    deadline = Deadline.of(spec["max_minutes"], elapsed)
     scratch = folder / SCRATCH
     scratch.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(1) as pool:
@@ -35,5 +38,13 @@ def compress(
 
         teacher = loading.result()
     return pipeline.compress(
-        teacher, model, dataset, folder, spec, report_progress, recipe, origin or Origin.local()
+        teacher,
+        model,
+        dataset,
+        folder,
+        spec,
+        report_progress,
+        recipe,
+        origin or Origin.local(),
+        deadline,
     )

@@ -37,6 +37,39 @@ def choose(artifacts: Sequence[Artifact], cards: Sequence[Scorecard]) -> list[Ch
     return chosen
 
 
+def leave_out_beaten(chosen: Sequence[Chosen]) -> tuple[list[Chosen], list[str]]:
+    """Leave out students whose every file has more bytes, milliseconds and errors than another one.
+
+    The other one is the teacher's, which needed no training. The most accurate student stays in any
+    case. The files of the others are removed; the second value has their names.
+    """
+    untrained = [file.card for file in chosen if file.artifact.plan is None]
+    students: dict[str, Files] = defaultdict(list)
+    for file in chosen:
+        if file.artifact.plan:
+            students[file.artifact.plan.variant].append(file)
+    best = max(students.values(), key=_lowest_top1)
+    beaten = []
+    for name, files in students.items():
+        if files is not best and any(_beats(card, files) for card in untrained):
+            _remove(files)
+            beaten.append(name)
+    kept = [file for file in chosen if _variant(file) not in beaten]
+    return kept, beaten
+
+
+def _beats(card: Scorecard, files: Files) -> bool:
+    p50 = card.p50 or 0.0
+    for other in (file.card for file in files):
+        if card.bytes >= other.bytes or card.top1 <= other.top1 or p50 >= (other.p50 or 0.0):
+            return False
+    return True
+
+
+def _variant(file: Chosen) -> str | None:
+    return file.artifact.plan.variant if file.artifact.plan else None
+
+
 def _by_variant(artifacts: Sequence[Artifact], cards: Sequence[Scorecard]) -> list[list[Files]]:
     """The candidates of each variant; the quantized teacher is a variant of its own."""
     variants: dict[str, dict[str, Files]] = defaultdict(lambda: defaultdict(list))

@@ -21,8 +21,12 @@ def report(
     recipe: Recipe,
     minutes: float,
     data: Dataset,
+    left_out: Sequence[str],
 ) -> Json:
-    """The content of report.json; ``minutes`` are those of the training."""
+    """The content of report.json; ``minutes`` are those of the training.
+
+    ``left_out`` are the students that are no gain beside the quantized teacher.
+    """
     baseline = _baseline(teacher.loaded, teacher_card, teacher.contract)
     rows = [_row(file, teacher_card) for file in files]
     fields = recipe.to_json()
@@ -34,7 +38,7 @@ def report(
         "recipe": fields,
         "minutes": round(minutes, 2),
         "data": data.description,
-        "warnings": warnings(baseline, rows, files, teacher.contract, data),
+        "warnings": warnings(baseline, rows, files, teacher.contract, data, left_out),
         "versions": _versions(),
     }
 

@@ -20,6 +20,7 @@ def warnings(
     files: Sequence[Chosen],
     contract: InputContract,
     data: Dataset,
+    left_out: Sequence[str] = (),
 ) -> list[str]:
     """One sentence or two for each warning."""
     students = [row for row in rows if row["student"]]
@@ -30,6 +31,7 @@ def warnings(
         *_about_test(baseline),
         *_about_students(baseline, students),
         *_about_untrained(untrained, students),
+        *_about_left_out(left_out),
         *data.warnings,
         *_about_budgets(files),
     ]
@@ -99,6 +101,14 @@ def _about_untrained(untrained: Sequence[Json], students: Sequence[Json]) -> Ite
                 f"{other['name']}, made without training, is more accurate and no larger, slower or"
                 f" heavier than: {', '.join(beaten)}."
             )
+
+
+def _about_left_out(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield (
+            "Left out, because the teacher in int8 has fewer bytes, less latency and a higher"
+            f" top-1: {', '.join(names)}. To get them all the same, ask for variants."
+        )
 
 
 def _is_beaten(row: Json, other: Json) -> bool:

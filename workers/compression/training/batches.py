@@ -16,14 +16,24 @@ Targets = dict[str, np.ndarray]
 class Batches(keras.utils.PyDataset):
     """Shuffled batches (inputs, targets); an epoch has the same batches whenever it is run."""
 
-    def __init__(self, split: Split, teacher: TeacherLogits, batch: int, seed: int, epoch: int = 0):
+    def __init__(
+        self,
+        split: Split,
+        teacher: TeacherLogits,
+        batch: int,
+        seed: int,
+        epoch: int = 0,
+        examples: int = 0,
+    ):
+        """An epoch has all examples, or as many as ``examples``, drawn anew for each."""
         super().__init__()
+        self.examples = min(examples or len(split), len(split))
         self.split, self.teacher = split, teacher
         self.batch, self.seed = batch, seed
         self.shuffle(epoch)
 
     def __len__(self) -> int:
-        return max(1, len(self.split) // self.batch)
+        return max(1, self.examples // self.batch)
 
     def __getitem__(self, number: int) -> tuple[Inputs, Targets]:
         # Sorted rows are read faster from a memory map.

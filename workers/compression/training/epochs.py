@@ -7,11 +7,28 @@ from typing import Any
 
 import keras
 
+from workers.compression.deadline import Deadline
 from workers.compression.errors import training_diverged
 from workers.compression.recipe import Phase
 from workers.compression.values import Json, ReportProgress
 
 REPORT_SECONDS = 1.0
+
+
+class StopInTime(keras.callbacks.Callback):
+    """Ends the training after an epoch, where the deadline allows no other one."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        super().__init__()
+        self.deadline = deadline
+        self.began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Json | None = None) -> None:
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Json | None = None) -> None:
+        if not self.deadline.allows(time.monotonic() - self.began):
+            self.model.stop_training = True
 
 
 class EpochEnd(keras.callbacks.Callback):
@@ -32,7 +49,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.report_progress = report_progress
         self.accuracies = accuracies
         self.save = save
-        self.epoch = 0
+        self.epoch = self.finished = 0
         self.last_report = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Json | None = None) -> None:
@@ -46,6 +63,7 @@ class EpochEnd(keras.callbacks.Callback):
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             raise training_diverged(f"The training diverged in epoch {epoch + 1}.")
         self.save(epoch + 1)
+        self.finished = epoch + 1
         metrics = {f"{name}_top1": top1 for name, top1 in self.accuracies().items()}
         self._report(epoch + 1, epoch + 1, metrics=metrics, saved=True)
 

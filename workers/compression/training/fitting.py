@@ -120,7 +120,9 @@ def fit(
     finished = 0
     if resumed:
         finished = resumed.epochs
-    batches = Batches(train, teacher, min(model.recipe.batch, len(train)), phase.seed, finished)
+    batch = min(model.recipe.batch, len(train))
+    examples = model.recipe.epoch_examples
+    batches = Batches(train, teacher, batch, phase.seed, finished, examples)
     # XLA makes depthwise convolutions on a CPU several times slower; jax has nothing else.
     use_xla = keras.backend.backend() != "tensorflow"
     optimizer = make_optimizer(model.recipe, phase.rate, phase.epochs * len(batches))

@@ -1,18 +1,23 @@
 """Trains all students at once: first in float, then quantization-aware."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import keras
 
-from workers.compression.recipe import Phase, Recipe
+from workers.compression.deadline import Deadline
+from workers.compression.recipe import SHORT_EPOCHS_MONITORED, Phase, Recipe
 from workers.compression.student_values import Student, StudentPlan
-from workers.compression.students.costs import count_costs
 from workers.compression.training import fitting, networks, precision, quantization, transfer
 from workers.compression.training.checkpoint import CheckpointFile
-from workers.compression.training.epochs import EpochEnd
+from workers.compression.training.epochs import EpochEnd, StopInTime
 from workers.compression.training.pruning import Pruner
-from workers.compression.training.training_state import TrainingInputs, TrainingState
+from workers.compression.training.training_state import (
+    TrainingInputs,
+    TrainingState,
+    trains_depthwise,
+)
 from workers.compression.values import (
     Checkpoint,
     ReportProgress,
@@ -21,14 +26,27 @@ from workers.compression.values import (
 )
 
 TRANSFER_BATCHES = 40
-MONITORED_EXAMPLES = 2_000
+NO_DEADLINE = Deadline()
+MONITORED_EXAMPLES, LEAST_MONITORED = 2_000, 100
 """Validation examples after each epoch. They only show the progress; nothing is decided by them."""
 
 
+@dataclass(frozen=True)
+class Trained:
+    """The students; the seconds of their training; the epochs of its float phase."""
+
+    students: list[Student]
+    seconds: float
+    float_epochs: int
+
+
 def train(
-    inputs: TrainingInputs, file: CheckpointFile, report_progress: ReportProgress
-) -> tuple[list[Student], float]:
-    """The trained students and the seconds that the training took.
+    inputs: TrainingInputs,
+    file: CheckpointFile,
+    report_progress: ReportProgress,
+    deadline: Deadline = NO_DEADLINE,
+) -> Trained:
+    """Train the students; the float training ends early where a deadline demands it.
 
     After every epoch the checkpoint in ``file`` is replaced; a training that was interrupted
     continues from it.
@@ -38,16 +56,19 @@ def train(
     fit = partial(_fit, inputs, state, file, report_progress)
     float_phase, quantization_phase = inputs.recipe.phases
     students = state.students.values()
+    state.float_epochs = float_phase.epochs
     if not state.resumed_checkpoint or state.resumed_checkpoint.phase == float_phase.name:
-        with precision.bfloat16_convolutions(_has_depthwise(inputs)):
-            fit(float_phase, _pruners(inputs.recipe, state))
+        with precision.bfloat16_convolutions(trains_depthwise(inputs)):
+            callbacks = [*_pruners(inputs.recipe, state), StopInTime(deadline)]
+            state.float_epochs = fit(float_phase, callbacks)
         report_progress(quantization_phase.name, 0.0)
         state.float32_top1 = fitting.measure_top1(state.model, inputs.data.test)
         sample = inputs.batches().first_inputs(quantization.CALIBRATION_BATCHES)
         quantization.calibrate(state.model, students, sample)
     quantization.set_mode(students, "quantized", inputs.recipe.weight_bits)
     fit(quantization_phase, [])
-    return _fold_students(inputs.plans, state), state.seconds()
+    folded = _fold_students(inputs.plans, state)
+    return Trained(folded, state.seconds(), state.float_epochs)
 
 
 def _prepare(inputs: TrainingInputs, resumed: Checkpoint | None) -> TrainingState:
@@ -96,10 +117,10 @@ def _fit(
     report_progress: ReportProgress,
     phase: Phase,
     callbacks: list[keras.callbacks.Callback],
-) -> None:
-    """Train one phase, with a checkpoint after every epoch."""
+) -> int:
+    """Train one phase, with a checkpoint after every epoch; returns how many there were."""
     sizes = {plan.name: (plan.width, plan.depth) for plan in inputs.plans}
-    monitored = inputs.data.val.sample(MONITORED_EXAMPLES)
+    monitored = inputs.data.val.sample(monitored_examples(inputs.recipe))
 
     def save(epochs: int) -> None:
         checkpoint = Checkpoint(
@@ -120,20 +141,20 @@ def _fit(
     epoch_end = EpochEnd(phase, report_progress, accuracies, save)
     train_split = inputs.data.train
     fitting.fit(state.model, phase, train_split, inputs.targets, resumed, [*callbacks, epoch_end])
+    return epoch_end.finished or (resumed.epochs if resumed else 0)
+
+
+def monitored_examples(recipe: Recipe) -> int:
+    """How many validation examples, at most, are measured after each epoch."""
+    if not recipe.epoch_examples:
+        return MONITORED_EXAMPLES
+    return max(LEAST_MONITORED, round(SHORT_EPOCHS_MONITORED * recipe.epoch_examples))
 
 
 def _pruners(recipe: Recipe, state: TrainingState) -> list[keras.callbacks.Callback]:
     if not recipe.sparsity:
         return []
     return [Pruner(state.students.values(), recipe.sparsity, recipe.epochs)]
-
-
-def _has_depthwise(inputs: TrainingInputs) -> bool:
-    """Whether any network that is trained has depthwise convolutions."""
-    plans = list(inputs.plans)
-    if inputs.trained_teacher:
-        plans.append(inputs.trained_teacher)
-    return any(count_costs(plan).has_depthwise for plan in plans)
 
 
 def _fold_students(plans: tuple[StudentPlan, ...], state: TrainingState) -> list[Student]:

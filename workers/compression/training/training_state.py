@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import StudentPlan
+from workers.compression.students.costs import count_costs
 from workers.compression.training.batches import Batches
 from workers.compression.training.fitting import JointModel
 from workers.compression.training.networks import StudentLayers
@@ -32,6 +33,14 @@ class TrainingInputs:
         return self.teacher_plan if self.recipe.teacher_training == "joint" else None
 
 
+def trains_depthwise(inputs: TrainingInputs) -> bool:
+    """Whether any network that is trained has depthwise convolutions."""
+    plans = list(inputs.plans)
+    if inputs.trained_teacher:
+        plans.append(inputs.trained_teacher)
+    return any(count_costs(plan).has_depthwise for plan in plans)
+
+
 @dataclass
 class TrainingState:
     """The networks in training, and the other fields of a checkpoint."""
@@ -41,6 +50,7 @@ class TrainingState:
     resumed_checkpoint: Checkpoint | None
     float32_top1: dict[str, float] = field(default_factory=dict)
     seconds_before: float = 0.0
+    float_epochs: int = 0
     started: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:

@@ -48,7 +48,7 @@ def main(out: Path) -> None:
         top1.update(details.get("metrics", {}))
 
     file = CheckpointFile(out.with_suffix(".npz"), "job")
-    students, _ = joint_training.train(inputs, file, report_progress)
+    students = joint_training.train(inputs, file, report_progress).students
     zeros = {}
     for student in students:
         zeros[student.plan.name] = float((student.convolutions["stem"].kernel == 0).mean())
