@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-interruptions bench-attacks bench-faults bench-fairness bench-parsers bench-fuzz bench-outages bench-uploads bench-load bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-budgets bench-families secrets check-deployment check-images audit clean
+.PHONY: help setup demo test lint serve lock bench-teachers bench-cifar10 bench-mediapipe bench-applications bench-eta bench-deadlines bench-interruptions bench-attacks bench-faults bench-fairness bench-parsers bench-fuzz bench-outages bench-uploads bench-load bench-peers bench-overhead bench-techniques bench-step bench-trashnet bench-photos bench-budgets bench-families secrets check-deployment check-images audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-applications: $(READY) ## inspect 13 networks of keras.applications as .ke
 bench-eta: $(READY) ## compare the estimated time to the end of the demo's job with the true one
 	$(BIN)/python -m benchmarks.eta $(ARGS)
 
+bench-deadlines: $(READY) ## compress with max_minutes of 2, 5 and 15, and see how long it took
+	$(BIN)/python -m benchmarks.deadlines $(ARGS)
+
 bench-interruptions: $(READY) ## kill -9 the child and the supervisor in the middle of a training
 	$(BIN)/python -m benchmarks.interruptions
 
@@ -90,6 +93,9 @@ bench-peers: $(READY) ## CIFAR-10 beside what a user would do without us (two ho
 
 bench-trashnet: $(READY) ## photos of rubbish: train a teacher, compress it to families mobilenet and pruned (1-2 hours on 2 cores)
 	$(BIN)/python -m benchmarks.trashnet $(ARGS)
+
+bench-photos: $(READY) ## TrashNet with teachers pre-trained on ImageNet (ARGS="--minutes 20" for each)
+	$(BIN)/python -m benchmarks.photos $(ARGS)
 
 bench-budgets: $(READY) ## ask for bytes, MACs, milliseconds and top-1; show what is got and what is refused (half an hour on 2 cores)
 	$(BIN)/python -m benchmarks.budgets $(ARGS)

@@ -1,6 +1,6 @@
 """Start the service and compress the Fashion-MNIST teacher through its HTTP API, as a user would.
 
-python examples/demo.py [--out DIR] [--effort draft|standard|thorough]
+python examples/demo.py [--out DIR] [--minutes N | --effort draft|standard|thorough]
 """
 
 import argparse
@@ -34,7 +34,11 @@ def main() -> int:
     parser.add_argument(
         "--out", type=Path, default=ROOT / "out" / "demo", help="where the results go"
     )
-    parser.add_argument("--effort", default="draft", choices=["draft", "standard", "thorough"])
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--minutes", type=float, default=4, help="for the job, on any machine [%(default)g]"
+    )
+    length.add_argument("--effort", choices=["draft", "standard", "thorough"])
     args = parser.parse_args()
     shutil.rmtree(args.out, ignore_errors=True)
     data = args.out / "service"
@@ -58,7 +62,10 @@ def main() -> int:
             args.out,
         ]
         environment = os.environ | {"L2C_URL": url, "L2C_KEY": (data / "key").read_text().strip()}
-        command += ["--effort", args.effort]
+        if args.effort:
+            command += ["--effort", args.effort]
+        else:
+            command += ["--max-minutes", str(args.minutes)]
         done = subprocess.run(command, env=environment, check=False, **ALONE)
     finally:
         server.terminate()
