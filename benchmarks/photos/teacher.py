@@ -62,14 +62,20 @@ def make(backbone: keras.Model, images: Dataset, epochs: int) -> keras.Model:
     train = images.train
     features = [_features(backbone, x) for x in (train.features, train.features[:, :, ::-1])]
     head = _trained_head(np.concatenate(features), np.tile(train.labels, 2), len(images.classes))
-    for layer in backbone._flatten_layers():
-        # So it normalizes as on ImageNet, also in training.
-        if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = False
+    _freeze_normalization(backbone)
     teacher = keras.Model(backbone.input, head(backbone(backbone.input)))
     _fine_tune(teacher, images, epochs)
     print(f"{time.monotonic() - started:.0f} s")
     return teacher
+
+
+def _freeze_normalization(network: keras.Model) -> None:
+    """Let it normalize as on ImageNet, also in training."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            _freeze_normalization(layer)
+        elif isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
 
 
 def probe(backbone: keras.Model, images: Split, classes: int) -> float:

@@ -81,6 +81,7 @@ class RecipeReport(Strict):
     epochs: Count
     quantization_epochs: Count
     batch: Count
+    max_minutes: Measure | None = Field(None, description="From which the epochs followed.")
     epoch_examples: Count = Field(0, description="Of each epoch, drawn anew; 0: all.")
     rate: Measure = Field(description="Peak learning rate of the float training.")
     quantization_rate: Measure

@@ -51,6 +51,7 @@ class Recipe:
     keep_grey: files for grey images take one channel; else three, of which they use the mean.
     input_shape: of the students in training: height, width, channels.
     epoch_examples: how many training examples an epoch has, drawn anew for each; 0 for all.
+    max_minutes: from which the epochs follow where it is given, in place of ``effort``.
     """
 
     effort: str
@@ -77,6 +78,7 @@ class Recipe:
     shift: int
     latency_runs: int
     epoch_examples: int = 0
+    max_minutes: float | None = None
 
     @classmethod
     def derive(
@@ -123,6 +125,7 @@ class Recipe:
             mirrored=False,
             shift=0,
             latency_runs=200,
+            max_minutes=spec["max_minutes"],
         )
 
     def with_augmentation(self, tolerated: Augmentation) -> "Recipe":
