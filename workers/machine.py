@@ -51,7 +51,7 @@ def prepare_machine(settings: Settings) -> str:
     if complaint:
         raise SystemExit(_refusal(settings, limits, complaint))
     level = _level(limits, lacks, proof)
-    LOG.info("sandbox: %s (%s)", _walls(limits, proof), level)
+    LOG.info("sandbox: %s (%s)", _isolation(limits, proof), level)
     return level
 
 
@@ -102,8 +102,8 @@ def _refusal(settings: Settings, limits: sandbox.Limits, complaint: str) -> str:
     )
 
 
-def _walls(limits: sandbox.Limits, proof: dict[str, int]) -> str:
-    """Which walls stand here, for the log."""
+def _isolation(limits: sandbox.Limits, proof: dict[str, int]) -> str:
+    """What separates the child from the worker here, for the log."""
     if limits.mode == sandbox.OFF:
         return "none, as L2C_SANDBOX asks for"
     user = "the worker's own user, held back by seccomp"

@@ -57,7 +57,7 @@ __all__ = [
 
 Sessions = sessionmaker[Session]
 # A connection that hangs is noticed within half a minute, long before TCP gives it up.
-PATIENCE = {
+CONNECTION_TIMEOUTS = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -250,7 +250,7 @@ class Deletion(Base):
 def connect(url: str) -> Engine:
     """An engine for PostgreSQL or SQLite (WAL, foreign keys, waits up to 30 s for a lock)."""
     if not url.startswith("sqlite"):
-        engine = create_engine(url, connect_args=PATIENCE)
+        engine = create_engine(url, connect_args=CONNECTION_TIMEOUTS)
         try_idle_connections(engine)
         return engine
     engine = create_engine(url, connect_args={"timeout": 30})

@@ -18,7 +18,7 @@ from service.contract.settings import MIB, Settings
 
 MISSING = ("404", "NoSuchKey", "NotFound")
 # botocore's own timeouts are a minute each, which would hold a request's thread that long.
-PATIENCE = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 5}}
+CLIENT_TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 5}}
 # A killed process leaves what it sent of an object in several parts, which no list shows: all that
 # one request can send is sent in one.
 IN_ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024 * MIB)
@@ -31,10 +31,10 @@ class S3Store:
     def __init__(self, settings: Settings):
         self.bucket = settings.s3_bucket
         endpoint = settings.s3_endpoint_url
-        self.client = _client(settings, endpoint, PATIENCE)
+        self.client = _client(settings, endpoint, CLIENT_TIMEOUTS)
         self.probing_client = _client(settings, endpoint, PROBE)
         public = settings.s3_public_endpoint_url or endpoint
-        self.public_client = _client(settings, public, PATIENCE)
+        self.public_client = _client(settings, public, CLIENT_TIMEOUTS)
         self.link_seconds = settings.s3_link_seconds
 
     def put(self, key: str, path: Path) -> None:
