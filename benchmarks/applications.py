@@ -18,6 +18,8 @@ import time
 import zipfile
 from pathlib import Path
 
+from benchmarks import results_file
+
 RESULTS = Path(__file__).parent / "results" / "applications.json"
 NAMES = (
     "MobileNet",
@@ -59,7 +61,7 @@ def main() -> None:
                 rows.append({"network": name, "file": kind, **inspect(file)})
                 print(line(rows[-1]), flush=True)
     if not args.names:
-        RESULTS.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+        results_file.write(RESULTS, {"rows": rows})
 
 
 def make(name: str, folder: Path) -> dict[str, Path]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import demo_jobs
+from benchmarks import demo_jobs, results_file
 
 Row = dict[str, Any]
 
@@ -90,7 +90,7 @@ def main() -> None:
             print(_line(row), flush=True)
             rows.append(row)
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+        results_file.write(args.out, {"rows": rows})
 
 
 def run(job: Job, data: Path) -> list[Row]:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import real_data
+from benchmarks import real_data, results_file
 from workers.compression.work_folder import PLOTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,11 +70,8 @@ def publish(folder: Path, minutes: float) -> None:
         "minutes": round(minutes, 1),
         "rows": rows,
         "recipe": report["recipe"],
-        "versions": report["versions"],
     }
-    (ROOT / "benchmarks" / "results" / "cifar10.json").write_text(
-        json.dumps(result, indent=2) + "\n"
-    )
+    results_file.write(results_file.FOLDER / "cifar10.json", result)
     images = ROOT / "docs" / "images"
     images.mkdir(exist_ok=True)
     for plot in PLOTS:

@@ -1,20 +1,16 @@
 """CIFAR-10 and its ResNet-32 teacher as values of the engine, for benchmarks of its parts."""
 
-import json
 import os
-import platform
 from dataclasses import asdict, replace
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import real_data
+from benchmarks import real_data, results_file
 from benchmarks.peers import images
 from service.contract.job import JobSpec
-from workers.compression.artifacts import interpreter
 from workers.compression.images import augmentation, input_scaling
 from workers.compression.recipe import Recipe
 from workers.compression.student_values import FileCosts, StudentPlan
@@ -105,20 +101,12 @@ def _teacher() -> PreparedTeacher:
 
 
 def write(path: Path, by: Recipe, result: dict[str, Any]) -> None:
-    """Write ``result`` with the recipe, the machine and the versions."""
+    """Write ``result`` with the students and the recipe."""
     about = {
         "students": [
             {"name": plan.name, "width": plan.width, "depth": plan.depth} for plan in plans(by)
         ],
         "recipe": asdict(by),
-        "machine": {
-            "cpu": interpreter.cpu_name(),
-            "cpus": os.cpu_count(),
-            "load": round(os.getloadavg()[0], 1),
-        },
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in VERSIONS},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result | about, indent=2) + "\n")
+    results_file.write(path, result | about)
     print(path)

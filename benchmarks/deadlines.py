@@ -16,9 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import demo_jobs, real_data
+from benchmarks import demo_jobs, real_data, results_file
 from service.contract.job import JobSpec
-from workers.compression.artifacts.interpreter import cpu_name
 from workers.compression.work_folder import DONE, IMPORT_ROOT, REFUSED, REPORT
 
 RESULTS = demo_jobs.RESULTS / "deadlines.json"
@@ -57,7 +56,7 @@ def run(name: str, minutes: float, slow: bool) -> dict[str, Any]:
         environment = os.environ | (SLOW if slow else {})
         started = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        row |= {"used": round((time.monotonic() - started) / 60, 2), "cpu": cpu_name()}
+        row |= {"used": round((time.monotonic() - started) / 60, 2)}
         if done.returncode == REFUSED:
             error = json.loads(done.stdout.splitlines()[-1])
             return row | {"refused": f"{error['message']} {error['hint']}"}
@@ -76,7 +75,7 @@ def _add(row: dict[str, Any]) -> None:
     job = ("data", "asked", "cores", "avx2")
     known = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     rows = [each for each in known if any(each[key] != row[key] for key in job)]
-    RESULTS.write_text(json.dumps({"rows": [*rows, row]}, indent=2) + "\n")
+    results_file.write(RESULTS, {"rows": [*rows, row]})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks import demo_jobs
+from benchmarks import demo_jobs, results_file
 from service.contract.job import JobSpec
 from workers.compression.work_folder import IMPORT_ROOT, PROGRESS
 
@@ -45,9 +45,9 @@ def main() -> None:
     reports, total = run(args.model, args.data, JobSpec(effort=args.effort))
     result = {"model": args.model.name, "effort": args.effort, **summary(reports, total)}
     print(json.dumps(result, indent=2))
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    known = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     known = [each for each in known if each["model"] != result["model"]]
-    RESULTS.write_text(json.dumps([*known, result], indent=2) + "\n")
+    results_file.write(RESULTS, {"rows": [*known, result]})
 
 
 def run(model: Path, data: Path, spec: JobSpec) -> tuple[list[Report], float]:

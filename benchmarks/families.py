@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import demo_jobs
+from benchmarks import demo_jobs, results_file
 
 BOTH = {"quantizations": ["int8", "float32"]}
 SMALL = [{"name": "medium", "max_bytes": 98_304}, {"name": "small", "max_bytes": 32_768}]
@@ -60,7 +60,7 @@ def main() -> None:
                 rows.append({"job": job} | _figures(row))
                 print(_line(rows[-1]), flush=True)
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+        results_file.write(args.out, {"rows": rows})
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:

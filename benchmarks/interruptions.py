@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks import results_file
 from learn2compress.client import Client
 from service.contract.job import JobSpec
 
@@ -35,7 +36,7 @@ def main() -> None:
     ):
         result = killed_twice(client) | cancelled(client)
     print(json.dumps(result, indent=2))
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    results_file.write(RESULTS, result)
 
 
 @contextmanager

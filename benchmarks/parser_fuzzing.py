@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from benchmarks import results_file
 from tests.workers.compression.conftest import class_folders, write_zip
 from workers.child_messages import parse_line, parse_object
 from workers.compression.errors import CompressionError
@@ -64,7 +65,7 @@ def main() -> None:
     result = {"minutes": minutes, "cases": {name: dict(found) for name, found in counts.items()}}
     result["total"] = sum(found.total() for found in counts.values())
     print(json.dumps(result, indent=2))
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    results_file.write(RESULTS, result)
 
 
 def targets_in(folder: Path) -> dict[str, tuple[list[bytes], Target]]:

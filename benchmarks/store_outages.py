@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import results_file
 from tests.service.store_outage import OBJECTS, Outage, delete_during_outage
 
 RESULTS = Path(__file__).parent / "results" / "store_outages.json"
@@ -36,7 +37,7 @@ def main() -> None:
         "objects_left": sum(outage.objects_left for outage in outages),
     }
     print(json.dumps(result, indent=2))
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    results_file.write(RESULTS, result)
     sys.exit(bool(result["objects_left"]))
 
 

@@ -6,11 +6,10 @@ Prints the accuracy with the detected scaling beside the published one, and writ
 benchmarks/results/teachers.json.
 """
 
-import json
 import tempfile
 from pathlib import Path
 
-from benchmarks import real_data
+from benchmarks import real_data, results_file
 from service.contract.job import JobSpec
 from workers.compression import inspection
 
@@ -44,7 +43,7 @@ def main() -> None:
             f"{each['teacher']:32}{each['loader']:12}{each['scaling']:14}{each['output']:10}"
             f"{each['known_top1']:8.2%}{each['top1']:8.2%}"
         )
-    RESULTS.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    results_file.write(RESULTS, {"rows": rows})
 
 
 def row(title: str, model: Path, data: Path, known: float) -> dict[str, object]:

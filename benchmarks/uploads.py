@@ -6,7 +6,6 @@ VmHWM, which is reset before each upload.
 """
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks import results_file
 from learn2compress.client import Client
 from learn2compress.transport import ConnectionFailed
 from service import database_version
@@ -57,12 +57,11 @@ def main() -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     about = {
         "mib": options.mib,
-        "cpus": os.cpu_count(),
         "machine": platform.machine(),
         "load_before": round(busy, 1),
         "python": sys.version.split()[0],
     }
-    RESULTS.write_text(json.dumps({**about, "rows": rows}, indent=2) + "\n")
+    results_file.write(RESULTS, {**about, "rows": rows})
 
 
 def measure(folder: Path, mib: int) -> list[dict[str, Any]]:

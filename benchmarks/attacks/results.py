@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from benchmarks import results_file
 from benchmarks.attacks.groups import GROUPS
 from benchmarks.attacks.identities import IDENTITIES
 from benchmarks.attacks.outcome import Outcome
@@ -42,7 +43,7 @@ def keep(rows: list[dict[str, Any]]) -> None:
     ordered = [of_place[each] for each in ORDER if each in of_place]
     distinct = {each["group"]: each["tried"] for each in ordered}
     found = {"distinct_attacks": sum(distinct.values()), "rows": ordered}
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    results_file.write(RESULTS, found)
 
 
 def place(found: dict[str, Any]) -> tuple[str, str]:

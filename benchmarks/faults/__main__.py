@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import results_file
 from benchmarks.faults import engine
 from benchmarks.faults.faults import ROWS, Row
 from benchmarks.faults.judging import Verdict, judge
@@ -81,7 +82,7 @@ def keep(row: dict[str, Any], table: str) -> None:
     others = [each for each in found.get(table, ()) if each["fault"] != row["fault"]]
     order = [each.name for each in ROWS]
     found[table] = sorted([*others, row], key=lambda each: order.index(each["fault"]))
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    results_file.write(RESULTS, found)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import results_file
 from benchmarks.gpu_training import prepared
 from workers.compression.work_folder import CHECKPOINT
 
@@ -123,9 +124,9 @@ def _device() -> str:
         import jax
 
         return str(jax.devices()[0].device_kind)
-    from workers.compression.artifacts import interpreter
+    from workers.compression import processor
 
-    return interpreter.cpu_name()
+    return processor.name()
 
 
 def publish(args: argparse.Namespace) -> None:
@@ -145,7 +146,7 @@ def publish(args: argparse.Namespace) -> None:
         print(f"{times['device']}: {times['seconds_per_epoch']} s an epoch, {files}")
     result = {"images": len(inputs.data.train), "recipe": inputs.recipe.to_json(), "rows": rows}
     path = Path(__file__).parents[1] / "results" / "gpu_training.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    results_file.write(path, result)
 
 
 def _parser() -> argparse.ArgumentParser:

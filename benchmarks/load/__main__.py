@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from benchmarks import results_file
 from benchmarks.load import requests, rows, streams, uploads
 from benchmarks.load.servers import Api, api, databases
 from service.contract.records import Job
@@ -36,7 +37,7 @@ def main() -> None:
                 found[database] = measure(running, Path(name), options.parts, options.mib)
             print(json.dumps({database: found[database]}, indent=2), flush=True)
     if tuple(options.parts) == PARTS:
-        RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+        results_file.write(RESULTS, found)
 
 
 def measure(running: Api, folder: Path, parts: list[str], mib: int) -> dict[str, Any]:
@@ -61,7 +62,6 @@ def machine() -> dict[str, Any]:
     names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
     return {
         "cpu": names[0] if names else platform.machine(),
-        "cores": os.cpu_count(),
         "load_before": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},

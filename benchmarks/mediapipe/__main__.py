@@ -19,6 +19,7 @@ from typing import Any, get_args
 import numpy as np
 from PIL import Image
 
+from benchmarks import results_file
 from benchmarks.environments import python
 from service.contract.job import Quantization
 from workers.compression.artifacts import interpreter, metadata
@@ -61,7 +62,7 @@ def keep(rows: list[Any]) -> None:
     names = {row["data"] for row in rows}
     known = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     rows = [row for row in known if row["data"] not in names] + rows
-    RESULTS.write_text(json.dumps({"images": IMAGES, "rows": rows}, indent=2) + "\n")
+    results_file.write(RESULTS, {"images": IMAGES, "rows": rows})
 
 
 def compared(name: str, teacher: Path, data: Path, folder: Path, mediapipe: str) -> list[Any]:

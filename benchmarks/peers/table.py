@@ -1,19 +1,15 @@
 """The table of all files: printed, written as JSON and plotted."""
 
-import json
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import results_file
 from benchmarks.peers import images, measure, ours, plot
 from benchmarks.peers.budget import Budget
 from benchmarks.peers.environment import PACKAGES, ROOT
 from benchmarks.peers.peer import Peer
-from workers.compression.artifacts import interpreter
 
 VERSIONS = ("tensorflow", "keras", "ai-edge-litert", "numpy")
 
@@ -36,9 +32,7 @@ def publish(peers: Sequence[Peer], budget: Budget, root: Path, runs: Sequence[Pa
         if budget.whole
         else (root, root)
     )
-    (results / "peers.json").write_text(
-        json.dumps({"rows": rows} | _about(budget), indent=2) + "\n"
-    )
+    results_file.write(results / "peers.json", {"rows": rows} | _about(budget))
     for path in [results / "peers.json", *plot.top1_over_bytes(rows, drawings)]:
         print(path)
 
@@ -57,16 +51,7 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _about(budget: Budget) -> dict[str, Any]:
-    machine = {
-        "cpu": interpreter.cpu_name(),
-        "cpus": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-        "threads": 1,
-    }
-    versions = {"python": platform.python_version()} | {name: version(name) for name in VERSIONS}
     return {
-        "machine": machine,
-        "versions": versions,
         "environment": list(PACKAGES),
         "recipe": asdict(budget),
     }

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import demo_jobs, real_data
+from benchmarks import demo_jobs, real_data, results_file
 from benchmarks.photos.teacher import BACKBONES
 from service.contract.job import JobSpec
 from workers.compression.work_folder import PROGRESS, REPORT
@@ -85,7 +85,7 @@ def publish(teacher: str, report: dict[str, Any], spec: JobSpec) -> None:
             f"{row['latency_ms']['p50']:8.2f} ms"
         )
     print(report["stages"], f"{recipe['epochs']} epochs of {recipe['family']}", report["warnings"])
-    RESULTS.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    results_file.write(RESULTS, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -115,6 +115,16 @@ class Versions(Strict):
     pillow: Text
 
 
+class Machine(Strict):
+    """Where the job ran. Latency and minutes hold for it alone."""
+
+    cpu: Text
+    cores: Count = Field(description="That the job could use.")
+    instructions: list[Text] = Field(
+        max_length=20, description="Vector instructions, by Linux's names, e.g. avx512_bf16."
+    )
+
+
 class ReportSummary(Strict):
     """A report without its rows."""
 
@@ -123,6 +133,7 @@ class ReportSummary(Strict):
     data: DataSummary
     warnings: list[Text] = Field(max_length=1000)
     versions: Versions
+    machine: Machine | None = Field(None, description="Null in reports of older versions.")
     provenance: Provenance | None = Field(None, description="Null in reports of older versions.")
 
 

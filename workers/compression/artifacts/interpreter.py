@@ -1,7 +1,5 @@
 """Runs .tflite files with LiteRT: outputs, latency and signature of a file."""
 
-import os
-import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from workers.compression import processor
 from workers.compression.student_values import Latency
 from workers.compression.values import Json
 
@@ -68,7 +67,7 @@ def measure_latencies(paths: Sequence[Path], runs: int) -> list[Latency]:
 
 def _latency(milliseconds: list[float]) -> Latency:
     p50, p90 = np.percentile(milliseconds, (50, 90))
-    return Latency(float(p50), float(p90), threads=1, cpu=cpu_name())
+    return Latency(float(p50), float(p90), threads=1, cpu=processor.name())
 
 
 def describe_tensors(path: Path) -> Json:
@@ -79,13 +78,3 @@ def describe_tensors(path: Path) -> Json:
 
 def _describe(tensor: Json) -> Json:
     return {"shape": tensor["shape"].tolist(), "dtype": np.dtype(tensor["dtype"]).name}
-
-
-def cpu_name() -> str:
-    """The name of the processor."""
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -5,6 +5,7 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from workers.compression import processor
 from workers.compression.artifacts.interpreter import describe_tensors
 from workers.compression.artifacts.warnings import warnings
 from workers.compression.recipe import Recipe
@@ -40,6 +41,7 @@ def report(
         "data": data.description,
         "warnings": warnings(baseline, rows, files, teacher.contract, data, left_out),
         "versions": _versions(),
+        "machine": processor.describe(),
     }
 
 

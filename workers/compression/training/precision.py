@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import keras
 
-CPUINFO = Path("/proc/cpuinfo")
+from workers.compression import processor
+
 INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -35,4 +35,4 @@ def bfloat16_convolutions(depthwise: bool = False) -> Iterator[None]:
 
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16."""
-    return CPUINFO.exists() and bool(INSTRUCTIONS & set(CPUINFO.read_text().split()))
+    return bool(INSTRUCTIONS & set(processor.instructions()))

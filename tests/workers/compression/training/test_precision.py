@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from workers.compression import processor
 from workers.compression.training import precision
 
 
@@ -29,7 +30,7 @@ def test_convolutions_are_rounded_inside_and_exact_outside():
 
 def test_a_processor_without_bfloat16_computes_in_float32(tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text("flags\t\t: fpu sse2 avx2\n")
-    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     before = convolved()
     with precision.bfloat16_convolutions():
         np.testing.assert_array_equal(convolved(), before)
