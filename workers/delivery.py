@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +32,6 @@ from service.contract.records import (
     Upload,
     UploadPart,
     Variant,
-    now,
 )
 from service.contract.report import Report, ReportedVariant
 from service.contract.storage import Store
@@ -92,7 +92,7 @@ def fetch_inputs(job: Job, context: WorkerContext, folder: Path, check: Callable
     ``check`` is called after every chunk; it raises when the attempt has to stop.
     Raises Refused (storage_lost).
     """
-    total = 0
+    began, total = time.monotonic(), 0
     spec = JobSpec.model_validate(job.spec).model_dump(mode="json")
     task: dict[str, Any] = {"kind": job.kind, "model": None, "dataset": None, "spec": spec}
     task |= {"job": job.id, "date": job.created_at.date().isoformat()}
@@ -105,8 +105,8 @@ def fetch_inputs(job: Job, context: WorkerContext, folder: Path, check: Callable
             task[name] = str(target.relative_to(folder))
     except FileNotFoundError as error:
         raise Refused(STORAGE_LOST) from error
-    # Of all attempts, because a deadline counts from the first one on.
-    task["elapsed_seconds"] = max(0.0, (now() - (job.started_at or now())).total_seconds())
+    # Of this attempt: a job whose worker was lost must not be refused for its max_minutes.
+    task["elapsed_seconds"] = time.monotonic() - began
     (folder / TASK).write_text(json.dumps(task))
     return total
 

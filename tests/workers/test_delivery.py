@@ -2,9 +2,15 @@
 quantized teacher.
 """
 
+import json
+from datetime import timedelta
+from pathlib import Path
+
 from service.contract.job import JobSpec
-from service.contract.records import Variant
+from service.contract.records import Variant, now
 from tests.workers.conftest import WorkerUnderTest, use_up_attempts
+from workers.compression.work_folder import TASK
+from workers.delivery import fetch_inputs
 from workers.supervisor import supervise
 
 ROWS = """
@@ -49,3 +55,15 @@ def test_more_files_than_a_job_can_ask_for_are_not_published(worker: WorkerUnder
     )
     use_up_attempts(worker, job_id)
     assert worker.row(job_id).state == "failed" and worker.rows(Variant, job_id) == []
+
+
+def test_an_attempt_gets_all_minutes_of_the_job_whatever_earlier_ones_took(
+    worker: WorkerUnderTest, tmp_path: Path
+) -> None:
+    job_id = worker.job()
+    spec = JobSpec(max_minutes=5).model_dump(mode="json")
+    worker.change(job_id, spec=spec, started_at=now() - timedelta(hours=1))
+    fetch_inputs(worker.row(job_id), worker.context, tmp_path, lambda: None)
+    task = json.loads((tmp_path / TASK).read_text())
+    assert task["spec"]["max_minutes"] == 5
+    assert 0 < task["elapsed_seconds"] < 60
