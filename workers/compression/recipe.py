@@ -16,8 +16,8 @@ MAX_BATCH_PIXELS = 128 * MAX_INPUT_SIDE**2
 MAX_PARAMETERS = 300_000
 TEACHER_SHARE = 0.6
 """Of the teacher's parameters, for the largest student. Not measured."""
-MAX_RESNET_SIDE = 64
-"""Pixels up to which ``auto`` means resnet: "what `auto` should choose for few images"."""
+AUTO = "resnet"
+"""The family that ``auto`` means: "families at equal minutes on photos"."""
 EXAMPLES_SEEN = {"draft": 120_000, "standard": 3_000_000, "thorough": 5_000_000}
 SHORT_EPOCHS_MONITORED = 0.25
 """Examples that are measured after an epoch that has not all of them, as a share of its own."""
@@ -99,7 +99,7 @@ class Recipe:
         return cls(
             effort=spec["effort"],
             seed=spec["seed"],
-            family=_family(spec["family"], input_shape),
+            family=AUTO if spec["family"] == "auto" else spec["family"],
             teacher_training=spec["teacher_training"],
             students=(),
             parameters=_parameters(teacher_parameters, pruned),
@@ -202,12 +202,6 @@ def student_input(family: str, teacher_input: Shape) -> Shape:
     height, width, channels = teacher_input
     scale = min(1.0, MAX_INPUT_SIDE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale)), channels
-
-
-def _family(requested: str, input_shape: Shape) -> str:
-    if requested != "auto":
-        return requested
-    return "resnet" if max(input_shape[:2]) <= MAX_RESNET_SIDE else "mobilenet"
 
 
 def _parameters(teacher_parameters: int, pruned: bool) -> int:

@@ -65,6 +65,13 @@ def test_a_student_that_was_asked_for_may_be_larger_than_the_teacher():
     assert count_costs(asked).macs > 1_000_000
 
 
+@pytest.mark.parametrize("side", [28, 64, 128, 300])
+def test_auto_means_resnet_for_images_of_any_size(side):
+    assert Recipe.derive(full_spec(), 470_000, (side, side, 3), 2_000).family == "resnet"
+    asked = Recipe.derive(full_spec(family="mobilenet"), 470_000, (side, side, 3), 2_000)
+    assert asked.family == "mobilenet"
+
+
 def test_a_tiny_teacher_gets_smaller_students():
     plans = plan(recipe=replace(RECIPE, parameters=9_000))
     assert max(parameters(plans)) < 10_000
