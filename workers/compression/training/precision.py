@@ -7,6 +7,7 @@ import keras
 
 from workers.compression import processor
 
+OPTION = "auto_mixed_precision_onednn_bfloat16"
 INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -25,12 +26,26 @@ def bfloat16_convolutions(depthwise: bool = False) -> Iterator[None]:
         return
     import tensorflow as tf
 
-    option = "auto_mixed_precision_onednn_bfloat16"
-    tf.config.optimizer.set_experimental_options({option: True})
+    tf.config.optimizer.set_experimental_options({OPTION: True})
     try:
+        # Where instructions are hidden from oneDNN (ONEDNN_MAX_CPU_ISA), every convolution fails.
+        if not _convolves():
+            tf.config.optimizer.set_experimental_options({OPTION: False})
         yield
     finally:
-        tf.config.optimizer.set_experimental_options({option: False})
+        tf.config.optimizer.set_experimental_options({OPTION: False})
+
+
+def _convolves() -> bool:
+    """Whether a convolution can be computed with TensorFlow's present options."""
+    import tensorflow as tf
+
+    x, kernel = tf.ones((8, 16, 16, 16)), tf.ones((3, 3, 16, 16))
+    try:
+        tf.function(lambda: tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME")))()
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 def has_bfloat16() -> bool:

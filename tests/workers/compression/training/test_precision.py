@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -40,3 +45,18 @@ def test_networks_with_depthwise_convolutions_are_computed_in_float32():
     before = convolved()
     with precision.bfloat16_convolutions(depthwise=True):
         np.testing.assert_array_equal(convolved(), before)
+
+
+@pytest.mark.skipif(not precision.has_bfloat16(), reason="this processor has no bfloat16")
+def test_where_the_instructions_are_hidden_it_computes_in_float32():
+    program = """
+from tests.workers.compression.training.test_precision import convolved, precision
+before = convolved()
+with precision.bfloat16_convolutions():
+    assert (convolved() == before).all()
+"""
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    command = [sys.executable, "-c", program]
+    root = Path(__file__).parents[4]
+    done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2_000:]
