@@ -77,6 +77,8 @@ def test_the_store() -> None:
         ]
         identities = folder / "identities.json"
         identities.write_bytes((other.folder / "identities.json").read_bytes())
+        # Whatever the umask of this process: services that earlier tests started here change it.
+        identities.chmod(0o644)
         own = ("-dir=", "-ip.bind=", "-s3.port=", "-s3.config=")
         kept = [each for each in SERVICES["s3"]["command"] if not each.startswith(own)]
         options = [*kept, *ports, "-ip=127.0.0.1", f"-dir={folder}", f"-s3.config={identities}"]

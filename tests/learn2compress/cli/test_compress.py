@@ -44,7 +44,7 @@ def test_compress_does_the_whole_way(l2c: Any, live: Any, files: list[str], tmp_
 def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
     l2c: Any, live: Any, files: list[str], tmp_path: Path
 ) -> None:
-    options = "--effort thorough --seed 7 --input-scaling unit --input-size 28 32"
+    options = "--effort thorough --max-minutes 9 --seed 7 --input-scaling unit --input-size 28 32"
     options += " --teacher-output softmax --class-name dog --class-name cat"
     options += " --family nasnet --teacher-training joint"
     options += " --keep-grey --license CC0-1.0 --sparsity 0.5"
@@ -56,6 +56,7 @@ def test_compress_prints_one_json_document_and_passes_every_field_of_the_spec(
     anything = dict.fromkeys(BUDGETS)
     assert job["spec"] == {
         "effort": "thorough",
+        "max_minutes": 9.0,
         "seed": 7,
         "input_scaling": "unit",
         "input_size": [28, 32],
