@@ -64,7 +64,8 @@ def make(backbone: keras.Model, images: Dataset, epochs: int) -> keras.Model:
     head = _trained_head(np.concatenate(features), np.tile(train.labels, 2), len(images.classes))
     _freeze_normalization(backbone)
     teacher = keras.Model(backbone.input, head(backbone(backbone.input)))
-    _fine_tune(teacher, images, epochs)
+    if epochs:
+        _fine_tune(teacher, images, epochs)
     print(f"{time.monotonic() - started:.0f} s")
     return teacher
 
@@ -153,7 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("data", type=Path, help="archive of class folders")
     parser.add_argument("teacher", type=Path, nargs="?", help=".keras file to write")
     parser.add_argument("--side", type=int, default=160, help="of the input, pixels [%(default)s]")
-    parser.add_argument("--epochs", type=int, default=4, help="of fine-tuning [%(default)s]")
+    parser.add_argument(
+        "--epochs", type=int, default=4, help="of fine-tuning, 0 for none [%(default)s]"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of split and batches [%(default)s]")
     parser.add_argument("--packages", type=Path, default=Path("out/packages"), help="[%(default)s]")
     parser.add_argument("--probe", action="store_true")
