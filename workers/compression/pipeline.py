@@ -29,7 +29,7 @@ from workers.compression.images import (
 )
 from workers.compression.origin import Origin
 from workers.compression.recipe import Recipe, student_input
-from workers.compression.student_values import StudentPlan
+from workers.compression.student_values import Budget, StudentPlan
 from workers.compression.students import planning
 from workers.compression.students.teacher_plan import teacher_as_plan
 from workers.compression.teacher import quantized, soft_targets
@@ -193,7 +193,9 @@ def _plan(
 ) -> tuple[StudentPlan, ...]:
     if resumed:
         return planning.plan_students(recipe, spec["variants"], template, measure, resumed.students)
-    costs = {} if spec["variants"] else measuring.measure_teacher(teacher.loaded.tflite)
+    costs: Budget = {}
+    if not (spec["variants"] or recipe.students):
+        costs = measuring.measure_teacher(teacher.loaded.tflite)
     return planning.plan_students(recipe, spec["variants"], template, measure, None, costs)
 
 
