@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks import demo_jobs, real_data, results_file
 from benchmarks.photos.teacher import BACKBONES
 from service.contract.job import JobSpec
-from workers.compression.work_folder import PROGRESS, REPORT
+from workers.compression.work_folder import ERROR, PROGRESS, REPORT
 
 DATA = real_data.FOLDER / "trashnet_160.tar"
 RESULTS = demo_jobs.RESULTS / "photos.json"
@@ -56,6 +56,8 @@ def compress(teacher: Path, folder: Path, spec: JobSpec) -> dict[str, Any]:
             before = time.monotonic()
             for line in process.stdout or ():
                 message = json.loads(line)
+                if message["type"] == ERROR:
+                    raise SystemExit(f"{message['message']} {message['hint']}")
                 if message["type"] == PROGRESS:
                     now, stage = time.monotonic(), message["stage"]
                     stages[stage] = stages.get(stage, 0.0) + now - before
